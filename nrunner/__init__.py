@@ -1,0 +1,56 @@
+"""nrunner runs tests of every kind, many at once, wherever they must run.
+
+Importing the package is cheap on purpose: names are loaded when they are first used, since a
+runner executable may start once per task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nrunner.errors import ExitCode, NrunnerError
+    from nrunner.phase import Phase
+    from nrunner.result import Cause, Result, Verdict
+    from nrunner.runnable import Requirement, Runnable
+    from nrunner.task import Task
+
+__all__ = [
+    "Cause",
+    "ExitCode",
+    "NrunnerError",
+    "Phase",
+    "Requirement",
+    "Result",
+    "Runnable",
+    "Task",
+    "Verdict",
+    "__version__",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Cause": "result",
+    "ExitCode": "errors",
+    "NrunnerError": "errors",
+    "Phase": "phase",
+    "Requirement": "runnable",
+    "Result": "result",
+    "Runnable": "runnable",
+    "Task": "task",
+    "Verdict": "result",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"nrunner.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""Result plugins: what people and other programs read."""

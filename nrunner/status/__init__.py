@@ -1,0 +1,1 @@
+"""The status server: messages in, tally, control API."""

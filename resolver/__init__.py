@@ -1,0 +1,1 @@
+"""Resolvers: from what the user typed to Runnables."""

@@ -1,0 +1,69 @@
+"""The contract of a resolver, and the answers it may give.
+
+Not responsible for the order in which resolvers are asked, nor for directories, globs and
+missing files; that is ``nrunner.resolver.engine``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from nrunner.runnable import Runnable
+
+__all__ = ["Answer", "Context", "Resolution", "Resolver"]
+
+
+class Answer(enum.Enum):
+    """What a resolver says about a reference."""
+
+    SUCCESS = "success"
+    NOT_MINE = "not mine"
+    CORRUPT = "corrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A resolver's answer for one reference."""
+
+    reference: str
+    answer: Answer
+    runnables: tuple[Runnable, ...] = ()
+    reason: str = ""
+    """Why it is corrupt, or not mine: a fragment that names file, line and key where known."""
+    resolver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a resolver may know beside the reference."""
+
+    base_dir: Path
+    """References are relative to this folder."""
+    static: bool = False
+    """Never start an interpreter to ask it."""
+    python: str = "python3"
+    """The interpreter that runs the tests."""
+    discovery_timeout: float = 30.0
+    """Seconds for one question to that interpreter."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Runner configuration (``runner.*`` keys) to carry into Runnables."""
+
+
+class Resolver(Protocol):
+    """Knows one sort of reference."""
+
+    name: str
+    description: str
+    priority: int
+    """Asked from high to low; the first SUCCESS or CORRUPT ends the search."""
+
+    def resolve(self, reference: str, context: Context) -> Resolution:
+        """Answer for one reference that names an existing file, or no file at all.
+
+        Never raises for anything a user can cause: what is wrong is a CORRUPT answer.
+        """
+        ...

@@ -1,0 +1,160 @@
+"""The contract of a runner: what the code that knows one kind of Runnable must offer.
+
+One class serves the agent, the zygote and the standalone executable. A runner never spawns,
+waits or kills by itself: it says which command to run (`Runner.command`) and, once that has
+ended, what the outcome was (`Runner.judge`). Not responsible for supervising; that is the agent.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from nrunner.result import Result
+from nrunner.runnable import Requirement, Runnable
+
+__all__ = ["Command", "Exit", "Outcome", "Place", "RequirementRunner", "Runner"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folders of one attempt, absolute paths, all of them there before the payload starts."""
+
+    log_dir: str
+    """Holds ``stdout`` and ``stderr``; what people open afterwards."""
+    output_dir: str
+    """For files the test wants to keep."""
+    work_dir: str
+    """Fresh and temporary: removed after the attempt."""
+    base_dir: str
+    """The folder relative uris and commands are relative to (that of ``nrunner run``)."""
+    task_id: str = ""
+    job_id: str = ""
+
+    @property
+    def stdout(self) -> str:
+        """Path of the file that gets the payload's standard output."""
+        return self.log_dir + "/stdout"
+
+    @property
+    def stderr(self) -> str:
+        """Path of the file that gets the payload's standard error."""
+        return self.log_dir + "/stderr"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to execute for a payload; stdout and stderr go to the files of the Place."""
+
+    argv: tuple[str, ...]
+    """``argv[0]`` is a path, or a name to be looked up on PATH."""
+    cwd: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the environment that the agent was given."""
+    clear_env: bool = False
+    """Start from an empty environment instead."""
+    report: str | None = None
+    """Path of a file in which the payload leaves its Outcome as JSON, for kinds that do."""
+    speaks: bool = False
+    """Whether the payload sends status messages (wire format) to the agent's status socket;
+    the agent then adds ``-s SOCKET`` to `argv`."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How the main process of an attempt ended, as its supervisor saw it."""
+
+    status: int | None
+    """Exit status, or None if a signal ended it."""
+    signal: int | None = None
+    core: bool = False
+
+    @property
+    def returncode(self) -> int:
+        """As ``subprocess`` says it: negative for a signal."""
+        return -self.signal if self.signal is not None else self.status or 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a runner has to say about an attempt: the content of a ``finished`` message.
+
+    `result` is None where no answer was found (a TAP producer that printed no TAP).
+    """
+
+    result: Result | None
+    fail_reason: str | None = None
+    returncode: int | None = None
+    class_name: str | None = None
+    fail_class: str | None = None
+    traceback: str | None = None
+    contract: bool = False
+    """The payload broke its contract with us (crashed, said nothing): cause `contract`."""
+    malformed: bool = False
+    """The Runnable can never work as described: cause `malformed`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that say something, as JSON types."""
+        data: dict[str, Any] = {"result": "" if self.result is None else self.result.wire}
+        for name in _REST:
+            value = getattr(self, name)
+            if value:
+                data[name] = value
+        if self.returncode is not None:
+            data["returncode"] = self.returncode
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Outcome:
+        """Read what `to_json` wrote; raise ValueError or TypeError if it is not that."""
+        word = data["result"]
+        rest = {name: data[name] for name in (*_REST, "returncode") if name in data}
+        return cls(Result.from_wire(word) if word else None, **rest)
+
+
+_REST = ("fail_reason", "class_name", "fail_class", "traceback", "contract", "malformed")
+
+
+class Runner:
+    """Knows one kind of Runnable. Stateless: one instance serves all tasks of an agent."""
+
+    kind: str = ""
+    description: str = ""
+    configuration_used: tuple[str, ...] = ()
+    """Keys of ``Runnable.config`` that it reads."""
+
+    def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
+        """Say what to execute, or, where nothing has to be, how it ended.
+
+        Raise RunnerError if the Runnable can never work as described.
+        """
+        raise NotImplementedError
+
+    def judge(self, runnable: Runnable, place: Place, end: Exit, report: Outcome | None) -> Outcome:
+        """Turn exit status, output files and the payload's own report into the outcome.
+
+        Called once, after the main process has ended by itself (not after a timeout or a
+        cancellation). `report` is None unless the command promised one and it was readable.
+        """
+        raise NotImplementedError
+
+
+class RequirementRunner(Runner):
+    """A runner of a requirement kind: it has `check` beside running (fulfilling)."""
+
+    instant: bool = True
+    """Whether `check` and `fulfil` are quick enough to run inside the agent's loop."""
+
+    def check(self, requirement: Requirement, base_dir: str) -> str | None:
+        """Return None if the requirement is met here, else the reason why not."""
+        raise NotImplementedError
+
+    def fulfil(self, requirement: Requirement, base_dir: str) -> None:
+        """Make it so; raise RequirementError with the reason if that cannot be done."""
+        reason = self.check(requirement, base_dir)
+        if reason is not None:
+            from nrunner.errors import RequirementError
+
+            raise RequirementError(reason)

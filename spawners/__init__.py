@@ -1,0 +1,1 @@
+"""Spawners: what provides environments of one sort."""
