@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from nrunner.ending import Ending
 from nrunner.result import Verdict
 from nrunner.runnable import Runnable
 
@@ -56,6 +57,8 @@ class Attempt:
     started: float | None
     """Seconds on the controller's monotonic clock; None if it never started."""
     ended: float
+    ending: Ending | None = None
+    """What the agent said of it; None if it never ran or nobody could say."""
 
 
 def task_id(number: int, count: int, name: str, variant: str | None = None) -> str:

@@ -1,0 +1,133 @@
+"""Order between tasks, and requirements they share: what must come first (pure).
+
+`Order` knows which suites wait for which; `Preparations` makes sure that one requirement is
+fulfilled once per place, whoever else needs it joins and waits. Not responsible for fulfilling.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from nrunner.runnable import Requirement
+from nrunner.task import Task
+
+__all__ = ["Order", "Preparation", "Preparations"]
+
+
+class Order:
+    """Suites one after another, in the order of their first task, or all at once."""
+
+    def __init__(self, tasks: Sequence[Task], *, in_order: bool) -> None:
+        self._groups: list[list[int]] = []
+        self._left: list[int] = []
+        self._group_of: dict[str, int] = {}
+        for task in tasks:
+            name = task.suite if in_order else ""
+            index = self._group_of.setdefault(name, len(self._groups))
+            if index == len(self._groups):
+                self._groups.append([])
+            self._groups[index].append(task.number)
+        self._left = [len(group) for group in self._groups]
+        self._open = 0
+        self._in_order = in_order
+
+    def first(self) -> Sequence[int]:
+        """Return the tasks that wait for nothing."""
+        return self._groups[0] if self._groups else ()
+
+    def ended(self, task: Task) -> Sequence[int]:
+        """Note that a task is settled; return the tasks that this frees."""
+        index = self._group_of[task.suite if self._in_order else ""]
+        self._left[index] -= 1
+        freed: list[int] = []
+        while self._open < len(self._groups) and self._left[self._open] == 0:
+            self._open += 1
+            if self._open < len(self._groups):
+                freed.extend(self._groups[self._open])
+        return freed
+
+
+class Preparation(enum.Enum):
+    """How far a requirement is at one place."""
+
+    RUNNING = "running"
+    MET = "met"
+
+
+@dataclass(slots=True)
+class _Entry:
+    state: Preparation
+    waiting: dict[int, None] = field(default_factory=dict)
+
+
+class Preparations:
+    """Which requirement is being fulfilled where, and who waits for it."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._needs: dict[int, set[tuple[str, str]]] = {}
+
+    def need(
+        self, number: int, place: str, requirements: Iterable[Requirement]
+    ) -> tuple[bool, list[Requirement]]:
+        """Note what a task needs at `place`.
+
+        Return whether all of it is met already, and the requirements whose fulfilment nobody
+        has begun: the caller begins them.
+        """
+        begin: list[Requirement] = []
+        waits: set[tuple[str, str]] = set()
+        for requirement in requirements:
+            key = (place, requirement.key)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry(Preparation.RUNNING)
+                begin.append(requirement)
+            if entry.state is Preparation.RUNNING:
+                entry.waiting[number] = None
+                waits.add(key)
+        if waits:
+            self._needs[number] = waits
+        return not waits, begin
+
+    def met(self, place: str, key: str) -> list[int]:
+        """Note that a requirement holds; return the tasks for which it was the last."""
+        entry = self._entries.get((place, key))
+        if entry is None:
+            return []
+        entry.state = Preparation.MET
+        waiting, entry.waiting = entry.waiting, {}
+        return [number for number in waiting if self._crossed_off(number, (place, key))]
+
+    def failed(self, place: str, key: str) -> list[int]:
+        """Note that a fulfilment failed (never cached); return the tasks that waited for it."""
+        entry = self._entries.pop((place, key), None)
+        if entry is None:
+            return []
+        for number in entry.waiting:
+            self.forget(number)
+        return list(entry.waiting)
+
+    def forget(self, number: int) -> None:
+        """A task waits no longer (it was cancelled)."""
+        for key in self._needs.pop(number, ()):
+            entry = self._entries.get(key)
+            if entry is not None:
+                entry.waiting.pop(number, None)
+
+    def leave(self, place: str) -> None:
+        """A place is gone, with all that held there."""
+        for key in [each for each in self._entries if each[0] == place]:
+            del self._entries[key]
+
+    def _crossed_off(self, number: int, key: tuple[str, str]) -> bool:
+        needs = self._needs.get(number)
+        if needs is None:
+            return False
+        needs.discard(key)
+        if needs:
+            return False
+        del self._needs[number]
+        return True

@@ -1,0 +1,123 @@
+"""Which verdict an attempt gets, and whether another attempt may follow: pure functions.
+
+The cause follows from where it went wrong (before or after user code ran), never from matching
+text. Not responsible for carrying a retry out; that is ``nrunner.machine``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nrunner.ending import Ending, Stop
+from nrunner.result import Cause, Result, Verdict
+from nrunner.task import Task
+
+__all__ = ["LeakPolicy", "Retry", "combine", "judge", "retry_after"]
+
+
+class LeakPolicy(enum.Enum):
+    """What a process that outlived its test does to the verdict."""
+
+    IGNORE = "ignore"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Retry(enum.Enum):
+    """Where another attempt may be made."""
+
+    NO = "no"
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+
+
+def judge(ending: Ending, ordered: Verdict | None, leak: LeakPolicy) -> Verdict:
+    """Return the verdict on an attempt whose payload was started.
+
+    `ordered` is the verdict that whoever ordered the stop (a person, the job's limit) gave.
+    """
+    if ending.stop is not None:
+        return _stopped(ending, ordered)
+    if ending.malformed:
+        return Verdict(Result.ERROR, Cause.MALFORMED, ending.fail_reason or "cannot be run")
+    if ending.result is None or ending.contract:
+        reason = ending.fail_reason or "it ended without a result"
+        return Verdict(Result.ERROR, Cause.CONTRACT, reason)
+    verdict = Verdict(ending.result, Cause.TEST, ending.fail_reason or "")
+    return _with_leaks(verdict, ending, leak)
+
+
+def _stopped(ending: Ending, ordered: Verdict | None) -> Verdict:
+    if ending.stop in (Stop.TIMEOUT, Stop.SILENCE):
+        verdict = Verdict(Result.INTERRUPT, Cause.TIMEOUT, ending.stop_detail)
+    elif ending.stop is Stop.ORPHANED:
+        verdict = Verdict(Result.ERROR, Cause.INFRA, ending.stop_detail)
+    else:
+        verdict = ordered or Verdict(Result.INTERRUPT, Cause.CANCELLED, ending.stop_detail)
+    if ending.unkillable:
+        detail = f"{verdict.detail}; {_processes(ending.unkillable)} cannot be killed"
+        return Verdict(verdict.result, verdict.cause, detail)
+    return verdict
+
+
+def _with_leaks(verdict: Verdict, ending: Ending, policy: LeakPolicy) -> Verdict:
+    if not ending.leaks or policy is LeakPolicy.IGNORE or verdict.result is not Result.PASS:
+        return verdict
+    result = Result.WARN if policy is LeakPolicy.WARN else Result.FAIL
+    return Verdict(result, verdict.cause, f"left {_processes(ending.leaks)} behind")
+
+
+def _processes(leaks: Sequence[Mapping[str, Any]]) -> str:
+    named = ", ".join(f"{each.get('pid')} {each.get('command', '')}".strip() for each in leaks[:3])
+    more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
+    noun = "process" if len(leaks) == 1 else "processes"
+    return f"{len(leaks)} {noun} ({named}{more})"
+
+
+_MOST_INFRA = 3
+
+
+def retry_after(task: Task, verdicts: Sequence[Verdict], *, ran: bool) -> Retry:
+    """Say whether another attempt may follow the last of `verdicts`.
+
+    `ran` tells whether user code may have run in that attempt.
+    """
+    last = verdicts[-1]
+    alike = sum(1 for each in verdicts if each.cause is last.cause)
+    if last.result.is_ok and last.cause is Cause.TEST:
+        return Retry.NO
+    if last.cause in (Cause.TEST, Cause.CONTRACT, Cause.TIMEOUT):
+        return Retry.HERE if alike <= task.retries else Retry.NO
+    if last.cause is Cause.INFRA:
+        if alike >= _MOST_INFRA:
+            return Retry.NO
+        return Retry.ELSEWHERE if ran else Retry.HERE
+    if last.cause is Cause.UNSUITABLE or (last.cause is Cause.REQUIREMENT and alike == 1):
+        return Retry.ELSEWHERE
+    if last.cause is Cause.LOST and task.idempotent and alike == 1:
+        return Retry.HERE
+    return Retry.NO
+
+
+def combine(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the one verdict on a task from those on its attempts.
+
+    A failure, once recorded, is never replaced by a pass: a task that failed by itself and then
+    passed is a WARN that says so. Trouble with the infrastructure is no failure of the test.
+    """
+    last = verdicts[-1]
+    if last.result is not Result.PASS:
+        return last
+    failed = [
+        each for each in verdicts if each.cause not in _NOT_THE_TEST and not each.result.is_ok
+    ]
+    if not failed:
+        return last
+    first = f": {failed[0].detail}" if failed[0].detail else ""
+    detail = f"flaky: {failed[0].result.value} before it passed on attempt {len(verdicts)}{first}"
+    return Verdict(Result.WARN, Cause.TEST, detail)
+
+
+_NOT_THE_TEST = frozenset({Cause.INFRA, Cause.UNSUITABLE, Cause.REQUIREMENT, Cause.LOST})

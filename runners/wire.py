@@ -1,0 +1,111 @@
+"""Frames between controller and agent: one line of JSON, then as many raw bytes as it says.
+
+A frame is a JSON object of at most 1 MiB on one line; where it has ``"body": n``, n bytes follow
+the newline. An oversize or malformed frame costs that frame, not the connection. What frames
+mean is said in docs/protocol.md; not responsible for that, nor for reading from sockets.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from nrunner.errors import ProtocolError
+
+__all__ = ["MAX_BODY", "MAX_HEAD", "PROTOCOL_VERSION", "Frame", "FrameReader", "encode"]
+
+PROTOCOL_VERSION = 1
+MAX_HEAD = 1 << 20
+"""Longest line of JSON, in bytes."""
+MAX_BODY = 16 << 20
+"""Longest body, in bytes: larger ones are sent in pieces."""
+
+
+class Frame(NamedTuple):
+    """One frame; `body` is empty where it has none."""
+
+    head: dict[str, Any]
+    body: bytes = b""
+
+
+def encode(head: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """Return a frame as bytes; raise ProtocolError if it would be refused by the peer."""
+    if body:
+        head = {**head, "body": len(body)}
+    line = json.dumps(head, separators=(",", ":")).encode("ascii")
+    if len(line) > MAX_HEAD or len(body) > MAX_BODY:
+        raise ProtocolError(f"frame of {len(line)} and {len(body)} bytes is larger than allowed")
+    return line + b"\n" + body
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; counts those it refuses.
+
+    `loads` decodes one line and raises ValueError for what is not JSON.
+    """
+
+    def __init__(self, loads: Callable[[bytes], Any] = json.loads) -> None:
+        self.refused = 0
+        self._loads = loads
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._skipping = False
+        self._head: dict[str, Any] | None = None
+        self._body = 0
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes as they come; return the frames that are now complete, in order."""
+        self._buffer += data
+        frames: list[Frame] = []
+        start = 0
+        while True:
+            if self._head is not None:
+                if len(self._buffer) - start < self._body:
+                    break
+                end = start + self._body
+                frames.append(Frame(self._head, bytes(self._buffer[start:end])))
+                self._head = None
+                start = end
+                continue
+            end = self._buffer.find(b"\n", max(start, self._scanned))
+            if end < 0:
+                break
+            line = bytes(self._buffer[start:end])
+            start = end + 1
+            self._line(line, frames)
+        self._keep(start)
+        return frames
+
+    def _keep(self, start: int) -> None:
+        del self._buffer[:start]
+        self._scanned = 0 if self._head is not None else len(self._buffer)
+        if self._head is None and len(self._buffer) > MAX_HEAD:
+            self._skipping = True
+            self._buffer.clear()
+            self._scanned = 0
+
+    def _line(self, line: bytes, frames: list[Frame]) -> None:
+        if self._skipping:
+            self._skipping = False
+            self.refused += 1
+            return
+        if len(line) > MAX_HEAD:
+            self.refused += 1
+            return
+        try:
+            head = self._loads(line)
+        except (ValueError, RecursionError):
+            self.refused += 1
+            return
+        if not isinstance(head, dict):
+            self.refused += 1
+            return
+        size = head.get("body", 0)
+        if not size:
+            frames.append(Frame(head))
+        elif isinstance(size, int) and 0 < size <= MAX_BODY:
+            self._head, self._body = head, size
+        else:
+            self.refused += 1
