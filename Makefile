@@ -1,0 +1,46 @@
+# What people type. Everything here works on a machine with Python 3.11, its venv module and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nrunner/phase.py \
+	nrunner/result.py nrunner/runnable.py
+SETUP = setup.cfg pyproject.toml scripts/make-venv
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test lint format clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
+	$(BIN)/nrunner run --job-results-dir job-results examples
+	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
+
+test: lint ## Run all checks and tests
+	scripts/install-test-tools
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/vermin --target=3.9- --no-tips --quiet $(PORTABLE)
+	$(BIN)/python scripts/phase-diagram --check
+
+format: $(VENV)/.ready-test ## Bring the sources into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/phase-diagram --write
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) .venvs build dist *.egg-info job-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready: $(SETUP)
+	PYTHON=$(PYTHON) scripts/make-venv $(VENV)
+	@touch $@
+
+$(VENV)/.ready-test: $(SETUP)
+	PYTHON=$(PYTHON) scripts/make-venv $(VENV) test
+	@touch $@ $(VENV)/.ready
