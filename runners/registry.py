@@ -1,0 +1,61 @@
+"""The runner classes that ship with nrunner, by kind, each loaded when it is first asked for.
+
+Not responsible for kinds that others add: those are runner executables
+(``nrunner-runner-KIND``), found by name where tests run, never by entry points.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from nrunner.errors import RunnerError
+from nrunner.runners.base import RequirementRunner, Runner
+
+__all__ = ["KINDS", "REQUIREMENT_KINDS", "requirement_runner", "runner"]
+
+_HOMES = {
+    "exec-test": ("exec_test", "ExecTest"),
+    "file": ("file", "File"),
+    "noop": ("noop", "Noop"),
+    "tap": ("tap", "Tap"),
+}
+
+KINDS = frozenset(_HOMES)
+"""Kinds of Runnables that have a class here."""
+
+REQUIREMENT_KINDS = frozenset({"file", "noop"})
+"""Kinds of requirements that have a class here."""
+
+_instances: dict[str, Runner] = {}
+
+
+def runner(kind: str) -> Runner:
+    """Return the one instance of the class for `kind`; raise RunnerError if there is none."""
+    instance = _instances.get(kind)
+    if instance is None:
+        instance = _instances[kind] = _load(kind)
+    return instance
+
+
+def requirement_runner(kind: str) -> RequirementRunner:
+    """Return the runner of a requirement kind; raise RunnerError if there is none."""
+    if kind not in REQUIREMENT_KINDS:
+        raise RunnerError(_unknown("requirement", kind, REQUIREMENT_KINDS))
+    return cast(RequirementRunner, runner(kind))
+
+
+def _load(kind: str) -> Runner:
+    if kind not in _HOMES:
+        raise RunnerError(_unknown("runner", kind, KINDS))
+    module, name = _HOMES[kind]
+    return cast(Runner, getattr(import_module("nrunner.runners." + module), name)())
+
+
+def _unknown(what: str, kind: str, known: frozenset[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(kind, known, 1)
+    hint = f'; did you mean "{near[0]}"?' if near else f"; known here: {', '.join(sorted(known))}"
+    return f'no {what} knows the kind "{kind}"{hint}'

@@ -1,0 +1,37 @@
+import subprocess
+import sys
+
+import pytest
+
+from nrunner.errors import RunnerError
+from nrunner.runners import registry
+from nrunner.runners.base import RequirementRunner
+
+
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_every_kind_has_a_class_that_says_so(kind: str) -> None:
+    runner = registry.runner(kind)
+    assert runner.kind == kind
+    assert runner.description
+    assert registry.runner(kind) is runner
+
+
+@pytest.mark.parametrize("kind", sorted(registry.REQUIREMENT_KINDS))
+def test_every_requirement_kind_can_check(kind: str) -> None:
+    assert isinstance(registry.requirement_runner(kind), RequirementRunner)
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(RunnerError, match='did you mean "exec-test"'):
+        registry.runner("exec-tets")
+    with pytest.raises(RunnerError, match="known here: file, noop"):
+        registry.requirement_runner("xyz")
+
+
+def test_only_the_module_that_is_asked_for_is_loaded() -> None:
+    code = (
+        "import sys; from nrunner.runners import registry; registry.runner('noop');"
+        "print(*[m for m in sys.modules if m.startswith('nrunner.runners.')])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert set(loaded.split()) == {f"nrunner.runners.{n}" for n in ("base", "registry", "noop")}
