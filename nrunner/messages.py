@@ -115,9 +115,12 @@ class Finished(_Common):
 Message = Union[Started, Heartbeat, Log, Output, Whiteboard, FileData, Ignored, Finished]
 
 _BASE64 = "__base64_encoded__"
+_LONGEST = 256 * 1024
+"""Characters of a text that is kept for the reports; of a longer one, the two ends are."""
+_BIG = 2**63
 
 
-def parse(line: bytes) -> Message:
+def parse(line: bytes | bytearray) -> Message:
     """Read one line of the wire format; raise MessageError that names the field."""
     try:
         data = json.loads(line)
@@ -210,10 +213,18 @@ def _common(data: Mapping[str, Any]) -> tuple[str, float, str | None]:
     task_id = data.get("id")
     if isinstance(task_id, bool) or not isinstance(task_id, (str, int)):
         raise MessageError('field "id": expected a string')
-    time = data.get("time")
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or not math.isfinite(time):
+    return str(task_id), _seconds(data), _text(data, "job_id")
+
+
+def _seconds(data: Mapping[str, Any]) -> float:
+    value: Any = data.get("time")
+    try:
+        seconds = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, OverflowError):
+        seconds = math.nan
+    if not math.isfinite(seconds):
         raise MessageError('field "time": expected a number of seconds')
-    return str(task_id), float(time), _text(data, "job_id")
+    return seconds
 
 
 def _running(common: tuple[str, float, str | None], data: Mapping[str, Any]) -> Message:
@@ -221,7 +232,7 @@ def _running(common: tuple[str, float, str | None], data: Mapping[str, Any]) -> 
     if kind is None:
         return Heartbeat(*common)
     if kind not in ("log", "stdout", "stderr", "whiteboard", "output", "file"):
-        return Ignored(*common, type=str(kind)[:100])
+        return Ignored(*common, type=kind[:100] if isinstance(kind, str) else "")
     body = _bytes(data, "log")
     encoding = _text(data, "encoding")
     if kind == "log":
@@ -253,11 +264,11 @@ def _finished(common: tuple[str, float, str | None], data: Mapping[str, Any]) ->
     return Finished(
         *common,
         result=result,
-        fail_reason=_text(data, "fail_reason"),
+        fail_reason=_prose(data, "fail_reason"),
         returncode=_number(data, "returncode"),
-        class_name=_text(data, "class_name"),
-        fail_class=_text(data, "fail_class"),
-        traceback=_text(data, "traceback"),
+        class_name=_prose(data, "class_name"),
+        fail_class=_prose(data, "fail_class"),
+        traceback=_prose(data, "traceback"),
     )
 
 
@@ -268,9 +279,23 @@ def _text(data: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
+def _prose(data: Mapping[str, Any], key: str) -> str | None:
+    """Read text that is kept and shown: bounded, and fit to be written as UTF-8."""
+    value = _text(data, key)
+    if value is None:
+        return None
+    if len(value) > _LONGEST:
+        cut = len(value) - _LONGEST
+        half = _LONGEST // 2
+        value = f"{value[:half]}\n... {cut} characters left out ...\n{value[-half:]}"
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+
+
 def _number(data: Mapping[str, Any], key: str) -> int | None:
     value = data.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not -_BIG <= value < _BIG:
         raise MessageError(f'field "{key}": expected an integer')
     return value
 
@@ -286,5 +311,6 @@ def _bytes(data: Mapping[str, Any], key: str) -> bytes:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    if not isinstance(value, str):
+        return f"of type {type(value).__name__}"
+    return repr(value) if len(value) <= 60 else repr(value[:57]) + "..."

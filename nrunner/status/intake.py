@@ -1,0 +1,159 @@
+"""The gate: which messages are let in, and what is kept of those that are not.
+
+Pure: lines or messages in, accepted messages out. A message that is refused changes nothing but a
+counter and a bounded sample. Not responsible for sockets (``collector``), nor for what a message
+does to its task (``nrunner.machine``).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nrunner.errors import MessageError
+from nrunner.messages import Finished, Message, Started, parse
+from nrunner.status.line import Line
+
+__all__ = ["Accepted", "Intake", "IntakeStatistics", "Refusal", "Sink"]
+
+_SAMPLES = 10
+_WORTH_IT = 5_000
+"""Lines after which the fast decoder pays for its import."""
+_SILENT, _STARTED, _FINISHED = range(3)
+
+
+class Refusal(enum.Enum):
+    """Why a line or message was not let in."""
+
+    MALFORMED = "malformed"
+    TOO_LONG = "too long"
+    UNKNOWN_TASK = "unknown task"
+    WRONG_JOB = "wrong job"
+    REPEATED = "repeated"
+    """A second ``started`` or ``finished`` in one attempt."""
+    LATE = "late"
+    """Anything else after ``finished``."""
+
+
+class Accepted(NamedTuple):
+    """A message that was let in, with the number of its task."""
+
+    number: int
+    message: Message
+
+
+Sink = Callable[[Sequence[Accepted]], None]
+"""Is given each batch, on the event loop; must be quick and must not raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeStatistics:
+    """What came in so far."""
+
+    accepted: int
+    refused: Mapping[Refusal, int]
+    samples: Mapping[Refusal, tuple[str, ...]]
+    """The first few of each sort, shortened."""
+
+
+class Intake:
+    """Checks messages against the tasks of one job.
+
+    `known` gives the number of the task that has an id and may speak now, or None; a task's number
+    is its index in the gate's memory of one byte per task.
+    """
+
+    def __init__(self, known: Callable[[str], int | None], job_id: str | None = None) -> None:
+        self._known = known
+        self._job_id = job_id
+        self._decode: Callable[[Line], Message] = parse
+        self._lines = 0
+        self._accepted = 0
+        self._states = bytearray()
+        self._refused = dict.fromkeys(Refusal, 0)
+        self._samples: dict[Refusal, list[str]] = {reason: [] for reason in Refusal}
+
+    def take(self, lines: Iterable[Line]) -> list[Accepted]:
+        """Return the messages among `lines` that are let in."""
+        found = []
+        for line in lines:
+            try:
+                message = self._decode(line)
+            except MessageError as error:
+                self._refuse_line(line, error)
+                continue
+            entry = self.accept(message)
+            if entry is not None:
+                found.append(entry)
+            self._lines += 1
+        if self._lines > _WORTH_IT and self._decode is parse:
+            self._hurry()
+        return found
+
+    def accept(self, message: Message) -> Accepted | None:
+        """Let in one message that has been parsed already, or refuse it."""
+        number = self._known(message.task_id)
+        reason = self._check(number, message)
+        if number is None or reason is not None:
+            self._refuse(reason or Refusal.UNKNOWN_TASK, message)
+            return None
+        self._accepted += 1
+        return Accepted(number, message)
+
+    def reopen(self, number: int) -> None:
+        """Forget that the task began or finished: its next attempt may speak."""
+        if number < len(self._states):
+            self._states[number] = _SILENT
+
+    def refuse(self, reason: Refusal, detail: str) -> None:
+        """Count something that was refused before it came here."""
+        self._refused[reason] += 1
+        samples = self._samples[reason]
+        if len(samples) < _SAMPLES:
+            samples.append(_shortened(detail))
+
+    def statistics(self) -> IntakeStatistics:
+        """Return what came in so far."""
+        samples = {reason: tuple(texts) for reason, texts in self._samples.items() if texts}
+        return IntakeStatistics(self._accepted, dict(self._refused), samples)
+
+    def _check(self, number: int | None, message: Message) -> Refusal | None:
+        if number is None:
+            return Refusal.UNKNOWN_TASK
+        if self._job_id is not None and message.job_id not in (None, self._job_id):
+            return Refusal.WRONG_JOB
+        if number >= len(self._states):
+            self._states.extend(bytes(number + 1 - len(self._states)))
+        return self._advance(number, type(message))
+
+    def _advance(self, number: int, kind: type[Message]) -> Refusal | None:
+        state = self._states[number]
+        if state == _FINISHED:
+            return Refusal.REPEATED if kind is Finished else Refusal.LATE
+        if kind is Finished:
+            self._states[number] = _FINISHED
+        elif kind is Started:
+            if state == _STARTED:
+                return Refusal.REPEATED
+            self._states[number] = _STARTED
+        return None
+
+    def _refuse(self, reason: Refusal, message: Message) -> None:
+        kind, job = type(message).__name__.lower(), message.job_id
+        where = "" if job is None else f" of job {_shortened(job)!r}"
+        self.refuse(reason, f"{kind} for {_shortened(message.task_id)!r}{where}")
+
+    def _refuse_line(self, line: Line, error: MessageError) -> None:
+        if line.strip():
+            self.refuse(Refusal.MALFORMED, f"{error}: {bytes(line[:120])!r}")
+
+    def _hurry(self) -> None:
+        from nrunner.status.decoder import decode
+
+        self._decode = decode
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 300 else text[:297] + "..."
