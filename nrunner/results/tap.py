@@ -1,0 +1,101 @@
+"""``results.tap``: TAP version 14, with YAML diagnostics for what is not a plain pass.
+
+Names and reasons that TAP could not hold are escaped: a line stays a line. Not responsible for
+reading TAP (``nrunner.runners.tap``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import IO, Any
+
+from nrunner.result import Result
+from nrunner.results.base import JobReport, TaskReport
+from nrunner.results.text import first_line, shortened, task_name
+
+__all__ = ["TapReport"]
+
+_OK = {Result.PASS, Result.WARN, Result.SKIP, Result.CANCEL}
+_SKIPPED = {Result.SKIP, Result.CANCEL}
+
+
+class TapReport:
+    """Writes ``results.tap``."""
+
+    name = "tap"
+    description = "Test Anything Protocol, version 14"
+    file_name = "results.tap"
+
+    def write(self, job: JobReport, tasks: Iterable[TaskReport], stream: IO[str]) -> None:
+        """Write the report; `tasks` are read once and none is kept."""
+        stream.write(f"TAP version 14\n1..{job.total}\n")
+        for task in tasks:
+            stream.write(_point(task))
+        if job.interrupted:
+            stream.write(f"# cut short: {_escaped(first_line(job.interrupted))}\n")
+
+
+def _point(task: TaskReport) -> str:
+    verdict = "ok" if task.result in _OK else "not ok"
+    line = f"{verdict} {task.number} - {_escaped(shortened(task_name(task.id)))}"
+    if task.result in _SKIPPED:
+        return f"{line} # SKIP {_escaped(first_line(_reason(task)))}".rstrip() + "\n"
+    if task.result is Result.PASS and len(task.attempts) < 2:
+        return f"{line}\n"
+    return f"{line}\n{_diagnostics(task)}"
+
+
+def _reason(task: TaskReport) -> str:
+    if task.result is Result.CANCEL:
+        return f"cancelled: {task.detail}" if task.detail else "cancelled"
+    return task.detail
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("#", "\\#")
+
+
+def _diagnostics(task: TaskReport) -> str:
+    fields: dict[str, Any] = {
+        "result": task.result.value,
+        "cause": task.cause.value,
+        "message": task.detail,
+        "elapsed": round(task.elapsed, 6),
+        "attempts": len(task.attempts),
+        "environment": task.environment,
+        "returncode": task.returncode,
+        "class_name": task.class_name,
+        "fail_class": task.fail_class,
+        "log_dir": task.log_dir,
+        "traceback": task.traceback,
+    }
+    lines = (
+        f"  {key}: {_yaml(value)}\n" for key, value in fields.items() if value not in ("", None)
+    )
+    return f"  ---\n{''.join(lines)}  ...\n"
+
+
+def _yaml(value: str | float) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    return f'"{_UNSAFE.sub(_yaml_escape, value)}"'
+
+
+_UNSAFE = re.compile(r"[^ !#-\[\]-~]")
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+
+
+def _yaml_escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _SHORT:
+        return _SHORT[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        # No escape of YAML stands for half a character: shown as text.
+        return f"\\\\u{code:04x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
