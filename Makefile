@@ -8,18 +8,23 @@ PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nru
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-versions lint format clean
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
-	$(BIN)/nrunner run --job-results-dir job-results examples
+	cd examples && $(abspath $(BIN))/nrunner run --job-results-dir $(CURDIR)/job-results \
+		programs tap python recipes
 	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
 
 test: lint ## Run all checks and tests
 	scripts/install-test-tools
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-versions: $(VENV)/.ready-test ## Run the tests on every other supported Python that is here
+	scripts/install-test-tools
+	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor
 	$(BIN)/ruff check .
