@@ -1,0 +1,312 @@
+"""Configuration: the one table of settings, and which value each has from where.
+
+Not responsible for how a value is read (``nrunner.option``), which source wins
+(``nrunner.layer``), nor for what follows from a value (``nrunner.planner``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nrunner.interpreter import test_interpreter
+from nrunner.option import (
+    Address,
+    Count,
+    Duration,
+    Limit,
+    Numbers,
+    Pairs,
+    Sort,
+    Switch,
+    Text,
+    Words,
+)
+from nrunner.userfolder import user_folder
+
+__all__ = ["FIELDS", "OPTIONS", "Config", "Option"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the table of settings."""
+
+    key: str
+    """Its name in files: ``run.max_parallel_tasks``."""
+    sort: Sort
+    help: str
+    flag: str = ""
+    per_suite: bool = False
+    """Whether a suite of a job file may have a value of its own."""
+    default_text: str = ""
+    """What people are told where the default is found out on use."""
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment: ``NRUNNER_RUN_MAX_PARALLEL_TASKS``."""
+        return "NRUNNER_" + self.key.upper().replace(".", "_")
+
+
+def _setting(default: Any, key: str, sort: Sort, text: str, flag: str = "", **more: Any) -> Any:
+    option = Option(key, sort, text, flag, **more)
+    if callable(default):
+        return field(default_factory=default, metadata={"option": option})
+    return field(default=default, metadata={"option": option})
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _results_folder() -> str:
+    return str(user_folder("data") / "job-results")
+
+
+def _interpreter() -> str:
+    return test_interpreter(os.environ)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings, typed; made by ``nrunner.layer``."""
+
+    max_parallel_tasks: int = _setting(
+        _processors,
+        "run.max_parallel_tasks",
+        Count(1),
+        "How many tasks may run at once.",
+        "--max-parallel-tasks",
+        default_text="the number of processors",
+    )
+    job_timeout: float | None = _setting(
+        None,
+        "run.job_timeout",
+        Limit(),
+        "When the whole job is stopped.",
+        "--job-timeout",
+    )
+    task_timeout: float | None = _setting(
+        None,
+        "run.task_timeout",
+        Limit(),
+        "When one attempt at a task is stopped.",
+        "--task-timeout",
+        per_suite=True,
+    )
+    task_slow: float | None = _setting(
+        None,
+        "run.task_slow",
+        Limit(),
+        "When a task is reported as slow; it goes on.",
+        per_suite=True,
+    )
+    task_silence: float | None = _setting(
+        None,
+        "run.task_silence",
+        Limit(),
+        "When a task that prints nothing is stopped.",
+        per_suite=True,
+    )
+    grace: float = _setting(
+        5.0,
+        "run.grace",
+        Duration(),
+        "How long a task may take to end after SIGTERM, before SIGKILL.",
+        per_suite=True,
+    )
+    fail_fast: bool = _setting(
+        False,
+        "run.fail_fast",
+        Switch(),
+        "Start no more tasks once one has failed.",
+        "--fail-fast",
+    )
+    spawner: str = _setting(
+        "process",
+        "run.spawner",
+        Text(),
+        "What provides the environments in which tasks run.",
+        "--spawner",
+    )
+    ignore_missing_references: bool = _setting(
+        False,
+        "run.ignore_missing_references",
+        Switch(),
+        "Run what was found even if some references could not be resolved.",
+        "--ignore-missing-references",
+    )
+    dry_run: bool = _setting(
+        False,
+        "run.dry_run",
+        Switch(),
+        "Do everything but start the tasks.",
+        "--dry-run",
+    )
+    shuffle: bool = _setting(
+        False,
+        "run.shuffle",
+        Switch(),
+        "Run in random order; the seed is printed.",
+        "--shuffle",
+    )
+    seed: int | None = _setting(
+        None,
+        "run.seed",
+        Count(),
+        "Shuffle with this seed: the same order again.",
+        "--seed",
+        default_text="a new one each time",
+    )
+    env: Mapping[str, str] = _setting(
+        dict,
+        "run.env",
+        Pairs(),
+        "Variables added to the environment of payloads.",
+        "-p",
+        per_suite=True,
+    )
+    results_dir: str = _setting(
+        _results_folder,
+        "run.results_dir",
+        Text(path=True),
+        "Where the folders of jobs are made.",
+        "--job-results-dir",
+        default_text="job-results in nrunner's folder for user data",
+    )
+    results: tuple[str, ...] = _setting(
+        ("json", "tap"),
+        "run.results",
+        Words(),
+        "Reports written into the job's folder.",
+    )
+    filter_by_tags: tuple[str, ...] = _setting(
+        (),
+        "filter.by_tags",
+        Words(" "),
+        'Only tests with these tags: "a,-b,key:value" means all of them, repeated means either.',
+        "--filter-by-tags",
+        per_suite=True,
+    )
+    filter_include_empty: bool = _setting(
+        False,
+        "filter.by_tags_include_empty",
+        Switch(),
+        "Keep tests that have no tags at all.",
+        "--filter-by-tags-include-empty",
+        per_suite=True,
+    )
+    filter_include_empty_key: bool = _setting(
+        False,
+        "filter.by_tags_include_empty_key",
+        Switch(),
+        "Keep tests that have no value for a key that is asked for.",
+        "--filter-by-tags-include-empty-key",
+        per_suite=True,
+    )
+    show: tuple[str, ...] = _setting(
+        ("app",),
+        "output.show",
+        Words(),
+        "What is printed while the job runs.",
+        "--show",
+    )
+    static: bool = _setting(
+        False,
+        "resolver.static",
+        Switch(),
+        "Never start an interpreter to find tests.",
+        "--static",
+        per_suite=True,
+    )
+    discovery_timeout: float = _setting(
+        30.0,
+        "resolver.discovery_timeout",
+        Duration(positive=True),
+        "How long an interpreter may take to name the tests of a file.",
+        per_suite=True,
+    )
+    python: str = _setting(
+        _interpreter,
+        "runner.python",
+        Text(path=True),
+        "The interpreter that runs tests written in Python.",
+        "--python",
+        per_suite=True,
+        default_text="that of the active virtual environment, else python3",
+    )
+    skip_exit_codes: tuple[int, ...] = _setting(
+        (),
+        "runner.exectest.exitcodes.skip",
+        Numbers(255),
+        "Exit statuses of an exec-test that mean SKIP.",
+        per_suite=True,
+    )
+    warn_exit_codes: tuple[int, ...] = _setting(
+        (),
+        "runner.exectest.exitcodes.warn",
+        Numbers(255),
+        "Exit statuses of an exec-test that mean WARN.",
+        per_suite=True,
+    )
+    clear_env: bool = _setting(
+        False,
+        "runner.exectest.clear_env",
+        Switch(),
+        "Start programs with an empty environment.",
+        per_suite=True,
+    )
+    status_tcp: str | None = _setting(
+        None,
+        "status.tcp",
+        Address(),
+        "Address at which the status server listens beside its sockets; needs a token.",
+        "--status-tcp",
+        default_text="none",
+    )
+    token_file: str | None = _setting(
+        None,
+        "status.token_file",
+        Text(path=True),
+        "File that holds the token which clients over TCP must show.",
+        default_text="a new token in the job's folder",
+    )
+    orphan_deadline: float = _setting(
+        60.0,
+        "agent.orphan_deadline",
+        Duration(positive=True),
+        "How long agents go on without their controller.",
+    )
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Key to source, of every setting that does not have its default."""
+
+    def source(self, key: str) -> str:
+        """Return where the value of `key` came from."""
+        return self.sources.get(key, "default")
+
+    def value(self, key: str) -> Any:
+        """Return the value of `key`."""
+        return getattr(self, FIELDS[key])
+
+    def for_plugins(self) -> dict[str, Any]:
+        """Return what runners, spawners and the status server read: the keys that were set."""
+        return {
+            key: list(value) if isinstance(value := self.value(key), tuple) else value
+            for key in self.sources
+            if key.startswith(_SHARED)
+        }
+
+
+_SHARED = ("runner.", "spawner.", "status.", "agent.")
+
+_SETTINGS = [each for each in dataclasses.fields(Config) if "option" in each.metadata]
+
+FIELDS: Mapping[str, str] = {each.metadata["option"].key: each.name for each in _SETTINGS}
+"""Key of each setting to its field in Config."""
+
+OPTIONS: Mapping[str, Option] = {
+    key: each.metadata["option"] for key, each in zip(FIELDS, _SETTINGS, strict=True)
+}
+"""The table of settings, by key."""
