@@ -1,0 +1,194 @@
+"""Turns references into Resolutions: asks the resolvers, walks folders, expands globs.
+
+Every reference ends as SUCCESS, CORRUPT, or NOT_MINE with a reason that helps. Not responsible
+for what a file is; resolvers decide that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from nrunner.resolver.base import Answer, Context, Resolution, Resolver
+from nrunner.resolver.reference import (
+    exists,
+    expand,
+    impossible,
+    is_folder,
+    is_pattern,
+    missing,
+    shown,
+)
+
+__all__ = ["expand", "resolve"]
+
+_NAMED_ONCE = frozenset({"python-unittest"})
+"""Resolvers that may find one test through several files (a package that loads its modules)."""
+
+
+def resolve(
+    references: Sequence[str], resolvers: Sequence[Resolver], context: Context
+) -> list[Resolution]:
+    """Return one or more Resolutions per reference, in the order of the references.
+
+    ``NAME:reference`` asks the resolver of that name alone (``tap:./check.sh``).
+    """
+    ordered = sorted(resolvers, key=lambda each: (-each.priority, each.name))
+    return [
+        resolution
+        for reference in references
+        for resolution in _resolve_one(reference, ordered, context)
+    ]
+
+
+def _resolve_one(
+    reference: str, resolvers: Sequence[Resolver], context: Context
+) -> list[Resolution]:
+    reason = impossible(reference, context.base_dir)
+    if reason:
+        return [_refusal(reference, reason)]
+    prefix, rest, chosen = _prefix(reference, resolvers, context.base_dir)
+    if is_folder(context.base_dir, rest):
+        return _in_folder(reference, prefix, rest, chosen, context)
+    if is_pattern(rest) and not exists(context.base_dir, rest):
+        return _in_glob(reference, prefix, rest, chosen, context)
+    return [_ask(reference, prefix, rest, chosen, context)]
+
+
+def _prefix(
+    reference: str, resolvers: Sequence[Resolver], base_dir: Path
+) -> tuple[str, str, Sequence[Resolver]]:
+    """Split ``NAME:rest`` where NAME is a resolver's, unless a file is called just that."""
+    name, colon, rest = reference.partition(":")
+    chosen = [each for each in resolvers if each.name == name]
+    if not colon or not rest or not chosen or exists(base_dir, reference):
+        return "", reference, resolvers
+    return name + ":", rest, chosen
+
+
+def _in_folder(
+    reference: str, prefix: str, folder: str, resolvers: Sequence[Resolver], context: Context
+) -> list[Resolution]:
+    files = list(_walk(folder, context.base_dir))
+    found = list(_claimed(reference, prefix, files, resolvers, context))
+    if found:
+        return found
+    count = f"{len(files)} {'file' if len(files) == 1 else 'files'} in it"
+    none = f"none of the {count} is a test" if files else "there are no files in it"
+    return [_refusal(reference, f"folder {shown(folder)} has no tests: {none}")]
+
+
+def _in_glob(
+    reference: str, prefix: str, pattern: str, resolvers: Sequence[Resolver], context: Context
+) -> list[Resolution]:
+    import glob
+
+    # unlike Path.glob this takes absolute patterns and those with ..
+    matches = sorted(glob.glob(pattern, root_dir=context.base_dir, recursive=True))  # noqa: PTH207
+    if not matches:
+        # a resolver may know names that merely look like patterns
+        answer = _ask(reference, prefix, pattern, resolvers, context)
+        if answer.answer is not Answer.NOT_MINE:
+            return [answer]
+        return [_refusal(reference, f"pattern {shown(pattern)} matches nothing")]
+    files: dict[str, None] = {}
+    for match in matches:
+        within = _walk(match, context.base_dir) if is_folder(context.base_dir, match) else [match]
+        files.update(dict.fromkeys(within))
+    found = list(_claimed(reference, prefix, files, resolvers, context))
+    if found:
+        return found
+    reason = f"pattern {shown(pattern)} matches no tests: {len(files)} files were looked at"
+    return [_refusal(reference, reason)]
+
+
+def _claimed(
+    reference: str,
+    prefix: str,
+    files: Iterable[str],
+    resolvers: Sequence[Resolver],
+    context: Context,
+) -> Iterator[Resolution]:
+    """Yield the answers for those files that somebody claims."""
+    seen: set[tuple[str, str | None, str]] = set()
+    for file in files:
+        answer = _first(prefix + file, resolvers, context)[0]
+        if answer is None:
+            continue
+        runnables = answer.runnables
+        if answer.resolver in _NAMED_ONCE:
+            keys = [(each.kind, each.uri, repr(each.kwargs)) for each in runnables]
+            runnables = tuple(
+                each for each, key in zip(runnables, keys, strict=True) if key not in seen
+            )
+            seen.update(keys)
+        if runnables or answer.answer is Answer.CORRUPT:
+            yield Resolution(reference, answer.answer, runnables, answer.reason, answer.resolver)
+
+
+def _ask(
+    reference: str, prefix: str, rest: str, resolvers: Sequence[Resolver], context: Context
+) -> Resolution:
+    answer, reasons = _first(prefix + rest, resolvers, context)
+    if answer is not None:
+        return Resolution(
+            reference, answer.answer, answer.runnables, answer.reason, answer.resolver
+        )
+    if exists(context.base_dir, rest):
+        told = "; ".join(reasons) or "no resolver knows such files"
+        return _refusal(reference, f"{shown(rest)} is not a test ({told})")
+    path = rest.partition(":")[0] or rest
+    return _refusal(reference, "; ".join([missing(path, context.base_dir), *reasons]))
+
+
+def _first(
+    asked: str, resolvers: Sequence[Resolver], context: Context
+) -> tuple[Resolution | None, list[str]]:
+    """Return the first answer that ends the search, or why each resolver declined."""
+    reasons: list[str] = []
+    for resolver in resolvers:
+        answer = resolver.resolve(asked, context)
+        if answer.answer is not Answer.NOT_MINE:
+            return answer, []
+        if answer.reason:
+            reasons.append(f"{resolver.name}: {answer.reason}")
+    return None, reasons
+
+
+def _refusal(reference: str, reason: str) -> Resolution:
+    return Resolution(reference, Answer.NOT_MINE, (), reason)
+
+
+def _walk(folder: str, base_dir: Path) -> Iterator[str]:
+    """Yield the files below `folder`, in order of name, as the user would type them.
+
+    Hidden entries, caches and virtual environments are left out; a folder is entered once,
+    however many links lead to it, and none that lies above.
+    """
+    above = {_identity(each) for each in (base_dir / folder).resolve().parents}
+    yield from _entries(folder.rstrip("/") or "/", base_dir, above)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _entries(folder: str, base_dir: Path, entered: set[tuple[int, int]]) -> Iterator[str]:
+    try:
+        identity = _identity(base_dir / folder)
+        entries = sorted(os.scandir(base_dir / folder), key=lambda each: each.name)
+    except OSError:
+        return
+    if identity in entered or any(each.name == "pyvenv.cfg" for each in entries):
+        return
+    entered.add(identity)
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        path = entry.name if folder == "." else f"{folder.rstrip('/')}/{entry.name}"
+        if is_folder(base_dir, path):
+            yield from _entries(path, base_dir, entered)
+        elif is_file(base_dir, path):
+            yield path
