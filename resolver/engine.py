@@ -15,6 +15,7 @@ from nrunner.resolver.reference import (
     exists,
     expand,
     impossible,
+    is_file,
     is_folder,
     is_pattern,
     missing,
