@@ -19,6 +19,7 @@ _HOMES = {
     "exec-test": ("exec_test", "ExecTest"),
     "file": ("file", "File"),
     "noop": ("noop", "Noop"),
+    "python-unittest": ("python_unittest", "PythonUnittest"),
     "tap": ("tap", "Tap"),
 }
 
