@@ -55,12 +55,18 @@ Steps = tuple[str | int, ...]
 
 
 def build(layers: Iterable[Layer]) -> Config:
-    """Return the configuration that `layers` make; later ones win."""
+    """Return the configuration that `layers` make; later ones win, environments add up."""
     merged: dict[str, Value] = {}
     for layer in layers:
-        merged.update(layer)
+        for key, each in layer.items():
+            before = merged.get(key)
+            merged[key] = _added(before, each) if before and key == "run.env" else each
     values = {FIELDS[key]: each.value for key, each in merged.items()}
     return Config(**values, sources={key: each.source for key, each in merged.items()})
+
+
+def _added(before: Value, now: Value) -> Value:
+    return Value({**before.value, **now.value}, f"{before.source}, {now.source}")
 
 
 def load(environ: Mapping[str, str], here: Path, *more: Layer) -> Config:
@@ -135,6 +141,8 @@ def _unknown(path: Steps, key: str, suite: bool) -> Problem:
     if key in OPTIONS:
         return _problem(path, "cannot differ from suite to suite: set it for the whole job")
     names = [name for name, option in OPTIONS.items() if option.per_suite or not suite]
+    if suite:
+        names += ["name", "references"]
     by_end = (name for name in names if name.endswith("." + key))
     return _problem(path, "unknown key", _nearest(key, [*names, *_SECTIONS]) or next(by_end, ""))
 
