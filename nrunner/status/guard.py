@@ -1,0 +1,84 @@
+"""Who may use the control API, and how it says no.
+
+On a unix socket the peer's user decides; on TCP the token, and the Host and Origin headers, so
+that no web page can reach it through a browser. Errors are JSON. Imports aiohttp: only for
+``app``. Not responsible for what the API does.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from nrunner.status.document import to_text
+from nrunner.status.listener import is_allowed_peer
+from nrunner.status.token import matches
+
+__all__ = ["errors_as_json", "make_guard"]
+
+_LOGGER = logging.getLogger(__name__)
+_NAMES = ("127.0.0.1", "[::1]", "localhost")
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into ``{"error": {"code": ..., "message": ...}}``."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        headers = {key: error.headers[key] for key in _KEPT if key in error.headers}
+        return _answer(error.status, error.text or error.reason, headers)
+    except ConnectionError:
+        raise
+    except Exception:
+        _LOGGER.exception("control API failed on %s %s", request.method, request.path)
+        return _answer(500, "internal error; the job goes on", {})
+
+
+_KEPT = ("Allow", "Content-Range", "WWW-Authenticate")
+
+
+def _answer(code: int, message: str, headers: dict[str, str]) -> web.Response:
+    text = to_text({"error": {"code": code, "message": message}})
+    return web.Response(status=code, text=text, content_type="application/json", headers=headers)
+
+
+def make_guard(token: str | None) -> Middleware:
+    """Return the middleware that lets in only who may; `token` is what TCP peers have to show."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        transport = request.transport
+        peer = None if transport is None else transport.get_extra_info("socket")
+        if peer is None:
+            raise web.HTTPForbidden(text="the connection is gone")
+        if peer.family == socket.AF_UNIX:
+            if not is_allowed_peer(peer):
+                raise web.HTTPForbidden(text="this job belongs to another user")
+        else:
+            _check_headers(request, peer.getsockname()[1])
+            _check_token(request, token)
+        return await handler(request)
+
+    return guard
+
+
+def _check_headers(request: web.Request, port: int) -> None:
+    hosts = {f"{name}:{port}" for name in _NAMES}
+    if request.headers.get("Host", "").lower() not in hosts:
+        raise web.HTTPForbidden(text="header Host names neither 127.0.0.1, [::1] nor localhost")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.lower() not in {f"http://{host}" for host in hosts}:
+        raise web.HTTPForbidden(text="header Origin names another site")
+
+
+def _check_token(request: web.Request, token: str | None) -> None:
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    if token is None or scheme.lower() != "bearer" or not matches(token, shown.strip()):
+        raise web.HTTPUnauthorized(
+            text='header "Authorization: Bearer TOKEN" is missing or wrong',
+            headers={"WWW-Authenticate": "Bearer"},
+        )
