@@ -77,6 +77,7 @@ def _task_fields(task: TaskReport, folder: str) -> dict[str, Any]:
     log_dir = task.log_dir
     log = task.outputs.get("debug.log")
     start = _started(task)
+    elapsed = _finite(task.elapsed)
     return {
         "id": task.id,
         "name": _name(task),
@@ -87,8 +88,8 @@ def _task_fields(task: TaskReport, folder: str) -> dict[str, Any]:
         "whiteboard": task.whiteboard,
         "tags": task.tags,
         "time_start": start,
-        "time_end": start + task.elapsed,
-        "time_elapsed": task.elapsed,
+        "time_end": start + elapsed,
+        "time_elapsed": elapsed,
         "actual_time_start": task.time_start,
         "actual_time_end": task.time_end,
         "number": task.number,
@@ -123,6 +124,11 @@ def _started(task: TaskReport) -> float:
     return task.phases[-1][1] if task.phases else 0.0
 
 
+def _finite(seconds: float) -> float:
+    """JSON has no word for what a broken clock may say."""
+    return seconds if math.isfinite(seconds) else 0.0
+
+
 def _attempt_fields(attempt: AttemptReport) -> dict[str, Any]:
     return {
         "number": attempt.number,
@@ -132,7 +138,7 @@ def _attempt_fields(attempt: AttemptReport) -> dict[str, Any]:
         "detail": attempt.detail,
         "actual_time_start": attempt.time_start,
         "actual_time_end": attempt.time_end,
-        "time_elapsed": attempt.elapsed,
+        "time_elapsed": _finite(attempt.elapsed),
         "returncode": attempt.returncode,
         "core": attempt.core,
         "layer": attempt.layer,
