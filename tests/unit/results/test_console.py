@@ -1,6 +1,4 @@
 import io
-import subprocess
-import sys
 import timeit
 from dataclasses import replace
 
@@ -94,33 +92,6 @@ def test_once_nobody_reads_lines_are_no_longer_kept():
     console.job_opened(sample_job())
     console.task_settled(sample_report())
     assert console._pending == []
-
-
-def test_a_reader_that_leaves_early_leaves_no_trace(tmp_path):
-    script = (
-        "import sys\n"
-        "from nrunner.results.console import Console\n"
-        "from nrunner.testing.sample import sample_job, sample_report\n"
-        "console = Console(sys.stdout)\n"
-        "console.job_opened(sample_job())\n"
-        "sys.stdin.read()\n"
-        "for number in range(20_000):\n"
-        "    console.task_settled(sample_report(number))\n"
-        "    console.flush()\n"
-        "console.job_closed(sample_job())\n"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert child.stdout.readline().startswith(b"JOB ID")
-    child.stdout.close()
-    child.stdin.close()
-    with child.stderr:
-        assert child.stderr.read() == b""
-    assert child.wait() == 0
 
 
 @pytest.mark.parametrize("result", [Result.PASS, Result.FAIL])

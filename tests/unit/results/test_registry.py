@@ -1,6 +1,4 @@
 import io
-import subprocess
-import sys
 from importlib import metadata
 
 import pytest
@@ -120,16 +118,3 @@ def test_a_closed_stream_gets_a_console_that_raises_nothing(monkeypatch):
     stream.close()
     stream.isatty = io.StringIO.isatty.__get__(stream)
     registry.make_console(stream, show=["app"], quiet=False).notice("x")
-
-
-def test_choosing_a_console_loads_nothing_heavy():
-    script = (
-        "import sys, io, nrunner.results.registry as registry\n"
-        "registry.make_console(io.StringIO(), show=['app'], quiet=False)\n"
-        "heavy = {'rich', 'msgspec', 'asyncio', 'importlib.metadata', 'jsonschema'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "[]\n"
