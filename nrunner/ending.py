@@ -46,6 +46,8 @@ class Ending:
     """Processes that outlived the attempt: pid, command, age in seconds."""
     unkillable: tuple[Mapping[str, Any], ...] = ()
     """Processes that a SIGKILL did not end: pid, command, kernel wait channel."""
+    trouble: str = ""
+    """What went wrong on our side while the attempt was looked after, or empty."""
     layer: str = ""
     """What kept hold of its processes: ``cgroup``, ``subreaper`` or ``session``."""
     whiteboard: str = ""

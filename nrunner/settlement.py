@@ -38,6 +38,8 @@ def judge(ending: Ending, ordered: Verdict | None, leak: LeakPolicy) -> Verdict:
 
     `ordered` is the verdict that whoever ordered the stop (a person, the job's limit) gave.
     """
+    if ending.trouble:
+        return Verdict(Result.ERROR, Cause.INFRA, ending.trouble)
     if ending.stop is not None:
         return _stopped(ending, ordered)
     if ending.malformed:
@@ -57,7 +59,8 @@ def _stopped(ending: Ending, ordered: Verdict | None) -> Verdict:
     else:
         verdict = ordered or Verdict(Result.INTERRUPT, Cause.CANCELLED, ending.stop_detail)
     if ending.unkillable:
-        detail = f"{verdict.detail}; {_processes(ending.unkillable)} cannot be killed"
+        rest = f"{_processes(ending.unkillable)} cannot be killed"
+        detail = f"{verdict.detail}; {rest}" if verdict.detail else rest
         return Verdict(verdict.result, verdict.cause, detail)
     return verdict
 
@@ -88,8 +91,9 @@ def retry_after(task: Task, verdicts: Sequence[Verdict], *, ran: bool) -> Retry:
     alike = sum(1 for each in verdicts if each.cause is last.cause)
     if last.result.is_ok and last.cause is Cause.TEST:
         return Retry.NO
-    if last.cause in (Cause.TEST, Cause.CONTRACT, Cause.TIMEOUT):
-        return Retry.HERE if alike <= task.retries else Retry.NO
+    if last.cause in _OWN:
+        own = sum(1 for each in verdicts if each.cause in _OWN)
+        return Retry.HERE if own <= task.retries else Retry.NO
     if last.cause is Cause.INFRA:
         if alike >= _MOST_INFRA:
             return Retry.NO
@@ -104,20 +108,29 @@ def retry_after(task: Task, verdicts: Sequence[Verdict], *, ran: bool) -> Retry:
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the one verdict on a task from those on its attempts.
 
-    A failure, once recorded, is never replaced by a pass: a task that failed by itself and then
-    passed is a WARN that says so. Trouble with the infrastructure is no failure of the test.
+    A failure, once recorded, is never replaced by anything that counts as fine, nor by trouble
+    that is not the test's: a task that failed by itself and then passed is a WARN that says so.
+    Trouble with the infrastructure is no failure of the test, but it hides behind nothing else
+    than the test's own word.
     """
     last = verdicts[-1]
-    if last.result is not Result.PASS:
-        return last
-    failed = [
-        each for each in verdicts if each.cause not in _NOT_THE_TEST and not each.result.is_ok
-    ]
-    if not failed:
-        return last
-    first = f": {failed[0].detail}" if failed[0].detail else ""
-    detail = f"flaky: {failed[0].result.value} before it passed on attempt {len(verdicts)}{first}"
-    return Verdict(Result.WARN, Cause.TEST, detail)
+    failed = [each for each in verdicts if not each.result.is_ok]
+    own = [each for each in failed if each.cause not in _NOT_THE_TEST]
+    if last.cause is Cause.TEST and last.result.is_ok:
+        if not own:
+            return last
+        if last.result in (Result.PASS, Result.WARN):
+            return _flaky(own[0], last, len(verdicts))
+    return (own or failed or [last])[-1]
 
 
-_NOT_THE_TEST = frozenset({Cause.INFRA, Cause.UNSUITABLE, Cause.REQUIREMENT, Cause.LOST})
+def _flaky(failure: Verdict, last: Verdict, attempt: int) -> Verdict:
+    passed = f"flaky: {failure.result.value} before it passed on attempt {attempt}"
+    detail = f"{passed}: {failure.detail}" if failure.detail else passed
+    return Verdict(Result.WARN, Cause.TEST, f"{detail}; {last.detail}" if last.detail else detail)
+
+
+_OWN = frozenset({Cause.TEST, Cause.CONTRACT, Cause.TIMEOUT})
+_NOT_THE_TEST = frozenset(
+    {Cause.INFRA, Cause.UNSUITABLE, Cause.REQUIREMENT, Cause.LOST, Cause.CANCELLED}
+)

@@ -1,4 +1,4 @@
-"""The user's own folders for configuration and data.
+"""The user's own folders for configuration, data and what can be made again.
 
 Not responsible for what is in them.
 """
@@ -12,15 +12,23 @@ from typing import Literal
 
 __all__ = ["user_folder"]
 
-_XDG = {"config": ("XDG_CONFIG_HOME", "~/.config"), "data": ("XDG_DATA_HOME", "~/.local/share")}
+_XDG = {
+    "cache": ("XDG_CACHE_HOME", "~/.cache"),
+    "config": ("XDG_CONFIG_HOME", "~/.config"),
+    "data": ("XDG_DATA_HOME", "~/.local/share"),
+}
 
 
-def user_folder(sort: Literal["config", "data"]) -> Path:
+def user_folder(sort: Literal["cache", "config", "data"]) -> Path:
     """Return where nrunner keeps the user's files of this sort; it may not exist."""
     if sys.platform != "linux":
         import platformdirs
 
-        find = {"config": platformdirs.user_config_path, "data": platformdirs.user_data_path}[sort]
+        find = {
+            "cache": platformdirs.user_cache_path,
+            "config": platformdirs.user_config_path,
+            "data": platformdirs.user_data_path,
+        }[sort]
         return find("nrunner", appauthor=False)
     # What platformdirs says here, without the 12 ms that importing it takes at every start.
     variable, fallback = _XDG[sort]

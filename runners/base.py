@@ -32,6 +32,8 @@ class Place:
     """The folder relative uris and commands are relative to (that of ``nrunner run``)."""
     task_id: str = ""
     job_id: str = ""
+    report: str = ""
+    """Path, outside all that a test may delete, for a payload that leaves an Outcome as JSON."""
 
     @property
     def stdout(self) -> str:
@@ -58,8 +60,7 @@ class Command:
     report: str | None = None
     """Path of a file in which the payload leaves its Outcome as JSON, for kinds that do."""
     speaks: bool = False
-    """Whether the payload sends status messages (wire format) to the agent's status socket;
-    the agent then adds ``-s SOCKET`` to `argv`."""
+    """Whether the payload sends status messages (wire format) to the agent's status socket."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,189 @@
+"""A place and, while there is one, the environment in it.
+
+Knows what runs there, keeps orders until the environment is open, and learns which kinds have a
+runner there. Not responsible for when an environment is needed (``nrunner.scheduler``), nor for
+what is said to its agent (``nrunner.environment``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nrunner.environment import Environment
+from nrunner.errors import NrunnerError
+from nrunner.runnable import Requirement
+from nrunner.runners.agent import boot_id
+from nrunner.runners.registry import KINDS
+from nrunner.spawners.base import Handle, Offer, Spawner
+
+__all__ = ["Berth"]
+
+OnEvents = Callable[["Berth", Sequence[Mapping[str, Any]]], None]
+
+
+class Berth:
+    """One place of a job."""
+
+    def __init__(
+        self, offer: Offer, spawner: Spawner, settings: Mapping[str, Any], on_events: OnEvents
+    ) -> None:
+        self.place = offer.place
+        self.environment: Environment | None = None
+        self._offer = offer
+        self._spawner = spawner
+        self._settings = {**settings, "slots": offer.slots}
+        self._on_events = on_events
+        self._running: dict[tuple[int, int], None] = {}
+        self._pending: list[Callable[[Environment], None]] = []
+        self._has: dict[str, bool] = dict.fromkeys(KINDS, True)
+        self._wanted = asyncio.Event()
+        self._openers: list[asyncio.Future[Environment]] = []
+        self._generation = 1
+        self._tried: dict[int, int] = {}
+        self._errands = 0
+        self._same_clock = False
+
+    # What runs here.
+
+    def run_nowait(self, order: Mapping[str, Any]) -> None:
+        """Have an attempt run as soon as there is an environment."""
+        key = (order["task"], order["attempt"])
+        self._running[key] = None
+        self._tried[order["task"]] = self._generation
+        self._tell(lambda environment: environment.run_nowait(order))
+
+    def cancel_nowait(self, task: int, attempt: int, *, kill: bool) -> None:
+        """Have an attempt end early."""
+        self._tell(
+            lambda environment: environment.cancel_nowait(
+                task, attempt, kill=kill, detail="cancelled"
+            )
+        )
+
+    def forget(self, number: int) -> None:
+        """A task is settled: nothing about it is needed any more."""
+        self._tried.pop(number, None)
+
+    def is_renewed(self, number: int) -> bool:
+        """Whether the environment here is another one than the task was tried in."""
+        return self._tried.get(number, self._generation) != self._generation
+
+    def time_of(self, head: Mapping[str, Any], now: float) -> float:
+        """Return when an event happened, by our clock."""
+        return float(head.get("time", now)) if self._same_clock else now
+
+    # What can run here.
+
+    def knows(self, kind: str) -> bool:
+        """Whether it is known if a kind has a runner here."""
+        return kind in self._has
+
+    def has(self, kind: str) -> bool:
+        """Whether a kind, that is known, has a runner here."""
+        return self._has[kind]
+
+    def unknown_kind(self, kind: str) -> str:
+        """Say that a kind has no runner here, and which one may have been meant."""
+        from difflib import get_close_matches
+
+        known = sorted(each for each, has in self._has.items() if has)
+        near = get_close_matches(kind, known, 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+        return f'no runner for kind "{kind}" ({hint})'
+
+    async def learn(self, kinds: Sequence[str]) -> None:
+        """Ask the agent about kinds; raise LinkError or SpawnError."""
+        environment = await self._open()
+        self._has.update(await environment.probe(kinds))
+
+    async def fulfil(self, requirement: Requirement, timeout: float) -> None:
+        """Have a requirement fulfilled here; raise RequirementError, LinkError or SpawnError."""
+        environment = await self._open()
+        self._errands += 1
+        name = f"requirement-{self._errands}-{requirement.kind}"
+        log_dir = f"{self._settings['results_dir']}/requirements/{self._errands}"
+        limits = {"timeout": timeout}
+        await environment.fulfil(requirement, {"id": name, "log_dir": log_dir, "limits": limits})
+
+    # The environment.
+
+    async def wait_wanted(self) -> None:
+        """Wait until somebody needs an environment here."""
+        await self._wanted.wait()
+
+    async def hold(self) -> str:
+        """Open an environment and stay with it until it is gone; return how it ended.
+
+        Raise SpawnError or LinkError if it cannot be opened.
+        """
+        try:
+            handle = await self._spawner.open(self.place)
+        except NrunnerError as error:
+            self._fail(error)
+            raise
+        environment = Environment(self.place, handle, self._settings, self._take)
+        await self._greet(environment, handle)
+        self.environment = environment
+        self._same_clock = environment.hello.get("boot_id") == boot_id()
+        pending, self._pending = self._pending, []
+        for tell in pending:
+            tell(environment)
+        for opener in self._openers:
+            if not opener.done():
+                opener.set_result(environment)
+        self._openers.clear()
+        return await environment.wait_gone()
+
+    def abandon(self) -> list[tuple[int, int]]:
+        """Note that the environment is gone; return the attempts that went with it."""
+        self.environment = None
+        self._wanted.clear()
+        self._generation += 1
+        self._pending.clear()
+        lost = list(self._running)
+        self._running.clear()
+        return lost
+
+    async def close(self) -> None:
+        """End the environment and everything in it."""
+        if self.environment is not None:
+            await self.environment.close()
+            self.environment = None
+
+    async def _greet(self, environment: Environment, handle: Handle) -> None:
+        try:
+            await environment.open()
+        except BaseException as error:
+            await handle.destroy()
+            if isinstance(error, NrunnerError):
+                self._fail(error)
+            raise
+
+    def _fail(self, error: NrunnerError) -> None:
+        for opener in self._openers:
+            if not opener.done():
+                opener.set_exception(error)
+        self._openers.clear()
+
+    async def _open(self) -> Environment:
+        if self.environment is not None:
+            return self.environment
+        opener: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        self._openers.append(opener)
+        self._wanted.set()
+        return await opener
+
+    def _tell(self, tell: Callable[[Environment], None]) -> None:
+        if self.environment is not None:
+            tell(self.environment)
+        else:
+            self._pending.append(tell)
+            self._wanted.set()
+
+    def _take(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
+        for head in heads:
+            if head["event"] in ("ended", "not_started"):
+                self._running.pop((head["task"], head["attempt"]), None)
+        self._on_events(self, heads)

@@ -1,0 +1,84 @@
+"""What Ctrl-C, SIGTERM and SIGHUP do to a job: once softly, twice hard, three times at once.
+
+Not responsible for ending tasks; it orders that by events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+from nrunner.errors import ExitCode
+from nrunner.event import StopAll
+from nrunner.result import Cause, Result, Verdict
+
+__all__ = ["Interrupts", "stop_by_timeout", "stop_by_user"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop_by_user(time: float, *, kill: bool = False, by: str = "by the user") -> StopAll:
+    """Return the event that ends a job on somebody's wish."""
+    detail = f"interrupted {by}"
+    return StopAll(
+        time,
+        Verdict(Result.CANCEL, Cause.CANCELLED, detail),
+        Verdict(Result.INTERRUPT, Cause.CANCELLED, detail),
+        kill,
+    )
+
+
+def stop_by_timeout(time: float, limit: float) -> StopAll:
+    """Return the event that ends a job that takes longer than it may."""
+    detail = f"past the job's {limit:g} s limit"
+    return StopAll(
+        time,
+        Verdict(Result.CANCEL, Cause.CANCELLED, detail),
+        Verdict(Result.INTERRUPT, Cause.TIMEOUT, detail),
+    )
+
+
+class Interrupts:
+    """Counts signals while a job runs."""
+
+    def __init__(
+        self,
+        stop: Callable[[bool, str], None],
+        say: Callable[[str], None],
+        leave: Callable[[], None],
+    ) -> None:
+        """`stop(kill, by)` ends the job, `say` tells people, `leave` saves what must be saved."""
+        self.count = 0
+        self._stop = stop
+        self._say = say
+        self._leave = leave
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch the signals for as long as the block lasts."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.hear, number)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def hear(self, number: int) -> None:
+        """Take one signal."""
+        self.count += 1
+        name = signal.Signals(number).name
+        by = "by the user" if number == signal.SIGINT else f"by {name}"
+        if self.count == 1:
+            self._say(f"{name}: no more tests are started, those that run are told to end")
+            self._stop(False, by)
+        elif self.count == 2:
+            self._say(f"{name}: tests that run are killed")
+            self._stop(True, by)
+        else:
+            self._leave()
+            os._exit(ExitCode.INTERRUPTED | ExitCode.JOB_FAILED)

@@ -1,0 +1,214 @@
+"""Job: puts the parts together for one run, from the folder to the exit code.
+
+Not responsible for what is run (``nrunner.plan``), nor for how tasks advance
+(``nrunner.scheduler``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nrunner.errors import ExitCode
+from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
+from nrunner.journal import FORMAT, Journal
+from nrunner.layout import (
+    JobFolder,
+    create_job_folder,
+    link_control,
+    new_job_id,
+    runtime_folder,
+    task_folder_name,
+)
+from nrunner.limits import Limits
+from nrunner.machine import Machine
+from nrunner.plan import JobPlan
+from nrunner.plugins import find_plugin
+from nrunner.reporter import JobClock, Reporter
+from nrunner.reportfile import write_reports
+from nrunner.results.base import JobReport, Listener
+from nrunner.results.job_log import JobLog
+from nrunner.runners.slot import remove_tree
+from nrunner.scheduler import Scheduler
+from nrunner.settlement import LeakPolicy
+from nrunner.spawners.base import Spawner, SpawnerContext
+from nrunner.status.server import StatusServer
+from nrunner.task import Task
+from nrunner.userfolder import user_folder
+from nrunner.watch import Watch
+
+__all__ = ["Job", "run_job"]
+
+_PLANNED_AT_ONCE = 500
+
+
+def run_job(plan: JobPlan, listeners: Sequence[Listener]) -> int:
+    """Run a job to its end; return its exit code. Raise NrunnerError if it cannot be run."""
+    return asyncio.run(Job(plan, listeners).run())
+
+
+class Job:
+    """One run of a plan."""
+
+    def __init__(self, plan: JobPlan, listeners: Sequence[Listener]) -> None:
+        self._plan = plan
+        self._clock = JobClock(time.time(), time.monotonic())
+        self._id = new_job_id()
+        now = datetime.fromtimestamp(self._clock.wall)
+        self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
+        self._interrupted = ""
+        report = JobReport(
+            self._id,
+            self.folder.root,
+            plan.command,
+            len(plan.tasks),
+            self._clock.wall,
+            facts=plan.facts,
+        )
+        self._reporter = Reporter(report, self._clock, (*listeners, JobLog()))
+
+    async def run(self) -> int:
+        """Run; return the exit code."""
+        with ExitStack() as stack:
+            journal = Journal(self.folder.journal)
+            stack.callback(journal.close)
+            self._plan_into(journal)
+            runtime = runtime_folder(self._id)
+            stack.callback(remove_tree, str(runtime))
+            self._reporter.open()
+            self._reporter.flush()
+            await self._run_tasks(journal, runtime)
+            return self._finish(journal)
+
+    def _plan_into(self, journal: Journal) -> None:
+        plan = self._plan
+        journal.append(
+            [
+                {
+                    "type": "job",
+                    "format": FORMAT,
+                    "id": self._id,
+                    "wall": self._clock.wall,
+                    "monotonic": self._clock.monotonic,
+                    "total": len(plan.tasks),
+                    "command": plan.command,
+                    "base_dir": str(plan.base_dir),
+                }
+            ]
+        )
+        for first in range(0, len(plan.tasks), _PLANNED_AT_ONCE):
+            tasks = plan.tasks[first : first + _PLANNED_AT_ONCE]
+            journal.append([_planned(task) for task in tasks])
+
+    async def _run_tasks(self, journal: Journal, runtime: Path) -> None:
+        plan = self._plan
+        context = SpawnerContext(
+            self._id, runtime, user_folder("cache"), plan.max_parallel, plan.config
+        )
+        spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
+        queue = max((offer.queue for offer in spawner.offers()), default=0)
+        leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
+        machine = Machine(
+            plan.tasks,
+            Limits(plan.max_parallel + queue),
+            in_order=plan.suites_in_order,
+            fail_fast=plan.fail_fast,
+            dry_run=plan.dry_run,
+            leak=leak,
+        )
+        scheduler = Scheduler(
+            machine,
+            spawner,
+            journal,
+            self._reporter,
+            settings=self._settings(),
+            log_dir=self._log_dir,
+        )
+        watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
+        server = StatusServer(runtime, watch, watch.known, watch.take_messages, job_id=self._id)
+        async with asyncio.TaskGroup() as group:
+            await server.open(group)
+            link_control(self.folder, Path(server.control_uris[0]))
+            try:
+                await self._watched(scheduler, journal)
+            finally:
+                await server.close()
+
+    async def _watched(self, scheduler: Scheduler, journal: Journal) -> None:
+        def stop(kill: bool, by: str) -> None:
+            scheduler.stop(stop_by_user(time.monotonic(), kill=kill, by=by))
+
+        def past_limit(limit: float) -> None:
+            scheduler.stop(stop_by_timeout(time.monotonic(), limit))
+
+        def say(text: str) -> None:
+            self._reporter.notice(text)
+            self._reporter.flush()
+
+        with ExitStack() as stack:
+            stack.enter_context(Interrupts(stop, say, journal.sync).caught())
+            if self._plan.job_timeout is not None:
+                limit = self._plan.job_timeout
+                handle = asyncio.get_running_loop().call_later(limit, past_limit, limit)
+                stack.callback(handle.cancel)
+            async with asyncio.TaskGroup() as group:
+                painters = [
+                    group.create_task(animate(), name="console") for animate in self._animations()
+                ]
+                try:
+                    await scheduler.run()
+                finally:
+                    self._interrupted = scheduler.interrupted
+                    for painter in painters:
+                        painter.cancel()
+
+    def _animations(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        found = [getattr(each, "animate", None) for each in self._reporter.listeners]
+        return [animate for animate in found if animate is not None]
+
+    def _finish(self, journal: Journal) -> int:
+        code = self._reporter.tally.exit_code(bool(self._interrupted))
+        now = time.monotonic()
+        job = self._reporter.now(now, exit_code=code, interrupted=self._interrupted)
+        journal.append([{"type": "closed", "exit_code": code, "elapsed": job.elapsed}])
+        journal.sync()
+        for problem in write_reports(self._plan, self.folder, job, journal):
+            self._reporter.notice(problem)
+            code |= ExitCode.JOB_FAILED
+        self._reporter.close(self._reporter.now(now, exit_code=code, interrupted=self._interrupted))
+        return int(code)
+
+    def _settings(self) -> dict[str, Any]:
+        plan, results = self._plan, self.folder.test_results
+        runner = {key: value for key, value in plan.config.items() if key.startswith("runner.")}
+        settings = {
+            "job_id": self._id,
+            "base_dir": str(plan.base_dir),
+            "results_dir": str(results),
+            "slots_dir": str(results / ".slots"),
+            "env": dict(plan.payload_env),
+            "config": runner,
+        }
+        deadline = plan.config.get("agent.orphan_deadline")
+        return settings if deadline is None else {**settings, "orphan_deadline": deadline}
+
+    def _log_dir(self, task: Task) -> str:
+        return f"{self.folder.test_results}/{task_folder_name(task.number, task.id)}"
+
+
+def _planned(task: Task) -> dict[str, Any]:
+    return {
+        "type": "planned",
+        "task": task.number,
+        "id": task.id,
+        "reference": task.reference,
+        "suite": task.suite,
+        "runnable": task.runnable.to_json(),
+        "limits": task.limits,
+        "retries": task.retries,
+    }

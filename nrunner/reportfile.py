@@ -1,0 +1,70 @@
+"""Writing report files: those in the job's folder and those that were asked for.
+
+A report that cannot be written changes no verdict: it is told, and the others are written.
+Not responsible for formats (``nrunner.results``).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from nrunner.errors import NrunnerError
+from nrunner.journal import Journal
+from nrunner.layout import JobFolder
+from nrunner.plan import JobPlan
+from nrunner.results.base import JobReport, ResultWriter
+from nrunner.results.registry import find_writer
+
+__all__ = ["write_reports"]
+
+
+def write_reports(
+    plan: JobPlan, folder: JobFolder, job: JobReport, journal: Journal
+) -> Iterator[str]:
+    """Write all reports of a job; yield in words what could not be written."""
+    wanted = [(name, "") for name in plan.writers]
+    wanted += [(report.writer, report.target) for report in plan.reports]
+    for name, target in wanted:
+        try:
+            writer = find_writer(name)
+            path = target or str(folder.report(writer.file_name))
+            _write(writer, path, job, journal)
+        except (NrunnerError, OSError) as error:
+            yield f"could not write the report {name!r} to {target or folder.root}: {error}"
+        except Exception as error:  # a plugin may do anything wrong, the others go on
+            yield f"report {name!r} failed: {type(error).__name__}: {error}"
+
+
+def _write(writer: ResultWriter, path: str, job: JobReport, journal: Journal) -> None:
+    if path == "-":
+        try:
+            writer.write(job, journal.settled(), sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has gone: nobody is left to be told, not even at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    with _replaced(Path(path)) as stream:
+        writer.write(job, journal.settled(), stream)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[str]]:
+    """Open a file that appears, whole, in place of `path` once the block ends well."""
+    if path.exists() and not path.is_file():
+        # A pipe or a device cannot be replaced.
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            yield stream
+        return
+    spare = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with spare.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            yield stream
+        spare.replace(path)
+    finally:
+        spare.unlink(missing_ok=True)

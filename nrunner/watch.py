@@ -1,0 +1,177 @@
+"""A running job as others see it: the view behind the control API, and messages from outside.
+
+Events of the API are the journal's records, so all of them can be had again and none is kept in
+memory. Not responsible for HTTP or sockets (``nrunner.status``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nrunner.event import Cancelled
+from nrunner.interrupt import stop_by_user
+from nrunner.journal import Journal
+from nrunner.layout import JobFolder, task_folder_name
+from nrunner.machine import Machine
+from nrunner.messages import Log, Output, Whiteboard
+from nrunner.phase import Phase
+from nrunner.reporter import Reporter
+from nrunner.result import Cause, Result, Verdict
+from nrunner.results.base import JobReport, TaskReport
+from nrunner.scheduler import Scheduler
+from nrunner.status.intake import Accepted
+from nrunner.status.view import ApiEvent, TaskView
+from nrunner.task import Task
+
+__all__ = ["Watch"]
+
+_KINDS = {"settled": "task_settled", "closed": "job_closed", "notice": "notice"}
+_TERMINAL = ("task_settled", "job_closed")
+
+
+class Watch:
+    """Implements ``nrunner.status.view.JobView`` for a job that runs here."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        machine: Machine,
+        scheduler: Scheduler,
+        journal: Journal,
+        reporter: Reporter,
+        folder: JobFolder,
+    ) -> None:
+        self._tasks = tasks
+        self._machine = machine
+        self._scheduler = scheduler
+        self._journal = journal
+        self._reporter = reporter
+        self._folder = folder
+        self._numbers: dict[str, int] | None = None
+
+    def job(self) -> JobReport:
+        """Return the job as it is now."""
+        return self._reporter.now(time.monotonic())
+
+    def task(self, number: int) -> TaskView | None:
+        """Return a task, or None if there is none with that number."""
+        if not 1 <= number <= len(self._tasks):
+            return None
+        return self._view(self._tasks[number - 1])
+
+    def tasks(self, start: int, limit: int) -> Sequence[TaskView]:
+        """Return at most `limit` tasks in order, the first numbered `start` or above."""
+        first = max(0, start - 1)
+        return [self._view(task) for task in self._tasks[first : first + limit]]
+
+    def log_path(self, number: int, stream: str) -> Path | None:
+        """Return where a task's ``stdout`` or ``stderr`` is, or None if it has none (yet)."""
+        report = self._journal.report_of(number)
+        if report is not None:
+            name = report.outputs.get(stream)
+            return self._folder.root / name if name else None
+        return self._scheduler.live_output(number, stream)
+
+    def cancel_task(self, number: int) -> bool:
+        """Ask for a task to be cancelled; False if it has its verdict already."""
+        if self._machine.verdict(number) is not None:
+            return False
+        state = self._machine.state(number)
+        running = state is not None and state.phase in (Phase.STARTING, Phase.STARTED)
+        result = Result.INTERRUPT if running else Result.CANCEL
+        verdict = Verdict(result, Cause.CANCELLED, "cancelled by the user")
+        self._scheduler.feed(Cancelled(time.monotonic(), number, verdict))
+        return True
+
+    def cancel_job(self) -> None:
+        """Ask for the whole job to be cancelled, as Ctrl-C once does."""
+        self._scheduler.stop(stop_by_user(time.monotonic()))
+
+    def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:
+        """Return at most `limit` events that followed; None if there never was such an id."""
+        count = self._journal.records
+        if not 0 <= event_id <= count:
+            return None
+        last = min(count, event_id + limit)
+        lines = self._journal.lines(event_id, last)
+        return [_event(event_id + index, line) for index, line in enumerate(lines, 1)]
+
+    def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
+        """Call `wake` whenever there are new events, until the function returned is called."""
+        return self._journal.subscribe(wake)
+
+    # Messages from outside.
+
+    def known(self, task_id: str) -> int | None:
+        """Return the number of the task that has this id."""
+        if self._numbers is None:
+            self._numbers = {task.id: task.number for task in self._tasks}
+        return self._numbers.get(task_id)
+
+    def take_messages(self, batch: Sequence[Accepted]) -> None:
+        """Keep what runners outside say about tasks: in the journal and in the task's files.
+
+        No message from outside ends a task: its agent does, who saw the process end.
+        """
+        records: list[Mapping[str, Any]] = []
+        for number, message in batch:
+            kind = type(message).__name__.lower()
+            records.append({"type": "message", "task": number, "kind": kind, "time": message.time})
+            if isinstance(message, Log):
+                self._append(number, "debug.log", message.data + b"\n")
+            elif isinstance(message, Output) and not message.log_only:
+                self._append(number, message.stream, message.data)
+            elif isinstance(message, Whiteboard):
+                self._append(number, "whiteboard", message.data)
+        self._journal.append(records)
+
+    def _append(self, number: int, name: str, data: bytes) -> None:
+        task = self._tasks[number - 1]
+        folder = self._folder.test_results / task_folder_name(number, task.id)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with (folder / name).open("ab") as file:
+            file.write(data)
+
+    def _view(self, task: Task) -> TaskView:
+        number = task.number
+        state = self._machine.state(number)
+        report: TaskReport | None = None
+        phase, attempt, running, place = Phase.REQUESTED, 0, None, ""
+        if state is not None:
+            phase, attempt, place = state.phase, state.attempt, state.place
+            if phase is Phase.STARTED and state.started is not None:
+                running = time.monotonic() - state.started
+        else:
+            report = self._journal.report_of(number)
+            if report is not None:
+                phase, attempt = report.phases[-1][0], len(report.attempts)
+                place = report.environment
+        runnable = task.runnable
+        return TaskView(
+            number,
+            task.id,
+            runnable.kind,
+            runnable.uri,
+            task.reference,
+            task.suite,
+            phase,
+            attempt,
+            place,
+            running,
+            report,
+        )
+
+
+def _event(number: int, line: bytes) -> ApiEvent:
+    record = msgspec.json.decode(line)
+    record.pop("crc", None)
+    kind = record.pop("type")
+    if kind == "move":
+        kind = "task_started" if record.get("phase") == Phase.STARTED.value else "task_moved"
+    kind = _KINDS.get(kind, kind)
+    return ApiEvent(number, kind, record, kind in _TERMINAL)

@@ -1,0 +1,266 @@
+"""The agent: the supervisor inside an environment, and its conversation with the controller.
+
+One per environment. It outlives the loss of its controller until the orphan deadline: events wait
+in the spool, limits and killing go on. Frames are described in docs/protocol.md. Not responsible
+for the attempts themselves (``nrunner.runners.supervisor``).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import platform
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Optional
+
+from nrunner import __version__
+from nrunner.errors import NrunnerError, ProtocolError
+from nrunner.runnable import Requirement, Runnable
+from nrunner.runners import procfs, registry, wire
+from nrunner.runners.attempt import Attempt, Order, Settings
+from nrunner.runners.connection import Connection
+from nrunner.runners.executable_runner import find_executable
+from nrunner.runners.loop import Loop, Timer
+from nrunner.runners.reception import Reception
+from nrunner.runners.spool import Spool
+from nrunner.runners.supervisor import Supervisor
+
+__all__ = ["Agent", "boot_id"]
+
+_UNTIL_FIRST_HELLO = 15.0
+"""Seconds that an agent waits for its first controller."""
+
+
+class Agent:
+    """Serves one controller at a time on a listening unix socket."""
+
+    def __init__(self, folder: str, listener: socket.socket, token: str) -> None:
+        self._folder = folder
+        self._listener = listener
+        self._token = token
+        self._loop = Loop()
+        self._spool = Spool()
+        self._connections: set[Connection] = set()
+        self._controller: Optional[Connection] = None
+        self._epoch = -1
+        self._running = True
+        self._errands: dict[int, Any] = {}
+        self._supervisor = Supervisor(self._loop, Settings(), self._emit, folder + "/status")
+        self._reception = Reception(
+            self._loop, folder + "/status", self._supervisor.speakers, self._supervisor.hear
+        )
+        self._orphan: Optional[Timer] = self._loop.after(_UNTIL_FIRST_HELLO, self._leave)
+
+    def serve(self) -> None:
+        """Work until told to leave, or alone for too long."""
+        self._listener.setblocking(False)
+        self._loop.watch(self._listener.fileno(), self._accept)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            self._loop.on_signal(number, self._leave)
+        try:
+            while self._running:
+                self._loop.run_once()
+                self._supervisor.pump()
+                if self._controller is not None:
+                    self._controller.flush()
+        finally:
+            self._supervisor.close()
+            for connection in list(self._connections):
+                connection.close()
+
+    # The controller.
+
+    def _accept(self) -> None:
+        try:
+            peer, _ = self._listener.accept()
+        except OSError:
+            return
+        self._connections.add(Connection(self._loop, peer, self._take, self._lost))
+
+    def _lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if connection is self._controller:
+            self._controller = None
+            deadline = self._supervisor.settings.orphan_deadline
+            self._orphan = self._loop.after(deadline, self._leave)
+
+    def _leave(self) -> None:
+        self._running = False
+
+    def _take(self, connection: Connection, frame: wire.Frame) -> None:
+        head = frame.head
+        kind = head.get("type")
+        if connection is not self._controller:
+            if kind == "hello":
+                self._greet(connection, head)
+            else:
+                self._refuse(connection, "say hello first")
+            return
+        handler = self._handlers.get(kind) if isinstance(kind, str) else None
+        if handler is None:
+            self._answer(head, error=f"unknown frame {kind!r}")
+            return
+        try:
+            handler(self, head)
+        except NrunnerError as error:
+            self._answer(head, error=str(error))
+        except (KeyError, TypeError, ValueError) as error:
+            self._answer(head, error=f"malformed frame {kind!r}: {error!r}")
+
+    def _greet(self, connection: Connection, head: Mapping[str, Any]) -> None:
+        token, epoch = str(head.get("token", "")), head.get("epoch")
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
+            self._refuse(connection, "wrong token")
+        elif abs(int(head.get("protocol", 0)) - wire.PROTOCOL_VERSION) > 1:
+            self._refuse(connection, f"protocol {head.get('protocol')} is too far from mine")
+        elif not isinstance(epoch, int) or epoch < self._epoch:
+            self._refuse(connection, f"epoch {epoch} is older than {self._epoch}")
+        else:
+            self._epoch = epoch
+            if self._controller is not None:
+                self._refuse(self._controller, f"replaced by epoch {epoch}")
+            self._controller = connection
+            if self._orphan is not None:
+                self._orphan.cancel()
+            connection.send(wire.encode(self._hello()))
+            for event in self._spool.replay(int(head.get("acknowledged", 0))):
+                connection.send(event)
+
+    def _hello(self) -> dict[str, Any]:
+        me = procfs.read_process(os.getpid())
+        return {
+            "type": "hello",
+            "protocol": wire.PROTOCOL_VERSION,
+            "version": __version__,
+            "boot_id": boot_id(),
+            "pid": os.getpid(),
+            "start": me.start if me else 0,
+            "python": platform.python_version(),
+            "arch": os.uname().machine,
+            "kinds": sorted(registry.KINDS),
+            "tasks": self._supervisor.tasks(),
+            "last": self._spool.last,
+            "time": time.monotonic(),
+        }
+
+    def _refuse(self, connection: Connection, reason: str) -> None:
+        if connection is self._controller:
+            self._controller = None
+        connection.send(wire.encode({"type": "refused", "reason": reason}))
+        connection.flush()
+        connection.close()
+
+    # What a controller may ask.
+
+    def _set(self, head: Mapping[str, Any]) -> None:
+        known = Settings.__dataclass_fields__
+        self._supervisor.settings = Settings(**{key: head[key] for key in head if key in known})
+
+    def _run(self, head: Mapping[str, Any]) -> None:
+        order = Order.from_json(head, self._supervisor.settings.config)
+        if order.runnable.kind not in registry.KINDS:
+            self._reception.open()
+        self._supervisor.run(order)
+
+    def _cancel(self, head: Mapping[str, Any]) -> None:
+        detail = str(head.get("detail", "cancelled"))
+        kill = head.get("kill") is True
+        self._supervisor.cancel(head["task"], head["attempt"], kill=kill, detail=detail)
+
+    def _probe(self, head: Mapping[str, Any]) -> None:
+        kinds = {
+            kind: kind in registry.KINDS
+            or kind in registry.REQUIREMENT_KINDS
+            or find_executable(kind) is not None
+            for kind in head["kinds"]
+        }
+        self._answer(head, kinds=kinds)
+
+    def _fulfil(self, head: Mapping[str, Any]) -> None:
+        requirement = Requirement.from_json(head["requirement"])
+        if requirement.kind in registry.REQUIREMENT_KINDS:
+            runner = registry.requirement_runner(requirement.kind)
+            base_dir = self._supervisor.settings.base_dir
+            if runner.check(requirement, base_dir) is not None:
+                runner.fulfil(requirement, base_dir)
+            self._answer(head, met=True)
+            return
+        number = -1 - len(self._errands)
+        self._errands[number] = head["request"]
+        runnable = Runnable(requirement.kind, requirement.uri, requirement.args, requirement.kwargs)
+        recipe = {"config": {}, **runnable.to_json()}
+        order = {**head, "runnable": recipe, "task": number, "attempt": 0}
+        self._run(order)
+
+    def _acknowledge(self, head: Mapping[str, Any]) -> None:
+        self._spool.acknowledge(int(head["seq"]))
+
+    def _shut_down(self, _head: Mapping[str, Any]) -> None:
+        self._leave()
+
+    def _answer(self, head: Mapping[str, Any], **fields: Any) -> None:
+        if self._controller is not None:
+            reply = {"type": "reply", "request": head.get("request"), **fields}
+            self._controller.send(wire.encode(reply))
+
+    # What attempts tell.
+
+    def _emit(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
+        task, number = attempt.key
+        if task < 0:
+            self._end_errand(attempt, name, fields)
+            return
+        head = {
+            "type": "event",
+            "seq": self._spool.next_number(),
+            "task": task,
+            "attempt": number,
+            "event": name,
+            **fields,
+        }
+        frame = _encode_event(head)
+        self._spool.add(frame)
+        if self._controller is not None:
+            self._controller.send(frame)
+
+    def _end_errand(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
+        if name not in ("ended", "not_started"):
+            return
+        request = self._errands.pop(attempt.order.task, None)
+        if fields.get("result") in ("pass", "warn", "skip"):
+            self._answer({"request": request}, met=True)
+        else:
+            reason = fields.get("fail_reason") or fields.get("reason") or fields.get("stop_detail")
+            self._answer({"request": request}, error=reason or "it ended without a reason")
+
+    _handlers: ClassVar[Mapping[str, Callable[[Agent, Mapping[str, Any]], None]]] = {
+        "settings": _set,
+        "run": _run,
+        "cancel": _cancel,
+        "probe": _probe,
+        "fulfil": _fulfil,
+        "ack": _acknowledge,
+        "shutdown": _shut_down,
+    }
+
+
+def _encode_event(head: dict[str, Any]) -> bytes:
+    try:
+        return wire.encode(head)
+    except ProtocolError:
+        for name in ("traceback", "fail_reason", "leaks", "whiteboard"):
+            head.pop(name, None)
+        return wire.encode(head)
+
+
+def boot_id() -> str:
+    """Return what tells this boot of this machine from any other, empty if nothing does."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

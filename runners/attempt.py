@@ -1,0 +1,201 @@
+"""What the agent knows of one attempt, from the order to the story it tells afterwards.
+
+Not responsible for the course of events; that is ``nrunner.runners.supervisor``.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from nrunner.runnable import Runnable
+from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
+from nrunner.runners.loop import Timer
+from nrunner.runners.slot import Slot
+
+__all__ = ["Attempt", "Limits", "Order", "Settings", "Stage"]
+
+_LONGEST_TEXT = 64 << 10
+"""Reasons and tracebacks are cut to this many characters, so that a frame stays small."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all attempts of a job have in common here."""
+
+    job_id: str = ""
+    base_dir: str = "/"
+    slots_dir: str = "/tmp"
+    """Folder for the files of attempts that run."""
+    slots: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Runner configuration; a Runnable's own wins."""
+    orphan_deadline: float = 60.0
+    """Seconds without a controller after which everything is killed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of an attempt in seconds, None for no bound (see ``nrunner.task.TaskLimits``)."""
+
+    timeout: Optional[float] = None
+    slow: Optional[float] = None
+    silence: Optional[float] = None
+    grace: float = 5.0
+
+
+_NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A controller's wish to have an attempt run."""
+
+    task: int
+    attempt: int
+    id: str
+    """The id by which people and status messages know the task."""
+    runnable: Runnable
+    log_dir: str
+    limits: Limits = _NO_LIMITS
+
+    @property
+    def is_errand(self) -> bool:
+        """Whether it is no task's attempt but work for one (a requirement)."""
+        return self.task < 0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], config: Mapping[str, Any]) -> Order:
+        """Read a ``run`` frame; raise RecipeError, KeyError or TypeError if it is not one."""
+        recipe = data["runnable"]
+        if config:
+            recipe = {**recipe, "config": {**config, **recipe.get("config", {})}}
+        limits = data.get("limits")
+        return cls(
+            data["task"],
+            data["attempt"],
+            data["id"],
+            Runnable.from_json(recipe),
+            data["log_dir"],
+            Limits(**limits) if limits else _NO_LIMITS,
+        )
+
+
+class Stage(enum.Enum):
+    """How far an attempt is."""
+
+    RUNNING = "running"
+    LINGERING = "lingering"
+    """The main process ended; what it started may end by itself."""
+    TERMINATING = "terminating"
+    KILLING = "killing"
+    DONE = "done"
+
+
+class Attempt:
+    """One attempt under supervision."""
+
+    __slots__ = (
+        "began",
+        "command",
+        "end",
+        "ended",
+        "key",
+        "leaks",
+        "mark",
+        "order",
+        "outputs",
+        "pid",
+        "place",
+        "runner",
+        "said",
+        "slot",
+        "stage",
+        "stop",
+        "stop_detail",
+        "timers",
+        "trouble",
+        "unkillable",
+        "whiteboard",
+    )
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.key = (order.task, order.attempt)
+        self.mark = ""
+        self.stage = Stage.RUNNING
+        self.runner: Optional[Runner] = None
+        self.slot: Optional[Slot] = None
+        self.place = Place("", "", "", "")
+        self.command: Optional[Command] = None
+        self.pid = 0
+        self.began = 0.0
+        self.ended = 0.0
+        self.end: Optional[Exit] = None
+        self.said: Optional[Outcome] = None
+        """What the payload said in a ``finished`` message of its own."""
+        self.whiteboard = ""
+        self.stop: Optional[str] = None
+        self.stop_detail = ""
+        self.trouble = ""
+        self.timers: list[Timer] = []
+        self.leaks: list[dict[str, Any]] = []
+        self.unkillable: list[dict[str, Any]] = []
+        self.outputs: tuple[str, ...] = ()
+
+    def place_in(self, slot: Slot, settings: Settings) -> Place:
+        """Settle in a slot; return the folders of the attempt."""
+        order = self.order
+        self.mark = f"{settings.job_id}:{order.task}:{order.attempt}"
+        self.place = Place(
+            order.log_dir,
+            slot.output_dir,
+            slot.work_dir,
+            settings.base_dir,
+            order.id,
+            settings.job_id,
+            slot.report,
+        )
+        return self.place
+
+    def collect(self) -> None:
+        """Move what the attempt wrote to the task's folder. Raise OSError."""
+        if self.slot is not None:
+            speaks = self.command is not None and self.command.speaks
+            self.outputs = self.slot.collect(self.order.log_dir, keep_names=speaks)
+
+    def report(self) -> Optional[Outcome]:
+        """Return what the payload said by itself, None if it said nothing readable."""
+        if self.said is not None or self.command is None or self.command.report is None:
+            return self.said
+        try:
+            with open(self.command.report, "rb") as file:
+                return Outcome.from_json(json.loads(file.read()))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def story(self, outcome: Outcome, layer: str) -> dict[str, Any]:
+        """Return what an ``ended`` event says."""
+        data = outcome.to_json()
+        for name in ("fail_reason", "traceback"):
+            if len(data.get(name, "")) > _LONGEST_TEXT:
+                data[name] = data[name][:_LONGEST_TEXT] + "..."
+        data["time"] = now = time.monotonic()
+        data["elapsed"] = (self.ended or now) - self.began
+        data["layer"] = layer
+        if self.end is not None:
+            data["core"] = self.end.core
+            data.setdefault("returncode", self.end.returncode)
+        if self.stop is not None:
+            data.update(result="", stop=self.stop, stop_detail=self.stop_detail)
+        for name in ("leaks", "unkillable", "outputs", "whiteboard", "trouble"):
+            value = getattr(self, name)
+            if value:
+                data[name] = value
+        return data

@@ -1,0 +1,46 @@
+"""Where a process of ours begins when it is started from the agent's zipapp or a checkout.
+
+``agent FOLDER FD`` and ``unittest-child JSON``; one door for both, so that the code runs from a
+single file wherever it was copied. Not responsible for what is behind the door.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Optional
+
+__all__ = ["main", "self_command"]
+
+_USAGE = "usage: agent FOLDER LISTENING-FD | unittest-child JSON"
+
+
+def self_command(entry: str, python: Optional[str] = None) -> tuple[str, ...]:
+    """Return the words that start `entry` of this very code with an interpreter of choice."""
+    archive = getattr(globals().get("__loader__"), "archive", None)
+    start = archive if isinstance(archive, str) else os.path.realpath(__file__)
+    return (python or sys.executable, start, entry)
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    """Run the part that is named by the first word; return the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["unittest-child"]:
+        from nrunner.runners import unittest_child
+
+        return int(unittest_child.main(words[1:]) or 0)
+    if words[:1] == ["agent"] and len(words) == 3:
+        from nrunner.runners.guardian import guard
+
+        return guard(words[1], int(words[2]))
+    print(_USAGE, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    # Started as a file: the package is reached from the folder above the one that holds us.
+    here = os.path.dirname(os.path.abspath(__file__))
+    root = os.path.dirname(here)
+    sys.path[0] = os.path.dirname(root) if os.path.basename(root) == "nrunner" else root
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""Kinds that are run by a runner executable of their own, in any language.
+
+``nrunner-runner-KIND`` or ``avocado-runner-KIND`` on PATH is called with the command line of
+docs/protocol.md and reports by status messages to the agent's socket. Not responsible for the
+executables that ship with nrunner (``nrunner.runners.executable``).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Optional, Union
+
+from nrunner.errors import RunnerError
+from nrunner.runnable import Runnable, tags_to_json
+from nrunner.runners import registry
+from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
+
+__all__ = ["ExecutableRunner", "find_executable", "find_runner", "task_run_words"]
+
+_PREFIXES = ("nrunner-runner-", "avocado-runner-")
+
+_found: dict[str, Runner] = {}
+
+
+def find_runner(kind: str, socket: str) -> Runner:
+    """Return the runner for a kind; raise RunnerError if there is none here."""
+    if kind in registry.KINDS:
+        return registry.runner(kind)
+    runner = _found.get(kind)
+    if runner is None:
+        path = find_executable(kind)
+        if path is None:
+            return registry.runner(kind)
+        runner = _found[kind] = ExecutableRunner(kind, path, socket)
+    return runner
+
+
+def find_executable(kind: str) -> Optional[str]:
+    """Return the path of the runner executable for `kind`, None if PATH has none."""
+    if "/" in kind or "\0" in kind:
+        return None
+    for prefix in _PREFIXES:
+        for folder in os.get_exec_path():
+            path = os.path.join(folder, prefix + kind)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+    return None
+
+
+def task_run_words(
+    runnable: Runnable, task_id: str, job_id: str, output_dir: str, socket: str
+) -> list[str]:
+    """Return the arguments that have a runner executable run a task."""
+    words = ["task-run", "-i", task_id]
+    if job_id:
+        words += ["-j", job_id]
+    words += ["-k", runnable.kind]
+    if runnable.uri is not None:
+        words += ["-u", runnable.uri]
+    words += ["-c", json.dumps(dict(runnable.config))]
+    for arg in runnable.args:
+        words += ["-a", _argument(arg)]
+    if runnable.tags:
+        words.append("tags=json:" + json.dumps(tags_to_json(runnable.tags)))
+    if runnable.variant is not None:
+        words.append("variant=json:" + json.dumps(dict(runnable.variant)))
+    words.append("output_dir=" + output_dir)
+    words += [f"{key}={_value(value)}" for key, value in runnable.kwargs.items()]
+    return [*words, "-s", socket]
+
+
+class ExecutableRunner(Runner):
+    """Runs its kind by an executable that speaks for itself."""
+
+    def __init__(self, kind: str, path: str, socket: str) -> None:
+        self.kind = kind
+        self.description = path
+        self._path = path
+        self._socket = socket
+
+    def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
+        """Return the executable with its command line."""
+        words = task_run_words(runnable, place.task_id, place.job_id, place.log_dir, self._socket)
+        if any("\0" in word for word in words):
+            raise RunnerError("a runner executable cannot be given a NUL byte")
+        return Command((self._path, *words), place.base_dir, speaks=True)
+
+    def judge(
+        self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
+    ) -> Outcome:
+        """Believe the executable's ``finished`` message if its own end does not contradict it."""
+        if report is None:
+            how = f"status {end.status}" if end.signal is None else f"signal {end.signal}"
+            reason = f"{self._path} ended with {how} and without a finished message"
+            return Outcome(None, reason, end.returncode, contract=True)
+        if end.signal is not None:
+            said = report.to_json()["result"]
+            reason = f"{self._path} said {said!r}, then signal {end.signal} ended it"
+            return Outcome(None, reason, end.returncode, contract=True)
+        return report
+
+
+def _argument(arg: str) -> str:
+    if arg.startswith(("-", "base64:")):
+        return "base64:" + base64.b64encode(arg.encode("utf-8", "surrogateescape")).decode()
+    return arg
+
+
+def _value(value: Union[str, Mapping[str, Any], Any]) -> str:
+    if isinstance(value, str) and not value.startswith("json:"):
+        return value
+    return "json:" + json.dumps(value)

@@ -1,0 +1,74 @@
+"""The guardian: a process above the agent that does nothing but wait for it.
+
+If the agent is killed (by a test, by the kernel), its orphans become the guardian's children, and
+it kills them. Not responsible for anything that the agent does while it lives.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+__all__ = ["guard"]
+
+
+def guard(folder: str, listening: int) -> int:
+    """Run the agent in a child; when it is gone, end what it left behind."""
+    from nrunner.runners.child import set_subreaper
+
+    set_subreaper()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(_serve(folder, listening))
+    os.close(listening)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: _pass_on(pid, received))
+    status = 0
+    while True:
+        try:
+            ended, status = os.waitpid(pid, 0)
+        except InterruptedError:
+            continue
+        if ended == pid:
+            break
+    _kill_children()
+    _remove(folder)
+    return 0 if status == 0 else 1
+
+
+def _serve(folder: str, listening: int) -> int:
+    from nrunner.runners.agent import Agent
+
+    with open(folder + "/token", encoding="ascii") as file:
+        token = file.read().strip()
+    listener = socket.socket(fileno=listening)
+    os.set_inheritable(listening, False)
+    Agent(folder, listener, token).serve()
+    return 0
+
+
+def _pass_on(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _kill_children() -> None:
+    from nrunner.runners.procfs import children_of
+
+    while True:
+        for child in children_of(os.getpid()):
+            _pass_on(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _remove(folder: str) -> None:
+    from nrunner.runners.slot import remove_tree
+
+    remove_tree(folder)

@@ -1,0 +1,101 @@
+"""Finding and ending all processes of an attempt.
+
+The agent is a child subreaper, so whatever an attempt leaves behind becomes the agent's child,
+wherever it hid (double fork, session of its own). Membership is decided by descent, session
+and a mark in the environment. One sweep is never enough, since forks may be in flight: callers
+repeat `sweep` until `members` is empty. Not responsible for when to kill; that is the agent.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from nrunner.runners import procfs
+from nrunner.runners.procfs import Process
+
+__all__ = ["MARK", "describe", "members", "orphans", "signal_all"]
+
+MARK = "NRUNNER_ATTEMPT"
+"""Environment variable that every process of an attempt inherits."""
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def orphans(mains: Collection[int]) -> list[int]:
+    """Return children of this process that are no attempt's main process."""
+    return [pid for pid in procfs.children_of(os.getpid()) if pid not in mains]
+
+
+def members(
+    main: int, mark: str, mains: Mapping[int, str], *, adopt: bool = False
+) -> list[Process]:
+    """Return the live processes of the attempt whose main process was or is `main`.
+
+    `mains` are the main processes of all attempts with their marks. With `adopt`, orphans that
+    hide from everybody (own session, no mark) count as its own.
+    """
+    everything = procfs.snapshot()
+    roots = set()
+    if main in everything and mains.get(main) == mark:
+        roots.add(main)
+    me = os.getpid()
+    for process in everything.values():
+        if process.session == main or (
+            process.parent == me
+            and process.pid not in mains
+            and _owner_is(process, mark, mains, adopt)
+        ):
+            roots.add(process.pid)
+    return _alive_below(roots, everything)
+
+
+def signal_all(processes: Iterable[Process], number: int) -> None:
+    """Send a signal to each process, unless its pid was taken over by another one."""
+    for process in processes:
+        now = procfs.read_process(process.pid)
+        if now is None or now.start != process.start:
+            continue
+        try:
+            os.kill(process.pid, number)
+            if number != signal.SIGKILL and now.state in "Tt":
+                # A stopped process gets SIGTERM only once it goes on.
+                os.kill(process.pid, signal.SIGCONT)
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def describe(process: Process) -> dict[str, Any]:
+    """Say what people need to know of a process: pid, command, age, where it sleeps."""
+    with open("/proc/uptime", encoding="ascii") as file:
+        uptime = float(file.read().split()[0])
+    return {
+        "pid": process.pid,
+        "command": procfs.command_of(process.pid),
+        "age": round(max(0.0, uptime - process.start / _TICKS), 2),
+        "wait_channel": procfs.wait_channel_of(process.pid),
+    }
+
+
+def _owner_is(process: Process, mark: str, mains: Mapping[int, str], adopt: bool) -> bool:
+    if process.session in mains:
+        return mains[process.session] == mark
+    found = procfs.mark_of(process.pid, MARK)
+    return found == mark or (adopt and found not in mains.values())
+
+
+def _alive_below(roots: Collection[int], everything: Mapping[int, Process]) -> list[Process]:
+    below: dict[int, list[int]] = {}
+    for process in everything.values():
+        below.setdefault(process.parent, []).append(process.pid)
+    found: dict[int, Process] = {}
+    todo = list(roots)
+    while todo:
+        pid = todo.pop()
+        if pid in everything and pid not in found:
+            found[pid] = everything[pid]
+            todo.extend(below.get(pid, ()))
+    return [process for process in found.values() if process.is_alive]

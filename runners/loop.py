@@ -1,0 +1,121 @@
+"""The agent's event loop: files that are ready, timers, children that ended.
+
+Small on purpose: asyncio costs a fifth of a second of start on a slow device. Not responsible
+for what a callback does.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Optional
+
+__all__ = ["Loop", "Timer"]
+
+
+class Timer:
+    """A callback that is due at a moment of the monotonic clock, unless cancelled."""
+
+    __slots__ = ("callback", "when")
+
+    def __init__(self, when: float, callback: Callable[[], None]) -> None:
+        self.when = when
+        self.callback: Optional[Callable[[], None]] = callback
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.when < other.when
+
+    def cancel(self) -> None:
+        """Forget the callback."""
+        self.callback = None
+
+
+class Loop:
+    """Waits in one place for everything; callbacks must not block."""
+
+    def __init__(self) -> None:
+        self._poll = select.epoll()
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._writers: dict[int, Callable[[], None]] = {}
+        self._timers: list[Timer] = []
+        self._on_child: Optional[Callable[[], None]] = None
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.watch(self._woken, self._drain)
+        self._signals: dict[int, Callable[[], None]] = {}
+        self._pending: list[int] = []
+
+    def at(self, when: float, callback: Callable[[], None]) -> Timer:
+        """Call back at second `when` of the monotonic clock."""
+        timer = Timer(when, callback)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def after(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call back in `delay` seconds."""
+        return self.at(time.monotonic() + delay, callback)
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call back whenever `fd` can be read."""
+        self._readers[fd] = callback
+        self._poll.register(fd, select.EPOLLIN)
+
+    def watch_writing(self, fd: int, callback: Optional[Callable[[], None]]) -> None:
+        """Call back, too, when `fd`, which is watched, can be written; None to stop that."""
+        if callback is None:
+            if self._writers.pop(fd, None) is not None:
+                self._poll.modify(fd, select.EPOLLIN)
+        elif fd not in self._writers:
+            self._writers[fd] = callback
+            self._poll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
+    def unwatch(self, fd: int) -> None:
+        """Forget a file; to be called before it is closed."""
+        if self._readers.pop(fd, None) is not None:
+            self._writers.pop(fd, None)
+            self._poll.unregister(fd)
+
+    def on_signal(self, number: int, callback: Callable[[], None]) -> None:
+        """Call back, from the loop, after a signal came; several may count as one."""
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._signals[number] = callback
+        signal.signal(number, self._note)
+
+    def run_once(self) -> None:
+        """Wait for whatever comes first and call back for all that is due."""
+        timeout = -1.0
+        if self._timers:
+            timeout = max(0.0, self._timers[0].when - time.monotonic())
+        for fd, events in self._poll.poll(timeout):
+            if events & ~select.EPOLLOUT and fd in self._readers:
+                self._readers[fd]()
+            if events & select.EPOLLOUT and fd in self._writers:
+                self._writers[fd]()
+        if self._pending:
+            numbers, self._pending = set(self._pending), []
+            for number in numbers:
+                self._signals[number]()
+        self._fire()
+
+    def _fire(self) -> None:
+        timers = self._timers
+        if not timers:
+            return
+        now = time.monotonic()
+        while timers and (timers[0].when <= now or timers[0].callback is None):
+            callback = heapq.heappop(timers).callback
+            if callback is not None:
+                callback()
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._pending.append(number)
+
+    def _drain(self) -> None:
+        try:
+            os.read(self._woken, 4096)
+        except BlockingIOError:
+            pass

@@ -1,0 +1,108 @@
+"""What /proc says about processes: parents, sessions, commands, marks.
+
+Not responsible for signals (``nrunner.runners.killing``).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple, Optional
+
+__all__ = [
+    "Process",
+    "children_of",
+    "command_of",
+    "mark_of",
+    "read_process",
+    "snapshot",
+    "wait_channel_of",
+]
+
+
+class Process(NamedTuple):
+    """One process at one moment; pid and start together identify it until a reboot."""
+
+    pid: int
+    parent: int
+    session: int
+    state: str
+    start: int
+    """Clock ticks after boot."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still do anything (a zombie cannot)."""
+        return self.state not in "ZX"
+
+
+def read_process(pid: int) -> Optional[Process]:
+    """Return one process, None if there is none with this pid."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    # The command's name stands in brackets and may hold anything, brackets and blanks too.
+    fields = text[text.rfind(b")") + 2 :].split()
+    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode(), int(fields[19]))
+
+
+def snapshot() -> dict[int, Process]:
+    """Return all processes there are."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            process = read_process(int(name))
+            if process is not None:
+                found[process.pid] = process
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the children of a single-threaded process."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        # A kernel without CONFIG_PROC_CHILDREN.
+        return [each.pid for each in snapshot().values() if each.parent == pid]
+    except OSError:
+        return []
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line, made printable and cut to a bearable length."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(4096).rstrip(b"\0").replace(b"\0", b" ")
+        if not words:
+            with open(f"/proc/{pid}/comm", "rb") as file:
+                words = file.read().strip()
+    except OSError:
+        return ""
+    text = words.decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else "?" for char in text)[:200]
+
+
+def mark_of(pid: int, name: str) -> Optional[str]:
+    """Return the value of an environment variable that the process was started with."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            data = file.read()
+    except OSError:
+        return None
+    head = name.encode() + b"="
+    for entry in data.split(b"\0"):
+        if entry.startswith(head):
+            return entry[len(head) :].decode("utf-8", "replace")
+    return None
+
+
+def wait_channel_of(pid: int) -> str:
+    """Return the kernel function in which a process sleeps, empty if it is not told."""
+    try:
+        with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

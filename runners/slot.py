@@ -1,0 +1,175 @@
+"""A slot: the files and folders that an attempt uses while it runs, recycled by the next one.
+
+Most tests write nothing, so nothing is made for them: stdout and stderr are files that stay open
+from attempt to attempt, and only what has something in it moves to the task's own folder when the
+attempt is over. The payload writes to the files itself; no byte passes through the agent.
+Not responsible for the payload.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import Optional
+
+__all__ = ["Slot", "remove_tree"]
+
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_STREAMS = ("stdout", "stderr")
+
+
+class Slot:
+    """One of the places in which attempts run one after another."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.work_dir = folder + "/work"
+        self.output_dir = folder + "/output"
+        self.report = folder + "/report"
+        """Where a payload leaves its own report, apart from what a test may delete."""
+        self._files: dict[str, int] = {}
+
+    def open(self) -> tuple[int, int]:
+        """Make everything ready; return open files for stdout and stderr. Raise OSError."""
+        for folder in (self.folder, self.work_dir, self.output_dir):
+            try:
+                os.mkdir(folder, 0o700)
+            except FileExistsError:
+                pass
+            except FileNotFoundError:
+                os.makedirs(folder, 0o700)
+        for name in _STREAMS:
+            if name not in self._files:
+                self._files[name] = os.open(f"{self.folder}/{name}", _FLAGS, 0o600)
+        return self._files["stdout"], self._files["stderr"]
+
+    def written(self) -> int:
+        """Return how many bytes of output there are so far."""
+        return sum(os.fstat(fd).st_size for fd in self._files.values())
+
+    def collect(self, log_dir: str, *, keep_names: bool = False) -> tuple[str, ...]:
+        """Move what has something in it to `log_dir`; return the names. Raise OSError.
+
+        With `keep_names` what is there already stays, and ours is added to ``runner.log``.
+        """
+        names = []
+        for name in _STREAMS:
+            fd = self._files.get(name)
+            if fd is not None and os.fstat(fd).st_size:
+                _make(log_dir)
+                target = "runner.log" if keep_names else name
+                self._give_away(name, f"{log_dir}/{target}")
+                names.append(target)
+        if _has_entries(self.output_dir):
+            _make(log_dir)
+            _move(self.output_dir, log_dir + "/output")
+            names.append("output")
+        return tuple(dict.fromkeys(names))
+
+    def clean(self) -> None:
+        """Forget what the attempt left in its temporary folder."""
+        try:
+            os.unlink(self.report)
+        except OSError:
+            pass
+        if _has_entries(self.work_dir):
+            remove_tree(self.work_dir)
+
+    def renew(self) -> None:
+        """Have new files next time, since somebody may still write to these."""
+        for name in list(self._files):
+            os.close(self._files.pop(name))
+            try:
+                os.unlink(f"{self.folder}/{name}")
+            except OSError:
+                pass
+
+    def remove(self) -> None:
+        """Close and remove everything."""
+        self.renew()
+        remove_tree(self.folder)
+
+    def _give_away(self, name: str, target: str) -> None:
+        fd = self._files.pop(name)
+        try:
+            if os.path.lexists(target):
+                _append(fd, target)
+            else:
+                os.rename(f"{self.folder}/{name}", target)
+        except OSError as error:
+            # The test removed our folder, or the target is on another file system.
+            if error.errno not in (errno.ENOENT, errno.EXDEV):
+                raise
+            _append(fd, target)
+        finally:
+            os.close(fd)
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder and all in it, as far as that is possible; links are not followed."""
+    todo, found = [folder], []
+    while todo:
+        path = todo.pop()
+        found.append(path)
+        try:
+            os.chmod(path, 0o700)
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+                    else:
+                        os.unlink(entry.path)
+        except OSError:
+            continue
+    for path in reversed(found):
+        try:
+            os.rmdir(path)
+        except OSError:
+            continue
+
+
+def _make(folder: str) -> None:
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise
+
+
+def _has_entries(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except NotADirectoryError:
+        # A test put something else in place of its folder.
+        os.unlink(folder)
+        return False
+    except OSError:
+        return False
+
+
+def _move(source: str, target: str) -> None:
+    if not os.path.lexists(target):
+        try:
+            os.rename(source, target)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+    import shutil
+
+    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    remove_tree(source)
+
+
+def _append(fd: int, target: str, piece: int = 1 << 20) -> None:
+    offset = 0
+    with open(target, "ab") as file:
+        while True:
+            data: Optional[bytes] = os.pread(fd, piece, offset)
+            if not data:
+                return
+            file.write(data)
+            offset += len(data)

@@ -1,0 +1,344 @@
+"""Attempts from start to end: spawning, limits, complete killing, the word of the runner.
+
+Not responsible for the controller's connection (``nrunner.runners.agent``) nor for the meaning of
+a kind (its runner class).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nrunner.errors import RunnerError
+from nrunner.runners import child, killing
+from nrunner.runners.attempt import Attempt, Order, Settings, Stage
+from nrunner.runners.base import Command, Outcome
+from nrunner.runners.executable_runner import find_runner
+from nrunner.runners.loop import Loop
+from nrunner.runners.procfs import Process, wait_channel_of
+from nrunner.runners.slot import Slot, remove_tree
+
+__all__ = ["Supervisor"]
+
+_LINGER = 0.2
+"""Seconds in which what a test started may end by itself before it is called a leak."""
+_LEAK_GRACE = 0.5
+_KILL_FOR = 5.0
+"""Seconds after which a process that SIGKILL does not end is called unkillable."""
+_SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
+
+Emit = Callable[[Attempt, str, Mapping[str, Any]], None]
+
+
+class Supervisor:
+    """Owns every process of every attempt in an environment."""
+
+    def __init__(self, loop: Loop, settings: Settings, emit: Emit, socket: str) -> None:
+        self.settings = settings
+        self.speakers: dict[str, Attempt] = {}
+        """Attempts whose payload sends status messages, by the id they use."""
+        self._loop = loop
+        self._emit = emit
+        self._socket = socket
+        self._queue: deque[Order] = deque()
+        self._attempts: dict[tuple[int, int], Attempt] = {}
+        self._mains: dict[int, Attempt] = {}
+        self._free: list[Slot] = []
+        self._slots = 0
+        self._errands = False
+        self._env = dict(os.environ)
+        self._layer = "subreaper" if child.set_subreaper() else "session"
+        loop.on_signal(signal.SIGCHLD, self._reap)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return not self._attempts and not self._queue
+
+    def tasks(self) -> list[tuple[int, int]]:
+        """Return (task, attempt) of all that runs or waits here."""
+        return [*self._attempts, *((order.task, order.attempt) for order in self._queue)]
+
+    def run(self, order: Order) -> None:
+        """Run an attempt as soon as a slot is free (see `pump`); an errand needs none."""
+        if order.is_errand:
+            self._errands = True
+            self._queue.appendleft(order)
+        else:
+            self._queue.append(order)
+
+    def cancel(self, task: int, attempt: int, *, kill: bool, detail: str) -> None:
+        """End an attempt early; one that still waits ends without having started."""
+        running = self._attempts.get((task, attempt))
+        if running is not None:
+            self._stop(running, "cancelled", detail, kill=kill)
+            return
+        for order in list(self._queue):
+            if (order.task, order.attempt) == (task, attempt):
+                self._queue.remove(order)
+                self._emit(Attempt(order), "not_started", {"cause": "cancelled", "reason": detail})
+
+    def stop_all(self, reason: str, detail: str, *, kill: bool) -> None:
+        """End everything early."""
+        for order in list(self._queue):
+            self.cancel(order.task, order.attempt, kill=kill, detail=detail)
+        for attempt in list(self._attempts.values()):
+            self._stop(attempt, reason, detail, kill=kill)
+
+    def hear(self, attempt: Attempt) -> None:
+        """A payload said that it is finished: it has a grace to end, too."""
+        grace = attempt.order.limits.grace
+        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
+
+    def close(self) -> None:
+        """Kill what is left without ceremony, and remove the slots."""
+        for attempt in self._mains.values():
+            _signal_group(attempt.pid, signal.SIGKILL)
+        for _ in range(200):
+            strays = killing.orphans(())
+            if not strays:
+                break
+            for pid in strays:
+                _kill(pid)
+            self._reap_strays()
+            time.sleep(0.005)
+        for slot in self._free:
+            slot.remove()
+        if self._slots:
+            remove_tree(self.settings.slots_dir)
+
+    # Starting.
+
+    def pump(self) -> None:
+        """Start what there is room for; to be called after each turn of the loop."""
+        while self._queue and (self._has_room() or self._queue[0].is_errand):
+            attempt = Attempt(self._queue.popleft())
+            self._attempts[attempt.key] = attempt
+            try:
+                slot = attempt.slot = self._free.pop() if self._free else self._new_slot()
+                files = slot.open()
+            except OSError as error:
+                self._fail(attempt, "infra", str(error))
+                continue
+            try:
+                self._start(attempt, slot, files)
+            except RunnerError as error:
+                self._fail(attempt, "malformed", str(error))
+            except (OSError, ValueError) as error:
+                short = isinstance(error, OSError) and error.errno in _SHORT_OF_MEANS
+                self._fail(attempt, "infra" if short else "malformed", str(error))
+
+    def _has_room(self) -> bool:
+        errands = sum(1 for task, _ in self._attempts if task < 0) if self._errands else 0
+        return len(self._attempts) - errands < self.settings.slots
+
+    def _start(self, attempt: Attempt, slot: Slot, files: tuple[int, int]) -> None:
+        order = attempt.order
+        runner = attempt.runner = find_runner(order.runnable.kind, self._socket)
+        place = attempt.place_in(slot, self.settings)
+        command = runner.command(order.runnable, place)
+        attempt.began = time.monotonic()
+        if isinstance(command, Outcome):
+            self._emit(attempt, "started", {"time": attempt.began})
+            self._finish(attempt, command)
+            return
+        attempt.command = command
+        if command.speaks:
+            os.makedirs(order.log_dir, 0o700, exist_ok=True)
+            self.speakers[order.id] = attempt
+        env = self._environment(attempt, command)
+        attempt.pid = child.spawn(command.argv, env, command.cwd, *files)
+        self._mains[attempt.pid] = attempt
+        self._emit(
+            attempt, "started", {"time": attempt.began, "pid": attempt.pid, "slot": slot.folder}
+        )
+        self._set_timers(attempt)
+
+    def _new_slot(self) -> Slot:
+        self._slots += 1
+        return Slot(f"{self.settings.slots_dir}/{self._slots}")
+
+    def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
+        env = {} if command.clear_env else self._env.copy()
+        env.update(self.settings.env)
+        env.update(command.env)
+        env[killing.MARK] = attempt.mark
+        return env
+
+    def _fail(self, attempt: Attempt, cause: str, reason: str) -> None:
+        self._emit(attempt, "not_started", {"cause": cause, "reason": reason})
+        self._release(attempt)
+
+    # Limits.
+
+    def _set_timers(self, attempt: Attempt) -> None:
+        limits = attempt.order.limits
+        if limits.timeout is not None:
+            detail = f"past its {limits.timeout:g} s limit"
+            due = attempt.began + limits.timeout
+            attempt.timers.append(
+                self._loop.at(due, lambda: self._stop(attempt, "timeout", detail))
+            )
+        if limits.slow is not None:
+            due = attempt.began + limits.slow
+            attempt.timers.append(self._loop.at(due, lambda: self._say_slow(attempt)))
+        if limits.silence is not None:
+            self._await_output(attempt, limits.silence, 0)
+
+    def _say_slow(self, attempt: Attempt) -> None:
+        elapsed = time.monotonic() - attempt.began
+        doing = wait_channel_of(attempt.pid)
+        self._emit(attempt, "slow", {"elapsed": elapsed, "wait_channel": doing})
+
+    def _await_output(self, attempt: Attempt, silence: float, seen: int) -> None:
+        def check() -> None:
+            now = attempt.slot.written() if attempt.slot else 0
+            if now == seen:
+                self._stop(attempt, "silence", f"no output for {silence:g} s")
+            else:
+                self._await_output(attempt, silence, now)
+
+        attempt.timers.append(self._loop.after(silence, check))
+
+    def _stop(self, attempt: Attempt, stop: str, detail: str, *, kill: bool = False) -> None:
+        first = attempt.stop is None
+        if first:
+            attempt.stop, attempt.stop_detail = stop, detail
+        if attempt.stage in (Stage.DONE, Stage.KILLING) or not (first or kill):
+            return
+        if kill:
+            self._begin_killing(attempt)
+            return
+        attempt.stage = Stage.TERMINATING
+        killing.signal_all(self._members(attempt), signal.SIGTERM)
+        grace = attempt.order.limits.grace
+        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
+
+    # Ending.
+
+    def _reap(self) -> None:
+        strays = False
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            attempt = self._mains.pop(pid, None)
+            if attempt is None:
+                strays = True
+            else:
+                attempt.end = child.exit_of(status)
+                attempt.ended = time.monotonic()
+                self._main_ended(attempt)
+        if strays:
+            for attempt in list(self._attempts.values()):
+                if attempt.end is not None:
+                    self._look_again(attempt)
+
+    def _reap_strays(self) -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+
+    def _main_ended(self, attempt: Attempt) -> None:
+        if attempt.stage is Stage.DONE:
+            return
+        if not killing.orphans(self._mains) or not self._members(attempt):
+            self._conclude(attempt)
+        elif attempt.stage is Stage.RUNNING:
+            attempt.stage = Stage.LINGERING
+            attempt.timers.append(self._loop.after(_LINGER, lambda: self._find_leaks(attempt)))
+
+    def _look_again(self, attempt: Attempt) -> None:
+        if attempt.stage is not Stage.DONE and not self._members(attempt):
+            self._conclude(attempt)
+
+    def _find_leaks(self, attempt: Attempt) -> None:
+        if attempt.stage is not Stage.LINGERING:
+            return
+        left = self._members(attempt)
+        attempt.leaks = [killing.describe(process) for process in left]
+        killing.signal_all(left, signal.SIGTERM)
+        grace = min(_LEAK_GRACE, attempt.order.limits.grace)
+        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
+        self._look_again(attempt)
+
+    def _begin_killing(self, attempt: Attempt) -> None:
+        if attempt.stage not in (Stage.DONE, Stage.KILLING):
+            attempt.stage = Stage.KILLING
+            self._kill_round(attempt, time.monotonic() + _KILL_FOR, 0.005)
+
+    def _kill_round(self, attempt: Attempt, until: float, pause: float) -> None:
+        if attempt.stage is Stage.DONE:
+            return
+        left = self._members(attempt)
+        if not left and attempt.end is not None:
+            self._conclude(attempt)
+        elif time.monotonic() > until:
+            attempt.unkillable = [killing.describe(process) for process in left]
+            self._conclude(attempt)
+        else:
+            killing.signal_all(left, signal.SIGKILL)
+            self._loop.after(pause, lambda: self._kill_round(attempt, until, min(pause * 2, 0.5)))
+
+    def _members(self, attempt: Attempt) -> list[Process]:
+        mains = {pid: each.mark for pid, each in self._mains.items()}
+        alone = all(each is attempt for each in self._attempts.values())
+        return killing.members(attempt.pid, attempt.mark, mains, adopt=alone)
+
+    def _conclude(self, attempt: Attempt) -> None:
+        """Everything of the attempt is gone: collect what it left and let its runner judge."""
+        outcome = Outcome(None)
+        try:
+            attempt.collect()
+            if attempt.stop is None and attempt.end is not None and attempt.runner is not None:
+                outcome = attempt.runner.judge(
+                    attempt.order.runnable, attempt.place, attempt.end, attempt.report()
+                )
+        except OSError as error:
+            attempt.trouble = f"its results cannot be kept: {error}"
+        except RunnerError as error:
+            outcome = Outcome(None, str(error), contract=True)
+        self._finish(attempt, outcome)
+
+    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.stage = Stage.DONE
+        for timer in attempt.timers:
+            timer.cancel()
+        self._emit(attempt, "ended", attempt.story(outcome, self._layer))
+        self._release(attempt)
+
+    def _release(self, attempt: Attempt) -> None:
+        attempt.stage = Stage.DONE
+        self._attempts.pop(attempt.key, None)
+        self.speakers.pop(attempt.order.id, None)
+        slot = attempt.slot
+        if slot is not None:
+            if attempt.leaks or attempt.unkillable:
+                slot.renew()
+            slot.clean()
+            self._free.append(slot)
+
+
+def _signal_group(pid: int, number: int) -> None:
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass

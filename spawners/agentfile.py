@@ -1,0 +1,81 @@
+"""The agent as one file: a zipapp of the portable set, named by the hash of its content.
+
+It is copied into containers and to devices as it is, and a running job keeps the file it began
+with, whatever is installed meanwhile. Not responsible for starting it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nrunner
+from nrunner.errors import SpawnError
+
+__all__ = ["agent_file", "portable_files"]
+
+_SHARED = ("__init__", "errors", "messages", "phase", "result", "runnable")
+_MAIN = b"import sys\nfrom nrunner.runners.entry import main\nsys.exit(main())\n"
+
+
+def portable_files() -> Iterator[tuple[str, Path]]:
+    """Yield the name inside the package, and the path, of each module of the portable set."""
+    root = Path(nrunner.__file__).parent
+    for name in _SHARED:
+        yield f"nrunner/{name}.py", root / f"{name}.py"
+    for path in sorted((root / "runners").glob("*.py")):
+        yield f"nrunner/runners/{path.name}", path
+
+
+def agent_file(cache: Path) -> Path:
+    """Return the zipapp of the code as it is installed now, made in `cache` if it is not there.
+
+    Raise SpawnError if it cannot be written.
+    """
+    sources = [(name, path.read_bytes()) for name, path in portable_files()]
+    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    for name, source in sources:
+        digest.update(name.encode() + b"\0" + source)
+    target = cache / f"agent-{digest.hexdigest()[:16]}.pyz"
+    if not target.exists():
+        try:
+            _write(target, _packed(sources))
+        except OSError as error:
+            raise SpawnError(f"write the agent to {target}: {error.strerror}") from error
+    return target
+
+
+def _packed(sources: list[tuple[str, bytes]]) -> bytes:
+    """Pack sources beside their bytecode, which other interpreters pass over."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), _MAIN)
+        for name, source in sources:
+            archive.writestr(zipfile.ZipInfo(name), source)
+            archive.writestr(zipfile.ZipInfo(name + "c"), _bytecode(name, source))
+    return packed.getvalue()
+
+
+def _bytecode(name: str, source: bytes) -> bytes:
+    import marshal
+
+    code = compile(source, name, "exec", dont_inherit=True)
+    # Flag 1 and no check: the hash in the file's name stands for its content (PEP 552).
+    flags = (1).to_bytes(4, "little")
+    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
+
+
+def _write(target: Path, data: bytes) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".agent-")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+    Path(name).replace(target)

@@ -1,0 +1,84 @@
+"""The contract of a spawner: what provides environments of one sort.
+
+A spawner says what it can offer, opens environments and destroys them. It gets an agent there
+and a byte stream to it, nothing more: all that is hard is done by the agent, and the
+conversation with it by ``nrunner.environment``. Not responsible for tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+__all__ = ["Handle", "Offer", "Spawner", "SpawnerContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A place where tasks can run, before anything is opened there."""
+
+    place: str
+    """Its name, unique in the job."""
+    slots: int
+    """How many tasks run there at once."""
+    queue: int = 0
+    """How many more its agent takes in advance, so that no slot waits for us."""
+    is_shared: bool = True
+    """Whether all tasks share one environment there, or each has its own."""
+    shares_files: bool = True
+    """Whether the agent sees the job's folder and the user's files under the same paths."""
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnerContext:
+    """What a spawner may know of the job."""
+
+    job_id: str
+    runtime_folder: Path
+    """Short path, mode 0700, for sockets."""
+    cache_folder: Path
+    max_parallel: int
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Handle(Protocol):
+    """One environment: how its agent is reached and how it is ended."""
+
+    name: str
+    token: str
+    """The secret that the agent asks for."""
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
+        """Connect a stream protocol to the agent; raise LinkError. Called again to reconnect."""
+        ...
+
+    async def wait_gone(self) -> str:
+        """Wait until the environment has ended; return how, in words."""
+        ...
+
+    async def destroy(self) -> None:
+        """End the environment and everything in it, by force, in bounded time."""
+        ...
+
+
+class Spawner(Protocol):
+    """Provides environments of one sort."""
+
+    name: str
+    description: str
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Say where tasks can run."""
+        ...
+
+    async def open(self, place: str) -> Handle:
+        """Open an environment at a place; raise SpawnError. May be cancelled at any await."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the spawner itself holds."""
+        ...
