@@ -10,6 +10,8 @@ import contextlib
 import os
 from typing import IO
 
+from nrunner.results.text import fitting
+
 __all__ = ["Outlet"]
 
 
@@ -43,8 +45,7 @@ def _write(stream: IO[str], text: str) -> None:
     try:
         stream.write(text)
     except UnicodeEncodeError:
-        encoding = getattr(stream, "encoding", None) or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.write(fitting(text, stream))
     stream.flush()
 
 

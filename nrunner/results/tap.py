@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
-from nrunner.results.text import first_line, shortened, task_name
+from nrunner.results.text import first_line, fitting, shortened, task_name
 
 __all__ = ["TapReport"]
 
@@ -31,9 +31,10 @@ class TapReport:
         """Write the report; `tasks` are read once and none is kept."""
         stream.write(f"TAP version 14\n1..{job.total}\n")
         for task in tasks:
-            stream.write(_point(task))
+            stream.write(fitting(_point(task), stream))
         if job.interrupted:
-            stream.write(f"# cut short: {_escaped(first_line(job.interrupted))}\n")
+            comment = f"# cut short: {_escaped(first_line(job.interrupted))}\n"
+            stream.write(fitting(comment, stream))
 
 
 def _point(task: TaskReport) -> str:

@@ -6,8 +6,9 @@ Names, reasons and outputs come from tests and may hold anything. Not responsibl
 from __future__ import annotations
 
 import re
+from typing import IO
 
-__all__ = ["first_line", "shortened", "task_name", "utf8", "visible"]
+__all__ = ["first_line", "fitting", "shortened", "task_name", "utf8", "visible"]
 
 _NOT_ASCII_PRINTABLE = re.compile(r"[^ -~]")
 
@@ -29,6 +30,12 @@ def _escape(match: re.Match[str]) -> str:
 def utf8(text: str) -> str:
     r"""Return `text` with lone surrogates, which UTF-8 cannot hold, as ``\udcff``."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def fitting(text: str, stream: IO[str]) -> str:
+    """Return `text` with what the encoding of `stream` cannot hold as escapes."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def first_line(text: str, limit: int = 200) -> str:
