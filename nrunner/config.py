@@ -15,6 +15,7 @@ from typing import Any
 from nrunner.interpreter import test_interpreter
 from nrunner.option import (
     Address,
+    Choice,
     Count,
     Duration,
     Limit,
@@ -123,6 +124,12 @@ class Config:
         Switch(),
         "Start no more tasks once one has failed.",
         "--fail-fast",
+    )
+    leak: str = _setting(
+        "warn",
+        "run.leak",
+        Choice("ignore", "warn", "fail"),
+        "What processes that outlive their test do to its result.",
     )
     spawner: str = _setting(
         "process",
@@ -291,7 +298,7 @@ class Config:
         return getattr(self, FIELDS[key])
 
     def for_plugins(self) -> dict[str, Any]:
-        """Return what runners, spawners and the status server read: the keys that were set."""
+        """Return what the parts of a job read by key, of what was set."""
         return {
             key: list(value) if isinstance(value := self.value(key), tuple) else value
             for key in self.sources
@@ -299,7 +306,7 @@ class Config:
         }
 
 
-_SHARED = ("runner.", "spawner.", "status.", "agent.")
+_SHARED = ("runner.", "spawner.", "status.", "agent.", "run.leak")
 
 _SETTINGS = [each for each in dataclasses.fields(Config) if "option" in each.metadata]
 

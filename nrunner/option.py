@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "Address",
+    "Choice",
     "Count",
     "Duration",
     "Limit",
@@ -28,6 +29,9 @@ __all__ = [
 
 class Sort:
     """One sort of value."""
+
+    metavar = "TEXT"
+    """What stands for a value in the help on a flag."""
 
     def from_text(self, text: str) -> Any:
         """Read the value of an environment variable or flag; raise ValueError."""
@@ -52,6 +56,8 @@ class Sort:
 
 class Count(Sort):
     """A whole number that is not less than `least`."""
+
+    metavar = "N"
 
     def __init__(self, least: int = 0) -> None:
         self.least = least
@@ -86,6 +92,8 @@ _HOW = "such as 90, 90s, 15m or 1h30m"
 class Duration(Sort):
     """A length of time in seconds: a number, or text such as ``90s`` or ``1h30m``."""
 
+    metavar = "TIME"
+
     def __init__(self, positive: bool = False) -> None:
         self.positive = positive
 
@@ -110,6 +118,8 @@ class Duration(Sort):
 
 class Limit(Sort):
     """A length of time after which something is stopped; ``0`` or ``none`` for no limit."""
+
+    metavar = "TIME"
 
     def from_toml(self, value: Any) -> float | None:
         """Accept what Duration does, and ``none``."""
@@ -182,6 +192,8 @@ class Text(Sort):
 
     def __init__(self, path: bool = False) -> None:
         self.path = path
+        if path:
+            self.metavar = "PATH"
 
     def from_toml(self, value: Any) -> str:
         """Accept a string."""
@@ -193,8 +205,29 @@ class Text(Sort):
         return {"type": "string", "pattern": r"^[^\u0000]+$"}
 
 
+class Choice(Sort):
+    """One of a few words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.metavar = "|".join(words)
+
+    def from_toml(self, value: Any) -> str:
+        """Accept one of the words."""
+        text = _string(value)
+        if text not in self.words:
+            raise ValueError(f"expected one of {', '.join(self.words)}, got {text!r}")
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Describe the words."""
+        return {"enum": list(self.words)}
+
+
 class Words(Sort):
     """A list of words, in text separated by `separator`."""
+
+    metavar = "NAMES"
 
     def __init__(self, separator: str = ",") -> None:
         self.separator = separator
@@ -220,6 +253,8 @@ class Words(Sort):
 
 class Numbers(Sort):
     """A list of whole numbers from 0 to `most`, in text separated by commas."""
+
+    metavar = "NUMBERS"
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -251,6 +286,8 @@ class Numbers(Sort):
 
 class Pairs(Sort):
     """Names with texts, as an environment has them; in text ``NAME=VALUE``, one on each line."""
+
+    metavar = "NAME=VALUE"
 
     def from_text(self, text: str) -> dict[str, str]:
         """Read lines of ``NAME=VALUE``."""
@@ -288,6 +325,8 @@ class Pairs(Sort):
 
 class Address(Sort):
     """A TCP address, ``HOST:PORT``; an IPv6 host in brackets, port 0 for any that is free."""
+
+    metavar = "HOST:PORT"
 
     def from_toml(self, value: Any) -> str:
         """Accept host and port."""

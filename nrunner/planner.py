@@ -129,9 +129,7 @@ def refusal(resolution: Resolution) -> str:
     from nrunner.resolver.reference import shown
 
     name = shown(resolution.reference)
-    return (
-        resolution.reason if name and name in resolution.reason else f"{name}: {resolution.reason}"
-    )
+    return f"{name}: {resolution.reason.removeprefix(name + ' ')}"
 
 
 def _refusals(refused: Sequence[Resolution], total: int) -> str:

@@ -8,6 +8,7 @@ import pytest
 from nrunner import configdoc
 from nrunner.config import FIELDS, OPTIONS, Config
 from nrunner.interpreter import test_interpreter as find_interpreter
+from nrunner.settlement import LeakPolicy
 from nrunner.userfolder import user_folder
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,10 @@ def test_every_default_can_be_written_in_a_file_and_read_back():
         value = config.value(key)
         if value is not None or option.sort.to_json(value) is not None:
             assert option.sort.from_toml(option.sort.to_json(value)) == value, key
+
+
+def test_the_leak_policies_are_those_of_the_core():
+    assert OPTIONS["run.leak"].sort.words == tuple(each.value for each in LeakPolicy)
 
 
 def test_each_setting_has_a_name_of_its_own_everywhere():
@@ -46,8 +51,9 @@ def test_the_documented_table_is_the_real_one():
 
 @pytest.mark.parametrize("base", ["", "relative", "/somewhere"])
 def test_user_folders_are_those_of_platformdirs(monkeypatch, base):
-    monkeypatch.setenv("XDG_CONFIG_HOME", base)
-    monkeypatch.setenv("XDG_DATA_HOME", base)
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, base)
+    assert user_folder("cache") == platformdirs.user_cache_path("nrunner", appauthor=False)
     assert user_folder("config") == platformdirs.user_config_path("nrunner", appauthor=False)
     assert user_folder("data") == platformdirs.user_data_path("nrunner", appauthor=False)
 

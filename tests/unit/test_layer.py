@@ -149,7 +149,13 @@ def test_flags_that_were_not_given_change_nothing():
 
 
 def test_an_environment_setting_can_name_each_setting():
-    texts = {"run.env": "A=1", "status.tcp": "h:1", "run.results": "json", "output.show": "app"}
+    texts = {
+        "run.env": "A=1",
+        "status.tcp": "h:1",
+        "run.results": "json",
+        "output.show": "app",
+        "run.leak": "fail",
+    }
     environ = {
         option.variable: texts.get(key, "1")
         for key, option in OPTIONS.items()

@@ -87,14 +87,14 @@ def test_every_refused_reference_is_listed_with_its_reason_and_nothing_runs():
         plan("a", "missing-b", "corrupt-c")
     assert str(caught.value).splitlines() == [
         "resolve 2 of 3 references:",
-        "  missing-b does not exist",
+        "  missing-b: does not exist",
         "  corrupt-c: line 3 is wrong",
     ]
 
 
 def test_missing_references_can_be_ignored_and_corrupt_ones_end_in_error():
     planned = plan("a", "missing-b", "corrupt-c", ignore_missing_references=True)
-    assert planned.notices == ("ignored: missing-b does not exist",)
+    assert planned.notices == ("ignored: missing-b: does not exist",)
     assert planned.plan.facts == {"ignored_references": ["missing-b"]}
     assert ids(planned) == ["1-a", "2-corrupt-c"]
     broken = planned.plan.tasks[1].runnable

@@ -1,0 +1,102 @@
+"""``nrunner list``: the tests that references lead to, without running them.
+
+Not responsible for resolving (``nrunner.resolver.engine``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from nrunner.cli.output import say_error, say_json, table
+from nrunner.cli.request import Request, make_request, plugged_resolve
+from nrunner.cli.settings import flags_of, setting_flags, working_folder
+from nrunner.errors import ExitCode
+from nrunner.planner import context_of, refusal, tag_filter
+from nrunner.resolver.base import Answer, Resolution
+from nrunner.runnable import Runnable, Tags, tags_to_json
+
+__all__ = ["list_tests"]
+
+
+@click.command("list")
+@click.argument("references", nargs=-1, type=click.Path())
+@click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
+@setting_flags(
+    "filter.by_tags",
+    "filter.by_tags_include_empty",
+    "filter.by_tags_include_empty_key",
+    "resolver.static",
+    "runner.python",
+)
+@click.option("as_json", "--json", is_flag=True, help="Write JSON.")
+def list_tests(
+    references: tuple[str, ...], job_file: str | None, as_json: bool, **flags: Any
+) -> int:
+    """List the tests that REFERENCES lead to: kind, name and tags.
+
+    Reasons why references were refused go to standard error; the exit code is then 2.
+    """
+    request = make_request(references, job_file, flags_of(flags))
+    found, refused = _resolve(request)
+    if as_json:
+        say_json({"tests": [_to_json(*each) for each in found], "refused": _refused_json(refused)})
+    else:
+        table(_row(runnable) for _, _, runnable in found)
+    for each in refused:
+        say_error(f"could not resolve {refusal(each)}")
+    return ExitCode.JOB_FAILED if refused else ExitCode.OK
+
+
+Found = tuple[str, str, Runnable]
+"""Suite, reference, and what it leads to."""
+
+
+def _resolve(request: Request) -> tuple[list[Found], list[Resolution]]:
+    resolve, here = plugged_resolve(), working_folder()
+    found: list[Found] = []
+    refused: list[Resolution] = []
+    for suite in request.suites:
+        wanted = tag_filter(suite.config)
+        for each in resolve(suite.references, context_of(suite.config, here)):
+            if each.answer is not Answer.SUCCESS:
+                refused.append(each)
+            found += [
+                (suite.name, each.reference, runnable)
+                for runnable in each.runnables
+                if wanted.admits(runnable.tags)
+            ]
+    return found, refused
+
+
+def _row(runnable: Runnable) -> tuple[str, ...]:
+    from nrunner.results.text import visible
+
+    return (visible(runnable.kind), visible(runnable.name), visible(_tags_text(runnable.tags)))
+
+
+def _tags_text(tags: Tags) -> str:
+    """Return tags in the form in which tests have them: ``slow,net:virtio``."""
+    words: list[str] = []
+    for key, values in tags.items():
+        words += [key] if values is None else [f"{key}:{value}" for value in sorted(values)]
+    return ",".join(words)
+
+
+def _to_json(suite: str, reference: str, runnable: Runnable) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "suite": suite,
+        "name": runnable.name,
+        **runnable.to_json(),
+        "tags": tags_to_json(runnable.tags),
+    }
+
+
+def _refused_json(refused: Sequence[Resolution]) -> list[dict[str, str]]:
+    return [
+        {"reference": each.reference, "answer": each.answer.value, "reason": each.reason}
+        for each in refused
+    ]
