@@ -14,7 +14,7 @@ from typing import Any
 from nrunner.environment import Environment
 from nrunner.errors import NrunnerError
 from nrunner.runnable import Requirement
-from nrunner.runners.agent import boot_id
+from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import KINDS
 from nrunner.spawners.base import Handle, Offer, Spawner
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 
 __all__ = [
     "Process",
+    "boot_id",
     "children_of",
     "command_of",
     "mark_of",
@@ -103,6 +104,15 @@ def wait_channel_of(pid: int) -> str:
     """Return the kernel function in which a process sleeps, empty if it is not told."""
     try:
         with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def boot_id() -> str:
+    """Return what tells this boot of this machine from any other, empty if nothing does."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:
         return ""
