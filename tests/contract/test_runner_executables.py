@@ -1,0 +1,224 @@
+"""Our own runner executables against the published conformance suite and the recordings.
+
+The recordings were made with Avocado's runners; ours must send the same messages with the same
+fields of the same types. On purpose different: an unexpected success fails, a TAP producer that
+exits with a status other than 0 fails, reasons are given where there were none, and heartbeats
+of very short tests may be missing.
+"""
+
+import base64
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from nrunner.runnable import Runnable
+from nrunner.testing.executable_contract import RunnerExecutableContract
+from nrunner.testing.receiver import receiving
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDINGS = ROOT / "tests/fixtures/wire"
+START = "import sys; sys.path.insert(0, {root!r}); sys.argv[0] = 'nrunner-runner-{kind}'; "
+RUN = "from nrunner.runners.executable import main; sys.exit(main())"
+
+UNITTEST = """
+import time, unittest
+class T(unittest.TestCase):
+    def test_pass(self): pass
+    def test_fail(self): self.assertEqual(1, 2, "numbers differ")
+    def test_error(self): raise RuntimeError("boom")
+    @unittest.skip("no reason")
+    def test_skip(self): pass
+    @unittest.expectedFailure
+    def test_xfail(self): self.fail()
+    @unittest.expectedFailure
+    def test_xpass(self): pass
+    def test_sleep(self): time.sleep(1.2)
+    def test_endless(self): time.sleep(60)
+"""
+
+
+def words_of(python, kind):
+    return [str(python), "-I", "-S", "-c", START.format(root=str(ROOT), kind=kind) + RUN]
+
+
+class _Ours(RunnerExecutableContract):
+    @pytest.fixture(autouse=True)
+    def _interpreter(self, portable_python):
+        self.python = portable_python
+
+    def executable(self):
+        return words_of(self.python, self.kind)
+
+
+class TestNoop(_Ours):
+    kind = "noop"
+
+    def passing(self, folder):
+        return Runnable("noop")
+
+
+class TestExecTest(_Ours):
+    kind = "exec-test"
+
+    def passing(self, folder):
+        return Runnable("exec-test", "/bin/sh", ("-c", '[ "$A" = 1 ]'), {"A": "1"})
+
+    def failing(self, folder):
+        return Runnable("exec-test", "/bin/false")
+
+    def endless(self, folder):
+        return Runnable("exec-test", "/bin/sleep", ("60",))
+
+
+class TestTap(_Ours):
+    kind = "tap"
+
+    def passing(self, folder):
+        return Runnable("tap", "/bin/echo", ("1..1\nok 1",))
+
+    def failing(self, folder):
+        return Runnable("tap", "/bin/echo", ("1..1\nnot ok 1",))
+
+    def endless(self, folder):
+        return Runnable("tap", "/bin/sh", ("-c", "trap '' TERM; sleep 60 & sleep 60; sleep 60"))
+
+
+class TestPythonUnittest(_Ours):
+    kind = "python-unittest"
+
+    def _test(self, folder, name):
+        (folder / "ut.py").write_text(UNITTEST)
+        return Runnable("python-unittest", f"ut.py:T.test_{name}")
+
+    def passing(self, folder):
+        return self._test(folder, "pass")
+
+    def failing(self, folder):
+        return self._test(folder, "fail")
+
+    def endless(self, folder):
+        return self._test(folder, "endless")
+
+
+def _tap(text, status=0):
+    return ["-u", "/bin/sh", "-a", "base64:LWM=", "-a", f"printf '{text}'; exit {status}"]
+
+
+SKIP_77 = '{"runner.exectest.exitcodes.skip": [77]}'
+TODO = r"ok 2 - second # TODO unexpected\nnot ok 3 - third # TODO known\n"
+CASES = {
+    "noop": ("noop", []),
+    "exec-true": ("exec-test", ["-u", "/bin/true"]),
+    "exec-false": ("exec-test", ["-u", "/bin/false"]),
+    "exec-killed-by-signal": ("exec-test", ["-u", "/bin/sh", "-a", "-c", "-a", "kill -9 $$"]),
+    "exec-missing-program": ("exec-test", ["-u", "/nonexistent"]),
+    "exec-all-256-bytes": ("exec-test", ["-u", "/bin/cat", "-a", "bytes"]),
+    "exec-skip": (
+        "exec-test",
+        ["-u", "/bin/sh", "-a", "-c", "-a", "exit 77", "-c", SKIP_77],
+    ),
+    "tap-bail": ("tap", _tap(r"1..2\nok 1\nBail out! no db\n")),
+    "tap-empty": ("tap", _tap(r"hello\n")),
+    "tap-fail": ("tap", _tap(r"1..2\nok 1 - first\nnot ok 2 - bad thing\n")),
+    "tap-ok": ("tap", _tap(r"1..3\nok 1 - first\n" + TODO)),
+    "tap-pass": ("tap", _tap(r"1..1\nok 1 - first\n", 3)),
+    "tap-plan": ("tap", _tap(r"1..3\nok 1\n")),
+    "tap-skip": ("tap", _tap(r"1..0 # SKIP nothing here\n")),
+    "tap-skip1": ("tap", _tap(r"1..2\nok 1 # SKIP a\nok 2 # SKIP b\n")),
+    **{
+        f"python-unittest-{name}": ("python-unittest", ["-u", f"ut.py:T.test_{name}"])
+        for name in ("pass", "fail", "error", "skip", "xfail", "xpass", "sleep", "nosuch")
+    },
+}
+OTHER_RESULTS = {"tap-pass": ("pass", "fail"), "python-unittest-xpass": ("pass", "fail")}
+OUR_FIELDS = {"fail_reason", "class_name", "fail_class", "traceback"}
+REASONS = ("exec-missing", "python-unittest-")
+
+
+def run(folder, python, kind, words):
+    (folder / "ut.py").write_text(UNITTEST)
+    (folder / "bytes").write_bytes(bytes(range(256)))
+    with receiving(folder / "sock") as receiver:
+        command = [*words_of(python, kind), "task-run", "-i", "1", "-j", "J", "-k", kind, *words]
+        done = subprocess.run(
+            [*command, f"output_dir={folder}/out", "-s", receiver.uri],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+        return receiver.messages()
+
+
+def kinds_of(messages):
+    """Return the messages without heartbeats, each as (status, type)."""
+    found = [(each["status"], each.get("type")) for each in messages]
+    return [each for each in found if each != ("running", None)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_our_messages_are_those_of_the_recording(tmp_path, portable_python, name):
+    kind, words = CASES[name]
+    lines = (RECORDINGS / f"{name}.ndjson").read_text().splitlines()
+    recorded = [json.loads(line) for line in lines]
+    ours = run(tmp_path, portable_python, kind, words)
+    assert kinds_of(ours) == kinds_of(recorded)
+    by_kind = {(each["status"], each.get("type")): each for each in recorded}
+    for message in ours:
+        example = by_kind[message["status"], message.get("type")]
+        same_fields(message, example)
+    assert ours[0]["output_dir"] == f"{tmp_path}/out"
+    result = ours[-1]["result"]
+    assert (recorded[-1]["result"], result) in (
+        (result, result),
+        OTHER_RESULTS.get(name),
+    )
+    assert ours[-1].get("returncode") == recorded[-1].get("returncode")
+    if name.startswith(REASONS) and "fail_reason" in recorded[-1]:
+        assert ours[-1]["fail_reason"] == recorded[-1]["fail_reason"]
+
+
+def same_fields(ours, recorded):
+    for key, value in recorded.items():
+        if key != "fail_reason" or key in ours:
+            assert type(ours[key]) is type(value), key
+    assert set(ours) - set(recorded) <= OUR_FIELDS
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("exec", "tap"))])
+def test_our_output_messages_hold_the_same_bytes_as_the_recording(tmp_path, name):
+    kind, words = CASES[name]
+    lines = (RECORDINGS / f"{name}.ndjson").read_text().splitlines()
+    recorded = {each.get("type"): each for each in map(json.loads, lines)}
+    for message in run(tmp_path, Path(sys.executable), kind, words):
+        if message.get("type"):
+            assert message["log"] == recorded[message["type"]]["log"]
+
+
+def test_heartbeats_come_twice_a_second(tmp_path, portable_python):
+    found = run(tmp_path, portable_python, "exec-test", ["-u", "/bin/sleep", "-a", "1.3"])
+    beats = [each["time"] for each in found if each["status"] == "running" and "type" not in each]
+    assert len(beats) >= 3
+    assert all(0.4 < later - earlier < 2 for earlier, later in pairwise(beats))
+
+
+def test_every_status_uri_gets_all_messages(tmp_path, portable_python):
+    with receiving(tmp_path / "a") as first, receiving(tmp_path / "b") as second:
+        words = [*words_of(portable_python, "exec-test"), "task-run", "-i", "1"]
+        words += ["-u", "/bin/true", "-s", first.uri, "-s", second.uri]
+        assert subprocess.run(words, cwd=tmp_path, timeout=50).returncode == 0
+        assert first.messages()
+        assert kinds_of(first.messages()) == kinds_of(second.messages())
+
+
+def test_large_output_comes_in_pieces_that_stock_servers_take(tmp_path):
+    words = ["-u", "/bin/sh", "-a", "-c", "-a", "head -c 10000000 /dev/zero"]
+    found = run(tmp_path, Path(sys.executable), "exec-test", words)
+    pieces = [base64.b64decode(m["log"]["__base64_encoded__"]) for m in found if "log" in m]
+    assert sum(map(len, pieces)) == 10_000_000
+    assert max(map(len, pieces)) <= 4 << 20

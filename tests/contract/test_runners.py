@@ -1,0 +1,159 @@
+"""Our own runner classes against the published conformance suites."""
+
+import pytest
+
+from nrunner.result import Result
+from nrunner.runnable import Requirement, Runnable
+from nrunner.runners.base import Command, Outcome, RequirementRunner
+from nrunner.runners.exec_test import ExecTest
+from nrunner.runners.file import File
+from nrunner.runners.noop import Noop
+from nrunner.runners.python_unittest import PythonUnittest
+from nrunner.runners.tap import Tap
+from nrunner.testing.runner_contract import RequirementContract, RunnerContract
+
+UNITTEST = """
+import unittest
+class T(unittest.TestCase):
+    def test_good(self): pass
+    def test_bad(self): self.fail("on purpose")
+"""
+
+
+class TestNoop(RunnerContract):
+    def make_runner(self):
+        return Noop()
+
+    def passing(self, folder):
+        return Runnable("noop")
+
+
+class TestExecTest(RunnerContract):
+    def make_runner(self):
+        return ExecTest()
+
+    def passing(self, folder):
+        return Runnable("exec-test", "/bin/true")
+
+    def failing(self, folder):
+        return Runnable("exec-test", "/bin/sh", ("-c", "exit 3"))
+
+    def impossible(self, folder):
+        return Runnable("exec-test")
+
+
+class TestTap(RunnerContract):
+    def make_runner(self):
+        return Tap()
+
+    def passing(self, folder):
+        return Runnable("tap", "/bin/echo", ("1..1\nok 1",))
+
+    def failing(self, folder):
+        return Runnable("tap", "/bin/echo", ("1..1\nnot ok 1 - on purpose",))
+
+    def impossible(self, folder):
+        return Runnable("tap", "/bin/\0")
+
+
+class TestPythonUnittest(RunnerContract):
+    def make_runner(self):
+        return PythonUnittest()
+
+    def passing(self, folder):
+        (folder / "test_it.py").write_text(UNITTEST)
+        return Runnable("python-unittest", "test_it.py:T.test_good")
+
+    def failing(self, folder):
+        (folder / "test_it.py").write_text(UNITTEST)
+        return Runnable("python-unittest", "test_it.py:T.test_bad")
+
+    def impossible(self, folder):
+        (folder / "test_it.py").write_text(UNITTEST)
+        return Runnable("python-unittest", "test_it.py:T.test_nosuch")
+
+
+class TestFile(RunnerContract):
+    def make_runner(self):
+        return File()
+
+    def passing(self, folder):
+        return Runnable("file", ".")
+
+    def failing(self, folder):
+        return Runnable("file", "none")
+
+    def impossible(self, folder):
+        return Runnable("file")
+
+
+class TestFileRequirement(RequirementContract):
+    def make_runner(self):
+        return File()
+
+    def met(self, folder):
+        return Requirement("file", ".")
+
+    def unmet(self, folder):
+        return Requirement("file", "none")
+
+
+class TestNoopRequirement(RequirementContract):
+    def make_runner(self):
+        return Noop()
+
+    def met(self, folder):
+        return Requirement("noop")
+
+
+class Careless(RequirementRunner):
+    """A runner that does wrong what the suites look for."""
+
+    kind = "Care less"
+    calls = 0
+
+    def command(self, runnable, place):
+        Careless.calls += 1
+        return Command(("true", str(Careless.calls), "\0"), "here")
+
+    def judge(self, runnable, place, end, report):
+        return Outcome(Result.PASS)
+
+    def check(self, requirement, base_dir):
+        return None
+
+    def fulfil(self, requirement, base_dir):
+        pass
+
+
+class _Suite(RunnerContract, RequirementContract):
+    def make_runner(self):
+        return Careless()
+
+    def passing(self, folder):
+        return Runnable("careless")
+
+    def failing(self, folder):
+        return Runnable("careless")
+
+    def unmet(self, folder):
+        return Requirement("careless")
+
+
+def test_a_kind_that_cannot_be_typed_is_found():
+    with pytest.raises(AssertionError):
+        _Suite().test_it_says_what_it_is()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_it_keeps_nothing_from_one_task_to_the_next",
+        "test_a_command_can_be_executed_as_it_stands",
+        "test_a_payload_that_was_killed_has_not_passed",
+        "test_one_that_does_not_hold_has_a_reason",
+    ],
+)
+def test_a_runner_that_breaks_the_contract_is_found(tmp_path, name):
+    with pytest.raises(AssertionError):
+        getattr(_Suite(), name)(tmp_path)
