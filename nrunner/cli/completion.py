@@ -13,11 +13,14 @@ __all__ = ["completion"]
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print what makes SHELL complete nrunner's commands and options.
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:  # noqa: D301 - \b is click's mark for lines to keep
+    """Print what makes SHELL (bash, zsh or fish) complete nrunner's commands and options.
 
-    For bash: nrunner completion bash > ~/.local/share/bash-completion/completions/nrunner
+    \b
+    nrunner completion bash > ~/.local/share/bash-completion/completions/nrunner
+    nrunner completion zsh > ~/.zfunc/_nrunner      (a folder of your fpath)
+    nrunner completion fish > ~/.config/fish/completions/nrunner.fish
     """
     from click.shell_completion import get_completion_class
 

@@ -87,16 +87,35 @@ def _guarded(arguments: list[str]) -> int:
     debug = "--debug" in arguments[:1]
     try:
         return _invoke(arguments)
-    except NrunnerError as error:
-        if debug:
-            _show_traceback()
-        say_error(f"could not {error}")
-        return error.exit_code
     except KeyboardInterrupt:
         say_error("interrupted")
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _bug(error, debug)
+        expected = _expected(error)
+        if not expected:
+            return _bug(error, debug)
+        if debug:
+            _show_traceback()
+        return _say_all(expected)
+
+
+def _expected(error: Exception) -> list[NrunnerError]:
+    """Return the expected errors that `error` is or holds; none if there is any other in it."""
+    if isinstance(error, NrunnerError):
+        return [error]
+    if not isinstance(error, ExceptionGroup):
+        return []
+    inner = [_expected(each) for each in error.exceptions]
+    return [each for found in inner for each in found] if all(inner) else []
+
+
+def _say_all(errors: Sequence[NrunnerError]) -> int:
+    code = ExitCode.OK
+    for message in dict.fromkeys(str(each) for each in errors):
+        say_error(f"could not {message}")
+    for each in errors:
+        code |= each.exit_code
+    return code
 
 
 def _invoke(arguments: list[str]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -83,7 +84,7 @@ def run(
     from nrunner.job import run_job
     from nrunner.results.registry import make_console
 
-    stream = _console_stream(reports)
+    stream = _console_stream(context, reports)
     return run_job(planned.plan, [make_console(stream, show=request.config.show, quiet=False)])
 
 
@@ -105,8 +106,9 @@ def _check_choices(config: Config) -> None:
     check_show(config.show)
 
 
-def _console_stream(reports: tuple[ReportTarget, ...]) -> IO[str]:
+def _console_stream(context: click.Context, reports: tuple[ReportTarget, ...]) -> IO[str]:
     """Standard output belongs to a report that was sent there."""
     stream = sys.stderr if any(each.target == "-" for each in reports) else sys.stdout
-    # Python has None where a stream was closed before it began.
-    return stream or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+    if stream is None:  # it was closed before Python began
+        return context.with_resource(Path(os.devnull).open("w", encoding="utf-8"))
+    return stream
