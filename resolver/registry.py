@@ -23,6 +23,7 @@ GROUP = "nrunner.resolvers"
 
 BUILT_IN: Mapping[str, str] = {
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
+    "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",
     "tap": "nrunner.resolver.tap:TapResolver",
 }

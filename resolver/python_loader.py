@@ -1,0 +1,142 @@
+"""Asks unittest's own loader about a module, in a bounded child of the tests' interpreter.
+
+Not responsible for what runs in that child: ``nrunner.resolver.python_loader_child``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nrunner.resolver.base import Context
+
+__all__ = ["Loaded", "LoadedTest", "LoaderError", "is_own_python", "load", "search_path"]
+
+_CHILD = Path(__file__).with_name("python_loader_child.py")
+
+
+class LoaderError(Exception):
+    """The loader gave no answer, or the module cannot be imported: a fragment that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTest:
+    """One test that the loader found."""
+
+    id: str
+    name: str | None = None
+    """``Class.method``; None if it cannot be found again by a name."""
+    module: str | None = None
+    """Dotted name of its module, if that is another one than was asked for."""
+    file: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
+    """Docstrings that hold directives, each with the path of its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the loader made of a module."""
+
+    tests: tuple[LoadedTest, ...] = ()
+    skip: str | None = None
+    """Why the module asked to be skipped as a whole."""
+
+
+def load(
+    context: Context,
+    module: str,
+    *,
+    file: Path | None = None,
+    top: Path | None = None,
+    alone: bool = False,
+    names: str = "",
+) -> Loaded:
+    """Return the tests of a module, or of a name in it; raise LoaderError."""
+    spec: dict[str, Any] = {"base_dir": str(context.base_dir), "module": module, "names": names}
+    if file is not None:
+        spec.update(file=str(file), alone=alone)
+    if top is not None:
+        spec["top"] = str(top)
+    answer = _ask(context, spec)
+    if "error" in answer:
+        raise LoaderError(str(answer["error"]))
+    if "skip" in answer:
+        return Loaded(skip=str(answer["skip"]))
+    return Loaded(tuple(_test(each) for each in answer["tests"]))
+
+
+def is_own_python(context: Context) -> bool:
+    """Say whether the tests run in the interpreter that runs this."""
+    found = shutil.which(context.python)
+    if found is None:
+        return False
+    theirs, ours = Path(found), Path(sys.executable)
+    same_folder = theirs.parent.resolve() == ours.parent.resolve()
+    return same_folder and theirs.resolve() == ours.resolve()
+
+
+def search_path(context: Context) -> list[str]:
+    """Return ``sys.path`` of the tests' interpreter; raise LoaderError."""
+    if is_own_python(context):
+        return list(sys.path)
+    return [str(each) for each in _ask(context, {"path": True})["path"]]
+
+
+def _test(data: dict[str, Any]) -> LoadedTest:
+    texts = tuple((str(text), str(file)) for text, file in data.get("texts", ()))
+    return LoadedTest(
+        str(data["id"]), data.get("name"), data.get("module"), data.get("file") or "", texts
+    )
+
+
+def _ask(context: Context, spec: dict[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="nrunner-") as folder:
+        answer = Path(folder, "answer")
+        complaints = Path(folder, "stderr")
+        argument = json.dumps({**spec, "answer": str(answer)})
+        ending = _run([context.python, str(_CHILD), argument], complaints, context)
+        try:
+            found: dict[str, Any] = json.loads(answer.read_text("ascii"))
+        except (OSError, ValueError) as error:
+            last = complaints.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            said = f": {last[0]}" if last else ""
+            raise LoaderError(f"{context.python} {ending} without an answer{said}") from error
+        return found
+
+
+def _run(argv: list[str], complaints: Path, context: Context) -> str:
+    """Run the child, end all of its process group, and say how it ended."""
+    with complaints.open("wb") as stderr:
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=context.base_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise LoaderError(f"could not start {context.python}: {reason}") from error
+        try:
+            status = child.wait(context.discovery_timeout)
+        except subprocess.TimeoutExpired as error:
+            limit = f"{context.discovery_timeout:g} s"
+            raise LoaderError(f"{context.python} did not answer within {limit}") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with status {status}"

@@ -1,0 +1,76 @@
+"""Tests of Python's unittest, by file, class, method or dotted name.
+
+``file.py``, ``file.py:Class``, ``file.py:Class.test``, ``package.module`` and
+``package.module.Class.test``. Not responsible for finding out which tests there are; that is
+``nrunner.resolver.python_discovery``, imported when a reference may be Python.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.reference import is_file, shown
+
+if TYPE_CHECKING:
+    from nrunner.resolver.python_discovery import Discovery
+
+__all__ = ["PythonUnittestResolver"]
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_OTHER_FILES = re.compile(r"\.(json|py|pyc|rb|sh|t|toml|txt|xml|ya?ml)$")
+"""Names that look dotted, but are those of files."""
+
+
+class PythonUnittestResolver:
+    """Takes Python files with test cases, and dotted names of modules that have some."""
+
+    name = "python-unittest"
+    description = "unittest test cases: file.py, file.py:Class.test, package.module"
+    priority = 50
+
+    def __init__(self) -> None:
+        self._discovery: Discovery | None = None
+
+    def resolve(self, reference: str, context: Context) -> Resolution:
+        """Answer with one Runnable per test; tests without a name of their own share one."""
+        text = reference.removeprefix("python-unittest:")
+        file, colon, name = _split(text)
+        if file.endswith(".py") and is_file(context.base_dir, file):
+            if colon and not _NAME.fullmatch(name):
+                return self._no(reference, Answer.CORRUPT, _hint(file, name))
+            if file.rpartition("/")[2] == "__main__.py" and not colon:
+                return self._no(reference, Answer.NOT_MINE, "__main__.py is a program, no module")
+            return self._discover().in_file(reference, file, name, context)
+        if not _NAME.fullmatch(text) or _OTHER_FILES.search(text):
+            return self._no(reference, Answer.NOT_MINE)
+        if is_file(context.base_dir, text):
+            return self._no(reference, Answer.NOT_MINE)
+        return self._discover().by_name(reference, text, context)
+
+    def _discover(self) -> Discovery:
+        if self._discovery is None:
+            from nrunner.resolver.python_discovery import Discovery
+
+            self._discovery = Discovery()
+        return self._discovery
+
+    def _no(self, reference: str, answer: Answer, reason: str = "") -> Resolution:
+        return Resolution(reference, answer, reason=reason, resolver=self.name)
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Split ``file.py:Class.test`` after the last ``.py`` that a colon follows."""
+    if text.endswith(".py"):
+        return text, "", ""
+    before, found, name = text.rpartition(".py:")
+    return (before + ".py", ":", name) if found else (text, "", "")
+
+
+def _hint(file: str, name: str) -> str:
+    reason = f"{shown(file)}: {shown(name) or 'nothing'} names no test in it"
+    parts = [part for part in name.split(":") if part]
+    if parts and all(_NAME.fullmatch(part) for part in parts):
+        return f"{reason}; did you mean {shown(file)}:{'.'.join(parts)}?"
+    return f"{reason}; write {shown(file)}:Class.test"
