@@ -11,7 +11,6 @@ Portable: runs on Python 3.7 with the standard library alone.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import io
 import json
 import os
@@ -167,6 +166,8 @@ def _package_root(path: str) -> str:
 
 def _import_alone(path: str) -> ModuleType:
     """Import a file that no module name leads to, as ``python FILE`` would see it."""
+    import importlib.util  # brings typing along on old interpreters, so only where it is needed
+
     sys.path.insert(1, os.path.dirname(path))
     name = os.path.basename(path)[:-3]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -422,7 +423,7 @@ def _traceback(error: BaseException) -> str:
 
 def _is_ours(trace: TracebackType) -> bool:
     name = trace.tb_frame.f_code.co_filename
-    return name == __file__ or "importlib" in name
+    return name == _is_ours.__code__.co_filename or "importlib" in name
 
 
 # The process
