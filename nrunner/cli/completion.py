@@ -12,16 +12,19 @@ from nrunner.cli.output import say
 __all__ = ["completion"]
 
 
-@click.command()
-@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:  # noqa: D301 - \b is click's mark for lines to keep
-    """Print what makes SHELL (bash, zsh or fish) complete nrunner's commands and options.
+_HELP = """Print what makes SHELL (bash, zsh or fish) complete nrunner's commands and options.
 
-    \b
-    nrunner completion bash > ~/.local/share/bash-completion/completions/nrunner
-    nrunner completion zsh > ~/.zfunc/_nrunner      (a folder of your fpath)
-    nrunner completion fish > ~/.config/fish/completions/nrunner.fish
-    """
+\b
+nrunner completion bash > ~/.local/share/bash-completion/completions/nrunner
+nrunner completion zsh > ~/.zfunc/_nrunner      (a folder of your fpath)
+nrunner completion fish > ~/.config/fish/completions/nrunner.fish
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a completion script."""
     from click.shell_completion import get_completion_class
 
     from nrunner.cli.main import cli

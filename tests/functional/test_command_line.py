@@ -176,7 +176,7 @@ def test_a_name_with_nul_is_refused(here, job_results):
     (here / "job.toml").write_text('[[suite]]\nname = "x"\nreferences = ["a\\u0000b"]\n')
     end = nrunner(here, "run", "--job", "job.toml")
     assert end.returncode == 2
-    assert "a\\x00b holds a NUL character, which no file name can" in end.stderr
+    assert "a\\x00b: holds a NUL character, which no file name can" in end.stderr
     assert no_job_ran(job_results)
 
 
