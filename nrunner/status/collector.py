@@ -7,9 +7,7 @@ error here or make it hold more than its budget. Not responsible for what messag
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,7 +26,7 @@ _TOKEN_SECONDS = 10.0
 _BUDGET = 256 * 1024 * 1024
 _CONNECTIONS = 4096
 _SETTLING = 5
-"""Turns of the loop that asyncio takes from accepting a connection to telling us."""
+"""Turns of the loop in which asyncio accepts what waits (4 suffice) and announces it to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class Collector:
         self._sink = sink
         self._most = most
         self._budget = Budget(budget)
-        self._doors: list[_Door] = []
+        self._servers: list[asyncio.Server] = []
         self._open: set[_Connection] = set()
         self._none_open = asyncio.Event()
         self._none_open.set()
@@ -70,17 +68,15 @@ class Collector:
             server = await loop.create_unix_server(connection, sock=listener, backlog=_SLICE)
         else:
             server = await loop.create_server(connection, sock=listener, backlog=_SLICE)
-        self._doors.append(_Door(listener, server, connection))
+        self._servers.append(server)
 
     async def close(self, grace: float = 0.5) -> None:
         """Take in what peers have sent, waiting at most `grace` seconds for them to close."""
-        for door in self._doors:
-            await door.admit_waiting()
-        # What asyncio has accepted itself and not told us yet would be lost by closing now.
+        # Peers that wait to be accepted, or are accepted but not announced yet, have a say, too.
         for _ in range(_SETTLING):
             await asyncio.sleep(0)
-        for door in self._doors:
-            door.server.close()
+        for server in self._servers:
+            server.close()
         try:
             async with asyncio.timeout(grace):
                 await self._none_open.wait()
@@ -139,24 +135,6 @@ class Collector:
 
     def _too_long(self, beginning: Line) -> None:
         self._intake.refuse(Refusal.TOO_LONG, repr(bytes(beginning[:120])))
-
-
-@dataclass(frozen=True, slots=True)
-class _Door:
-    """A listening socket with what serves it."""
-
-    listener: socket.socket
-    server: asyncio.Server
-    connection: Callable[[], asyncio.BaseProtocol]
-
-    async def admit_waiting(self) -> None:
-        """Let in the peers that wait to be accepted."""
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(OSError):
-            while True:
-                peer, _ = self.listener.accept()
-                peer.setblocking(False)
-                await loop.connect_accepted_socket(self.connection, peer)
 
 
 class _Connection(asyncio.BufferedProtocol):

@@ -56,11 +56,14 @@ def test_what_is_no_file_of_the_folder_is_refused_and_leaves_nothing_open(tmp_pa
     (other / "log").write_bytes(b"secret")
     (job / "link").symlink_to(other / "log")
     (job / "folder").symlink_to(other)
+    (job / "id").write_bytes(b"x")
+    (job / "link-inside").symlink_to(job / "id")
     os.mkfifo(job / "pipe")
     before = len(list(Path("/proc/self/fd").iterdir()))
 
     for path in (
         job / "link",
+        job / "link-inside",
         job / "folder" / "log",
         job / "pipe",
         job / ".." / "job-2" / "log",
