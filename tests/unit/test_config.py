@@ -77,3 +77,33 @@ def test_without_any_python_on_path_ours_runs_the_tests(tmp_path):
     import sys
 
     assert find_interpreter({"PATH": str(tmp_path)}) == sys.executable
+
+
+@pytest.fixture
+def pyenv(tmp_path, monkeypatch):
+    """A pyenv with two versions, and a folder to be in."""
+    root = tmp_path / "pyenv"
+    executable(root / "shims" / "python3")
+    for version in ("3.11.7", "3.12.1"):
+        executable(root / "versions" / version / "bin" / "python3")
+    (root / "version").write_text("3.11.7\n")
+    (tmp_path / "here" / "below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "below")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("named", "variable", "expected"),
+    [
+        (None, "", "versions/3.11.7/bin/python3"),
+        ("3.12.1\n", "", "versions/3.12.1/bin/python3"),
+        ("3.12.1\n", "3.11.7", "versions/3.11.7/bin/python3"),
+        ("system\n", "", "shims/python3"),
+        (None, "2.0", "shims/python3"),
+    ],
+)
+def test_the_interpreter_behind_a_pyenv_shim_is_taken(pyenv, named, variable, expected):
+    if named:
+        (pyenv.parent / "here" / ".python-version").write_text(named)
+    environ = {"PATH": str(pyenv / "shims"), "PYENV_VERSION": variable}
+    assert find_interpreter(environ) == str(pyenv / expected)
