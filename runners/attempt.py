@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -170,13 +171,22 @@ class Attempt:
             speaks = self.command is not None and self.command.speaks
             self.outputs = self.slot.collect(self.order.log_dir, keep_names=speaks)
 
+    def forget_report(self) -> None:
+        """Remove the report that an attempt before may have left in this slot."""
+        if self.command is not None and self.command.report is not None:
+            try:
+                os.unlink(self.command.report)
+            except OSError:
+                pass
+
     def report(self) -> Optional[Outcome]:
         """Return what the payload said by itself, None if it said nothing readable."""
         if self.said is not None or self.command is None or self.command.report is None:
             return self.said
         try:
             with open(self.command.report, "rb") as file:
-                return Outcome.from_json(json.loads(file.read()))
+                text = file.read()
+            return Outcome.from_json(json.loads(text))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

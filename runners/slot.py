@@ -30,16 +30,14 @@ class Slot:
         self.report = folder + "/report"
         """Where a payload leaves its own report, apart from what a test may delete."""
         self._files: dict[str, int] = {}
+        self._is_ready = False
 
     def open(self) -> tuple[int, int]:
         """Make everything ready; return open files for stdout and stderr. Raise OSError."""
-        for folder in (self.folder, self.work_dir, self.output_dir):
-            try:
-                os.mkdir(folder, 0o700)
-            except FileExistsError:
-                pass
-            except FileNotFoundError:
-                os.makedirs(folder, 0o700)
+        if not self._is_ready:
+            for folder in (self.work_dir, self.output_dir):
+                os.makedirs(folder, 0o700, exist_ok=True)
+            self._is_ready = True
         for name in _STREAMS:
             if name not in self._files:
                 self._files[name] = os.open(f"{self.folder}/{name}", _FLAGS, 0o600)
@@ -62,20 +60,18 @@ class Slot:
                 target = "runner.log" if keep_names else name
                 self._give_away(name, f"{log_dir}/{target}")
                 names.append(target)
-        if _has_entries(self.output_dir):
+        if self._has_entries(self.output_dir):
             _make(log_dir)
             _move(self.output_dir, log_dir + "/output")
+            self._is_ready = False
             names.append("output")
         return tuple(dict.fromkeys(names))
 
     def clean(self) -> None:
         """Forget what the attempt left in its temporary folder."""
-        try:
-            os.unlink(self.report)
-        except OSError:
-            pass
-        if _has_entries(self.work_dir):
+        if self._has_entries(self.work_dir):
             remove_tree(self.work_dir)
+            self._is_ready = False
 
     def renew(self) -> None:
         """Have new files next time, since somebody may still write to these."""
@@ -90,6 +86,18 @@ class Slot:
         """Close and remove everything."""
         self.renew()
         remove_tree(self.folder)
+
+    def _has_entries(self, folder: str) -> bool:
+        try:
+            with os.scandir(folder) as entries:
+                return next(entries, None) is not None
+        except NotADirectoryError:
+            # A test put something else in place of its folder.
+            os.unlink(folder)
+        except OSError:
+            pass
+        self._is_ready = False
+        return False
 
     def _give_away(self, name: str, target: str) -> None:
         fd = self._files.pop(name)
@@ -136,18 +144,6 @@ def _make(folder: str) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             raise
-
-
-def _has_entries(folder: str) -> bool:
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except NotADirectoryError:
-        # A test put something else in place of its folder.
-        os.unlink(folder)
-        return False
-    except OSError:
-        return False
 
 
 def _move(source: str, target: str) -> None:

@@ -149,6 +149,8 @@ class Supervisor:
             self._finish(attempt, command)
             return
         attempt.command = command
+        if command.report is not None:
+            attempt.forget_report()
         if command.speaks:
             os.makedirs(order.log_dir, 0o700, exist_ok=True)
             self.speakers[order.id] = attempt

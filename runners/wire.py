@@ -23,6 +23,10 @@ MAX_BODY = 16 << 20
 """Longest body, in bytes: larger ones are sent in pieces."""
 
 
+# One encoder for all frames: json.dumps would make a new one for each.
+_dump = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class Frame(NamedTuple):
     """One frame; `body` is empty where it has none."""
 
@@ -34,7 +38,7 @@ def encode(head: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return a frame as bytes; raise ProtocolError if it would be refused by the peer."""
     if body:
         head = {**head, "body": len(body)}
-    line = json.dumps(head, separators=(",", ":")).encode("ascii")
+    line = _dump(head).encode("ascii")
     if len(line) > MAX_HEAD or len(body) > MAX_BODY:
         raise ProtocolError(f"frame of {len(line)} and {len(body)} bytes is larger than allowed")
     return line + b"\n" + body
