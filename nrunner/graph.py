@@ -21,7 +21,6 @@ class Order:
 
     def __init__(self, tasks: Sequence[Task], *, in_order: bool) -> None:
         self._groups: list[list[int]] = []
-        self._left: list[int] = []
         self._group_of: dict[str, int] = {}
         for task in tasks:
             name = task.suite if in_order else ""
@@ -118,9 +117,13 @@ class Preparations:
                 entry.waiting.pop(number, None)
 
     def leave(self, place: str) -> None:
-        """A place is gone, with all that held there."""
+        """What is at a place now is new: nothing is known to hold there.
+
+        What is being fulfilled is still to be answered, by whoever does it.
+        """
         for key in [each for each in self._entries if each[0] == place]:
-            del self._entries[key]
+            if self._entries[key].state is Preparation.MET:
+                del self._entries[key]
 
     def _crossed_off(self, number: int, key: tuple[str, str]) -> bool:
         needs = self._needs.get(number)

@@ -8,8 +8,9 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import ClassVar
 
 from nrunner.action import Action, Fulfil, Move, Settle, Start, StopAttempt, Triage
@@ -38,11 +39,9 @@ from nrunner.task import Attempt, Task
 
 __all__ = ["Machine", "TaskState"]
 
-_WAITING = (Phase.REQUESTED, Phase.TRIAGING, Phase.PREPARING, Phase.READY)
-_CANCELLABLE = (*_WAITING, Phase.STARTING, Phase.STARTED)
-
-_LOOKAHEAD = 64
-"""How many tasks are triaged before there is room for them."""
+_WAITING = (Phase.TRIAGING, Phase.PREPARING, Phase.READY)
+_RUNNING = (Phase.STARTING, Phase.STARTED)
+_NEWS = (Started, NotStarted, Ended, Broken)
 
 
 class TaskState:
@@ -59,6 +58,7 @@ class TaskState:
         "place",
         "started",
         "task",
+        "unmet",
     )
 
     def __init__(self, task: Task, time: float) -> None:
@@ -71,7 +71,13 @@ class TaskState:
         self.killed = False
         self.avoid: tuple[str, ...] = ()
         self.attempts: list[Attempt] = []
+        self.unmet: list[Verdict] = []
         self.entered: list[tuple[Phase, float]] = [(Phase.REQUESTED, time)]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What it came to so far, attempt by attempt, and where it could not be prepared."""
+        return [*(each.verdict for each in self.attempts), *self.unmet]
 
     @property
     def story(self) -> str:
@@ -91,12 +97,16 @@ class Machine:
         fail_fast: bool = False,
         dry_run: bool = False,
         leak: LeakPolicy = LeakPolicy.WARN,
+        lookahead: int = 64,
     ) -> None:
+        """`lookahead` says how many tasks are triaged before there is room for them."""
         self.total = len(tasks)
         self.settled = 0
         self.ignored = 0
         """Events that came too late to change anything."""
         self._tasks = {task.number: task for task in tasks}
+        if len(self._tasks) != self.total:
+            raise ValueError("two tasks of a job have the same number")
         self._states: dict[int, TaskState] = {}
         self._ended: dict[int, Verdict] = {}
         self._order = Order(tasks, in_order=in_order)
@@ -104,12 +114,16 @@ class Machine:
         self._limits = limits
         self._fail_fast = fail_fast
         self._leak = leak
+        self._room = limits.most + lookahead
         self._halt: Verdict | None = (
             Verdict(Result.CANCEL, Cause.CANCELLED, "dry run") if dry_run else None
         )
+        self._begun = False
         self._requested: deque[int] = deque()
-        self._ready: dict[str, deque[int]] = {}
-        self._ahead = 0
+        self._ready: dict[str, OrderedDict[int, None]] = {}
+        """Who waits for a slot, by place; leaving from the middle costs no search."""
+        self._triaging = 0
+        self._waiting = 0
         self._time = 0.0
         self._actions: list[Action] = []
 
@@ -148,13 +162,15 @@ class Machine:
     def _handle_task_event(self, event: TaskEvent) -> None:
         state = self._states.get(event.number)
         if state is None:
-            if event.number in self._ended or isinstance(event, Cancelled):
-                self._handle_without_state(event)
-                return
-            raise InvalidTransition(f"task {event.number} is not known, at {event}")
-        if getattr(event, "attempt", state.attempt) != state.attempt:
+            self._handle_without_state(event)
+            return
+        attempt = getattr(event, "attempt", state.attempt)
+        if attempt < state.attempt:
             self.ignored += 1
             return
+        if attempt > state.attempt:
+            what = f"{type(event).__name__} of attempt {attempt}"
+            raise InvalidTransition(f"{state.task.id}: {what} after {state.story}")
         handler = self.task_handlers.get((state.phase, type(event)))
         if handler is None:
             raise InvalidTransition(f"{state.task.id}: {type(event).__name__} after {state.story}")
@@ -162,15 +178,22 @@ class Machine:
 
     def _handle_without_state(self, event: TaskEvent) -> None:
         task = self._tasks.get(event.number)
-        if event.number in self._ended or task is None or not isinstance(event, Cancelled):
+        cancelled = isinstance(event, Cancelled)
+        if event.number in self._ended or (task is None and cancelled):
             self.ignored += 1
             return
+        if task is None or not isinstance(event, Cancelled):
+            who = f"{task.id} is not requested yet" if task else f"there is no task {event.number}"
+            raise InvalidTransition(f"{who}: {type(event).__name__}")
         state = self._states[event.number] = TaskState(task, self._time)
         self._discard(state, event.verdict)
 
     # What happens to the job as a whole.
 
     def _begin(self, _event: Event) -> None:
+        if self._begun:
+            raise InvalidTransition("the job has begun already")
+        self._begun = True
         self._requested.extend(self._order.first())
 
     def _met(self, event: Met) -> None:
@@ -181,19 +204,20 @@ class Machine:
 
     def _unmet(self, event: Unmet) -> None:
         for number in self._preparations.failed(event.place, event.key):
-            self._discard(self._states[number], event.verdict)
+            state = self._states.get(number)
+            if state is not None:  # else the first of them ended the job (fail-fast)
+                self._look_elsewhere(state, event.verdict)
 
     def _stop_all(self, event: StopAll) -> None:
         self._halt = event.waiting
         for state in list(self._states.values()):
-            running = state.phase in (Phase.STARTING, Phase.STARTED)
-            verdict = event.running if running else event.waiting
+            verdict = event.running if state.phase in _RUNNING else event.waiting
             self._cancel(state, Cancelled(event.time, state.task.number, verdict, event.kill))
 
     # What happens to one task.
 
     def _triaged(self, state: TaskState, event: Triaged) -> None:
-        self._ahead -= 1
+        self._triaging -= 1
         state.place = event.place
         number = state.task.number
         done, begin = self._preparations.need(number, event.place, event.requirements)
@@ -203,13 +227,10 @@ class Machine:
         self._actions.extend(Fulfil(event.place, requirement) for requirement in begin)
 
     def _refused(self, state: TaskState, event: Refused) -> None:
-        self._ahead -= 1
-        if state.attempts:
-            verdict = combine([each.verdict for each in state.attempts])
-            self._move(state, Phase.DISCARDED)
-            self._settle(state, verdict)
-        else:
-            self._settle_as(state, Phase.DISCARDED, event.verdict)
+        self._triaging -= 1
+        self._move(state, Phase.DISCARDED)
+        # What went wrong where it was tried says more than that there is no other place.
+        self._settle(state, combine(state.verdicts or [event.verdict]))
 
     def _started(self, state: TaskState, event: Started) -> None:
         state.started = event.time
@@ -225,12 +246,14 @@ class Machine:
         self._conclude(state, verdict, ran=True, ended=event)
 
     def _break(self, state: TaskState, event: Broken) -> None:
-        ran = state.phase is Phase.STARTED
-        self._move(state, Phase.INTERRUPTED if ran else Phase.FAILED_TO_START)
-        self._conclude(state, state.ordered or event.verdict, ran=ran)
+        started = state.phase is Phase.STARTED
+        self._preparations.leave(state.place)
+        self._move(state, Phase.INTERRUPTED if started else Phase.FAILED_TO_START)
+        # Nobody can say more, so user code may have run even if no word of that arrived.
+        self._conclude(state, state.ordered or event.verdict, ran=True)
 
     def _cancel(self, state: TaskState, event: Cancelled) -> None:
-        if state.phase not in (Phase.STARTING, Phase.STARTED):
+        if state.phase not in _RUNNING:
             self._discard(state, event.verdict)
             return
         first = state.ordered is None
@@ -246,32 +269,50 @@ class Machine:
     # Moves.
 
     def _advance(self) -> None:
-        """Do what the event made possible: request, triage and start as far as there is room."""
-        room = self._limits.most + _LOOKAHEAD
-        while self._requested and (self._halt is not None or self._ahead < room):
+        """Do what the event made possible: start and triage as far as there is room."""
+        for place, ready in self._ready.items():
+            while ready and self._limits.try_take(place):
+                self._start(self._states[ready.popitem(last=False)[0]])
+        while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
             if number in self._ended:
                 continue
             state = self._states[number] = TaskState(self._tasks[number], self._time)
             if self._halt is not None:
-                self._settle_as(state, Phase.DISCARDED, self._halt)
+                self._discard(state, self._halt)
             else:
                 self._triage(state)
-        for place, ready in self._ready.items():
-            while ready and self._limits.try_take(place):
-                self._start(self._states[ready.popleft()])
+
+    def _has_room(self) -> bool:
+        """Whether one more task may be triaged; all are looked at where none will start.
+
+        Tasks that wait for a place that is full hold nobody up who could go to another one: as
+        long as a slot of the job is free, the search goes on.
+        """
+        enough = self._waiting >= self._room and self._limits.taken >= self._limits.most
+        return self._halt is not None or (self._triaging < self._room and not enough)
 
     def _triage(self, state: TaskState) -> None:
-        self._ahead += 1
+        self._triaging += 1
         self._move(state, Phase.TRIAGING)
         self._actions.append(Triage(state.task, state.avoid))
 
+    def _look_elsewhere(self, state: TaskState, verdict: Verdict) -> None:
+        """Find another place for a task that could not be prepared here, if it may have one."""
+        state.unmet.append(verdict)
+        retry = retry_after(state.task, state.verdicts, ran=False)
+        if self._halt is not None or retry is Retry.NO:
+            self._discard(state, verdict)
+            return
+        state.avoid = (*state.avoid, state.place)
+        self._triage(state)
+
     def _queue(self, state: TaskState) -> None:
-        self._ahead += 1
-        self._ready.setdefault(state.place, deque()).append(state.task.number)
+        self._waiting += 1
+        self._ready.setdefault(state.place, OrderedDict())[state.task.number] = None
 
     def _start(self, state: TaskState) -> None:
-        self._ahead -= 1
+        self._waiting -= 1
         state.attempt += 1
         state.started = None
         self._move(state, Phase.STARTING)
@@ -287,17 +328,14 @@ class Machine:
     def _discard(self, state: TaskState, verdict: Verdict) -> None:
         """Settle a task that is not running: first cause wins, so earlier attempts count."""
         number = state.task.number
-        if state.phase in (Phase.TRIAGING, Phase.READY):
-            self._ahead -= 1
-        if state.phase is Phase.READY:
-            self._ready[state.place].remove(number)
+        if state.phase is Phase.TRIAGING:
+            self._triaging -= 1
+        elif state.phase is Phase.READY:
+            self._waiting -= 1
+            del self._ready[state.place][number]
         self._preparations.forget(number)
-        self._settle_as(state, Phase.DISCARDED, verdict)
-
-    def _settle_as(self, state: TaskState, phase: Phase, verdict: Verdict) -> None:
-        failed = [each.verdict for each in state.attempts if not each.verdict.result.is_ok]
-        self._move(state, phase)
-        self._settle(state, failed[-1] if failed else verdict)
+        self._move(state, Phase.DISCARDED)
+        self._settle(state, combine([*(each.verdict for each in state.attempts), verdict]))
 
     def _conclude(
         self, state: TaskState, verdict: Verdict, *, ran: bool, ended: Ended | None = None
@@ -314,9 +352,8 @@ class Machine:
                 ended.ending if ended else None,
             )
         )
-        verdicts = [each.verdict for each in state.attempts]
         stopped = self._halt is not None or state.ordered is not None
-        retry = Retry.NO if stopped else retry_after(state.task, verdicts, ran=ran)
+        retry = Retry.NO if stopped else retry_after(state.task, state.verdicts, ran=ran)
         if retry is Retry.HERE:
             self._move(state, Phase.READY)
             self._queue(state)
@@ -324,7 +361,7 @@ class Machine:
             state.avoid = (*state.avoid, state.place)
             self._triage(state)
         else:
-            self._settle(state, combine(verdicts))
+            self._settle(state, combine([each.verdict for each in state.attempts]))
 
     def _settle(self, state: TaskState, verdict: Verdict) -> None:
         number = state.task.number
@@ -359,10 +396,7 @@ class Machine:
         (Phase.STARTING, Broken): _break,
         (Phase.STARTED, Ended): _finish,
         (Phase.STARTED, Broken): _break,
-        # A retry may be queued or triaged while news of the attempt before are on their way.
-        (Phase.TRIAGING, Ended): _ignore,
-        (Phase.TRIAGING, Broken): _ignore,
-        (Phase.READY, Ended): _ignore,
-        (Phase.READY, Broken): _ignore,
-        **dict.fromkeys([(phase, Cancelled) for phase in _CANCELLABLE], _cancel),
+        # A retry may be on its way while news of the attempt before are on theirs.
+        **dict.fromkeys(product(_WAITING, _NEWS), _ignore),
+        **dict.fromkeys([(phase, Cancelled) for phase in (*_WAITING, *_RUNNING)], _cancel),
     }

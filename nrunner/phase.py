@@ -37,13 +37,13 @@ _ENDS = frozenset({Phase.FINISHED, Phase.INTERRUPTED, Phase.FAILED_TO_START, Pha
 MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.REQUESTED: frozenset({Phase.TRIAGING, Phase.DISCARDED}),
     Phase.TRIAGING: frozenset({Phase.PREPARING, Phase.READY, Phase.DISCARDED}),
-    Phase.PREPARING: frozenset({Phase.READY, Phase.DISCARDED}),
+    Phase.PREPARING: frozenset({Phase.READY, Phase.TRIAGING, Phase.DISCARDED}),
     Phase.READY: frozenset({Phase.STARTING, Phase.DISCARDED}),
     Phase.STARTING: frozenset({Phase.STARTED, Phase.FAILED_TO_START}),
     Phase.STARTED: frozenset({Phase.FINISHED, Phase.INTERRUPTED}),
-    Phase.FINISHED: frozenset({Phase.READY}),
-    Phase.INTERRUPTED: frozenset({Phase.READY}),
-    Phase.FAILED_TO_START: frozenset({Phase.READY}),
+    Phase.FINISHED: frozenset({Phase.READY, Phase.TRIAGING}),
+    Phase.INTERRUPTED: frozenset({Phase.READY, Phase.TRIAGING}),
+    Phase.FAILED_TO_START: frozenset({Phase.READY, Phase.TRIAGING}),
     Phase.DISCARDED: frozenset(),
 }
 
@@ -54,15 +54,22 @@ def is_legal(source: Phase, target: Phase) -> bool:
 
 
 def diagram() -> str:
-    """Return the table as a Mermaid state diagram; moves back to READY are retries."""
+    """Return the table as a Mermaid state diagram; moves out of an end are retries."""
     lines = ["stateDiagram-v2", "    [*] --> REQUESTED"]
     for source, targets in MOVES.items():
-        for target in Phase:
-            if target in targets:
-                label = " : retry" if source.is_end else ""
-                lines.append(f"    {source.value} --> {target.value}{label}")
+        lines += [
+            f"    {source.value} --> {target.value}{_label(source, target)}"
+            for target in Phase
+            if target in targets
+        ]
     lines += [f"    {phase.value} --> [*]" for phase in Phase if phase.is_end]
     return "\n".join(lines)
+
+
+def _label(source: Phase, target: Phase) -> str:
+    if target is Phase.TRIAGING and source is not Phase.REQUESTED:
+        return " : elsewhere"
+    return " : retry" if source.is_end else ""
 
 
 if __name__ == "__main__":
