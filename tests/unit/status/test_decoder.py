@@ -40,7 +40,7 @@ def outcome(read: object, line: bytes) -> Message | str:
         b'{"status": "running", "id": "1", "time": 1, "type": "stdout"}',
         b'{"status": "running", "id": "1", "time": 1, "type": "stdout", "log": null}',
         b'{"status": "running", "id": "1", "time": 1, "type": "stdout",'
-        b' "log": {"__base64_encoded__": "aG!kCg=="}}',
+        b' "log": {"__base64_encoded__": "aG!kK"}}',
         b'{"status": "running", "id": "1", "time": 1, "type": "stdout",'
         b' "log": {"__base64_encoded__": "aGkK"}, "log_only": "yes"}',
         b'{"status": "running", "id": "1", "time": 1, "type": "log",'
