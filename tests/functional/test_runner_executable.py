@@ -16,6 +16,8 @@ import pytest
 
 from nrunner.testing.receiver import receiving
 
+ROOT = Path(__file__).resolve().parents[2]
+
 FAMILY = """
 echo $$ >> pids
 sh -c 'echo $$ >> pids; trap "" TERM; sleep 60 & echo $! >> pids; wait; sleep 60' &
@@ -108,3 +110,14 @@ def test_a_flood_of_output_is_not_held_in_memory(tmp_path: Path, output: str) ->
     with (tmp_path / "messages").open("rb") as messages:
         messages.seek(-200, os.SEEK_END)
         assert b'"result": "pass"' in messages.read()
+
+
+def test_only_the_runner_that_is_asked_for_is_loaded(portable_python: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r});"
+        "from nrunner.runners import registry; registry.runner('noop');"
+        "print(*[name for name in sys.modules if name.startswith('nrunner.runners.')])"
+    )
+    start = [str(portable_python), "-I", "-S", "-c", code]
+    loaded = subprocess.run(start, capture_output=True, text=True, timeout=50).stdout
+    assert set(loaded.split()) == {f"nrunner.runners.{n}" for n in ("base", "registry", "noop")}

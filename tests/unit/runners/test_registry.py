@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 
 from nrunner.errors import RunnerError
@@ -26,12 +23,3 @@ def test_an_unknown_kind_is_refused_with_the_nearest_one() -> None:
         registry.runner("exec-tets")
     with pytest.raises(RunnerError, match="known here: file, noop"):
         registry.requirement_runner("xyz")
-
-
-def test_only_the_module_that_is_asked_for_is_loaded() -> None:
-    code = (
-        "import sys; from nrunner.runners import registry; registry.runner('noop');"
-        "print(*[m for m in sys.modules if m.startswith('nrunner.runners.')])"
-    )
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-    assert set(loaded.split()) == {f"nrunner.runners.{n}" for n in ("base", "registry", "noop")}
