@@ -15,7 +15,7 @@ help: ## Say what can be made
 
 demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 	cd examples && $(abspath $(BIN))/nrunner run --job-results-dir $(CURDIR)/job-results \
-		programs tap python recipes
+		programs tap recipes test_*.py
 	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
 
 test: lint ## Run all checks and tests
@@ -31,12 +31,12 @@ lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Pyt
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vermin --target=3.9- --no-tips --quiet $(PORTABLE)
-	$(BIN)/python scripts/phase-diagram --check
+	$(BIN)/python scripts/architecture --check
 
 format: $(VENV)/.ready-test ## Bring the sources into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python scripts/phase-diagram --write
+	$(BIN)/python scripts/architecture --write
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) .venvs build dist *.egg-info job-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -89,5 +89,5 @@ def job_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith(("NRUNNER_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("NRUNNER_JOB_RESULTS_DIR", str(results))
+    monkeypatch.setenv("NRUNNER_RUN_RESULTS_DIR", str(results))
     return results

@@ -5,7 +5,7 @@ import unittest
 
 class InventoryTest(unittest.TestCase):
     """
-    :nrunner: requires={"type": "file", "uri": "python/mylib.py"}
+    :nrunner: requires={"type": "file", "uri": "mylib.py"}
     :nrunner: tags=fast,area:stock
     """
 
