@@ -219,6 +219,18 @@ def test_a_reader_that_leaves_early_changes_nothing(here):
     )
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_before_a_short_answer_changes_nothing(here, monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    read, write = os.pipe()
+    os.close(read)
+    end = nrunner(
+        here, "list", "good.sh", stdout=write, capture_output=False, stderr=subprocess.PIPE
+    )
+    os.close(write)
+    assert (end.returncode, end.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("argv", [("--help",), ("config",), ("plugins",)])
 @pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
 def test_closed_outputs_are_no_error(here, argv, closing):
