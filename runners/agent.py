@@ -50,6 +50,7 @@ class Agent:
         self._epoch = -1
         self._running = True
         self._errands: dict[int, Any] = {}
+        self._errand = 0
         self._supervisor = Supervisor(self._loop, Settings(), self._emit, folder + "/status")
         self._hears = False
         self._orphan: Optional[Timer] = self._loop.after(_UNTIL_FIRST_HELLO, self._leave)
@@ -94,10 +95,7 @@ class Agent:
         head = frame.head
         kind = head.get("type")
         if connection is not self._controller:
-            if kind == "hello":
-                self._greet(connection, head)
-            else:
-                self._refuse(connection, "say hello first")
+            self._meet(connection, head)
             return
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
@@ -107,8 +105,17 @@ class Agent:
             handler(self, head)
         except NrunnerError as error:
             self._answer(head, error=str(error))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
             self._answer(head, error=f"malformed frame {kind!r}: {error!r}")
+
+    def _meet(self, connection: Connection, head: Mapping[str, Any]) -> None:
+        if head.get("type") != "hello":
+            self._refuse(connection, "say hello first")
+            return
+        try:
+            self._greet(connection, head)
+        except (TypeError, ValueError) as error:
+            self._refuse(connection, f"malformed hello: {error}")
 
     def _greet(self, connection: Connection, head: Mapping[str, Any]) -> None:
         token, epoch = str(head.get("token", "")), head.get("epoch")
@@ -152,6 +159,7 @@ class Agent:
         connection.send(wire.encode({"type": "refused", "reason": reason}))
         connection.flush()
         connection.close()
+        self._connections.discard(connection)
 
     # What a controller may ask.
 
@@ -197,12 +205,11 @@ class Agent:
                 runner.fulfil(requirement, base_dir)
             self._answer(head, met=True)
             return
-        number = -1 - len(self._errands)
-        self._errands[number] = head["request"]
         runnable = Runnable(requirement.kind, requirement.uri, requirement.args, requirement.kwargs)
         recipe = {"config": {}, **runnable.to_json()}
-        order = {**head, "runnable": recipe, "task": number, "attempt": 0}
-        self._run(order)
+        self._errand -= 1
+        self._run({**head, "runnable": recipe, "task": self._errand, "attempt": 0})
+        self._errands[self._errand] = head["request"]
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(int(head["seq"]))

@@ -96,8 +96,9 @@ class Loop:
             if events & select.EPOLLOUT and fd in self._writers:
                 self._writers[fd]()
         if self._pending:
-            numbers, self._pending = set(self._pending), []
-            for number in numbers:
+            # First take the list, then look into it: a signal may come between any two steps.
+            pending, self._pending = self._pending, []
+            for number in set(pending):
                 self._signals[number]()
         self._fire()
 
