@@ -28,6 +28,7 @@ from nrunner.resolver.python_place import Place, find_name, place_of_file
 from nrunner.resolver.python_source import SourceError
 from nrunner.resolver.python_survey import Reading, select, survey
 from nrunner.resolver.python_tree import Tree
+from nrunner.resolver.python_value import Doubt
 from nrunner.resolver.reference import shown
 from nrunner.runnable import Runnable
 
@@ -75,9 +76,11 @@ class Discovery:
         tree = self.trees.setdefault((place.top, context.base_dir), Tree(place.top))
         try:
             scope = tree.read(place.module, place.path)
+            reading = select(tree, scope, name) if name else survey(tree, scope)
         except SourceError as error:
             return self._unreadable(reference, place, name, context, error)
-        reading = select(tree, scope, name) if name else survey(tree, scope)
+        except RecursionError:
+            reading = Reading(doubts=(Doubt(1, "its classes are too entangled to be read"),))
         try:
             if context.static:
                 return _static(reference, place, name, reading, context)
@@ -174,8 +177,7 @@ def _runnables(place: Place, name: str, loaded: Loaded, context: Context) -> lis
         if test.name
     ]
     if rest:
-        exclude = [test.id if test.module else str(test.name) for test in own]
-        runnables.append(_whole(place, name, exclude, context))
+        runnables.append(_whole(place, name, [test.id for test in own], context))
     return runnables
 
 

@@ -54,7 +54,7 @@ def _answer(spec: "Mapping[str, Any]") -> "dict[str, Any]":
                 return {"error": str(loader.errors[0]).strip().splitlines()[-1]}
         else:
             suite = loader.loadTestsFromModule(module)
-        return {"tests": [_describe(test, module) for test in _flat(suite)]}
+        return {"tests": _describe_all(list(_flat(suite)), module)}
     except unittest.SkipTest as skip:
         return {"skip": str(skip)}
     except BaseException as error:  # whatever a module does when it is imported
@@ -99,12 +99,29 @@ def _flat(suite: "Any") -> "Iterator[Any]":
             yield test
 
 
-def _describe(test: "Any", module: "ModuleType") -> "dict[str, Any]":
-    """Return where a test can be found again; without a name if nowhere."""
-    cls = type(test)
-    method = getattr(test, "_testMethodName", None)
-    owner = _owner(cls, module)
-    if owner is None or not method or not _is_plain(test, cls, method):
+def _describe_all(tests: "list[Any]", module: "ModuleType") -> "list[dict[str, Any]]":
+    """Return where each test can be found again; without a name if nowhere.
+
+    A class with two names in the module is loaded twice, and each time goes by another name. Of
+    tests that are loaded more often than that, none has an address of its own.
+    """
+    alike = {}  # type: dict[tuple[type, str], list[Any]]
+    for test in tests:
+        alike.setdefault((type(test), getattr(test, "_testMethodName", "")), []).append(test)
+    described = {}
+    for (cls, method), group in alike.items():
+        owners = _owners(cls, module)
+        if len(owners) < len(group) or not all(_is_plain(each, cls, method) for each in group):
+            owners = [None] * len(group)
+        for test, owner in zip(group, owners):
+            described[id(test)] = _describe(test, method, owner, module)
+    return [described[id(test)] for test in tests]
+
+
+def _describe(
+    test: "Any", method: str, owner: "Optional[tuple[ModuleType, str]]", module: "ModuleType"
+) -> "dict[str, Any]":
+    if owner is None:
         return {"id": str(test.id()) if hasattr(test, "id") else repr(test)}
     home, name = owner
     return {
@@ -112,25 +129,25 @@ def _describe(test: "Any", module: "ModuleType") -> "dict[str, Any]":
         "name": name + "." + method,
         "module": None if home is module else home.__name__,
         "file": getattr(home, "__file__", None),
-        "texts": _texts(cls, method, home),
+        "texts": _texts(type(test), method, home),
     }
 
 
-def _owner(cls: type, module: "ModuleType") -> "Optional[tuple[ModuleType, str]]":
-    """Return the module that leads to a class, and the class's name there."""
+def _owners(cls: type, module: "ModuleType") -> "list[Any]":
+    """Return the modules that lead to a class, each with the class's name there."""
     if not issubclass(cls, unittest.TestCase) or issubclass(cls, unittest.FunctionTestCase):
-        return None
+        return []
     if cls.__module__.partition(".")[0] in ("unittest", "doctest"):
-        return None
-    if _lookup(module, cls.__qualname__) is cls:
-        return module, cls.__qualname__
-    for name in dir(module):
-        if getattr(module, name, None) is cls:
-            return module, name
+        return []
+    names = [name for name in dir(module) if getattr(module, name, None) is cls]
+    if not names and _lookup(module, cls.__qualname__) is cls:
+        names = [cls.__qualname__]
+    if names:
+        return [(module, name) for name in names]
     home = sys.modules.get(cls.__module__)
     if home is None or _lookup(home, cls.__qualname__) is not cls or not _is_importable(home):
-        return None
-    return home, cls.__qualname__
+        return []
+    return [(home, cls.__qualname__)]
 
 
 def _lookup(module: "ModuleType", name: str) -> "Any":

@@ -65,7 +65,10 @@ class _Reader:
         for statement in body:
             handler = _STATEMENTS.get(type(statement))
             if handler is not None:
-                handler(self, statement, condition)
+                try:
+                    handler(self, statement, condition)
+                except RecursionError:
+                    self.doubt(statement.lineno, "nested too deeply to be read")
 
     def bind(self, name: str, value: Value, line: int, condition: str) -> None:
         names = self.scope.names

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nrunner.resolver.python_case import Cases, Text
 from nrunner.resolver.python_tree import Tree
@@ -22,6 +22,7 @@ from nrunner.resolver.python_value import (
     Scope,
     Value,
 )
+from nrunner.resolver.reference import shown
 
 __all__ = ["Found", "Reading", "select", "survey"]
 
@@ -77,37 +78,38 @@ def select(tree: Tree, scope: Scope, name: str) -> Reading:
         if isinstance(inner, Class):
             cls = inner
         elif cls is not None and number == len(path) - 1:
-            return _method(cases, cls, ".".join(path[:-1]), step)
+            found = _method(cases, cls, step, ".".join(path[:-1]))
+            doubts = () if found.tests else _doubts(tree, cases, scope, cls)
+            return replace(found, doubts=doubts)
         else:
-            doubts = () if cls is None else tuple(cases.doubts(cls))
+            doubts = _doubts(tree, cases, scope, cls)
             where = cls.scope if cls is not None else scope
             reason = _missing(step, "class", _class_names(tree, where), ".".join(path[:number]))
-            return Reading((), doubts or _all_doubts(tree, cases, scope), False, reason)
+            return Reading((), doubts, False, reason)
     assert cls is not None
-    doubts = tuple(cases.doubts(cls)) if cases.may_be_case(cls) else ()
+    doubts = _doubts(tree, cases, scope, cls)
     if cases.is_case(cls):
         reason = f"class {name} has no test methods"
         return Reading(tuple(_found(cases, name, cls)), doubts, False, reason)
     return Reading((), doubts, False, f"class {name} is no unittest.TestCase")
 
 
-def _method(cases: Cases, cls: Class, owner: str, name: str) -> Reading:
-    doubts = tuple(cases.doubts(cls)) if cases.may_be_case(cls) else ()
+def _method(cases: Cases, cls: Class, name: str, owner: str) -> Reading:
     if not cases.is_case(cls):
-        return Reading((), doubts, False, f"class {owner} is no unittest.TestCase")
+        return Reading(reason=f"class {owner} is no unittest.TestCase")
     if cases.is_test(cls, name):
         return Reading((Found(f"{owner}.{name}", cases.texts(cls, name)),))
-    return Reading((), doubts, False, _missing(name, "test", cases.tests(cls), owner))
+    return Reading(reason=_missing(name, "test", cases.tests(cls), owner))
 
 
 def _missing(name: str, what: str, known: Sequence[str], owner: str) -> str:
-    where = f"in class {owner} " if owner else ""
+    where = f"in class {shown(owner)} " if owner else ""
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         hint = f'; did you mean "{close[0]}"?'
     else:
         hint = f"; there are {', '.join(known[:5])}{', ...' if known[5:] else ''}" if known else ""
-    return f'{where}there is no {what} "{name}"{hint}'
+    return f'{where}there is no {what} "{shown(name)}"{hint}'
 
 
 def _found(cases: Cases, name: str, cls: Class) -> Iterator[Found]:
@@ -129,8 +131,10 @@ def _class_names(tree: Tree, scope: Scope) -> list[str]:
     return [name for name, _ in _classes(tree, scope)]
 
 
-def _all_doubts(tree: Tree, cases: Cases, scope: Scope) -> tuple[Doubt, ...]:
-    return tuple(_module_doubts(tree, cases, scope))
+def _doubts(tree: Tree, cases: Cases, scope: Scope, cls: Class | None) -> tuple[Doubt, ...]:
+    """Return the doubts about a module, and about a class in it if it may be a test case."""
+    own = cases.doubts(cls) if cls is not None and cases.may_be_case(cls) else ()
+    return (*own, *_module_doubts(tree, cases, scope))
 
 
 def _module_doubts(tree: Tree, cases: Cases, scope: Scope) -> Iterator[Doubt]:

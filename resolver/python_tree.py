@@ -26,6 +26,7 @@ from nrunner.resolver.python_value import (
     Unknown,
     Value,
 )
+from nrunner.resolver.reference import is_file, is_folder
 
 __all__ = ["STANDARD", "Tree", "is_dynamic"]
 
@@ -66,7 +67,7 @@ class Tree:
             return None
         path = self.top.joinpath(*name.split("."))
         for file in (path / "__init__.py", path.with_name(path.name + ".py")):
-            if file.is_file():
+            if is_file(self.top, str(file)):
                 return file
         return None
 
@@ -147,7 +148,7 @@ class Tree:
 
     def _is_folder(self, name: str) -> bool:
         root = name.partition(".")[0]
-        return root not in STANDARD and self.top.joinpath(*name.split(".")).is_dir()
+        return root not in STANDARD and is_folder(self.top, name.replace(".", "/"))
 
     def _member(self, owner: Value, name: str, depth: int) -> Value:
         match owner:
