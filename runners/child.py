@@ -6,13 +6,14 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Mapping
 
 from nrunner.runners.base import Exit
 
-__all__ = ["exit_of", "prctl", "set_subreaper", "spawn"]
+__all__ = ["exit_of", "explain", "prctl", "set_subreaper", "spawn"]
 
 # What the interpreter or a supervisor ignores must not be inherited by payloads.
 _RESTORED = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGCHLD]
@@ -40,6 +41,32 @@ def spawn(argv: tuple[str, ...], env: Mapping[str, str], cwd: str, stdout: int, 
         setsigmask=(),
         setsigdef=_RESTORED,
     )
+
+
+def explain(error: OSError, program: str) -> str:
+    """Say for people why `spawn` could not start `program`."""
+    if error.filename != program:
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    if error.errno == errno.ENOENT:
+        if os.path.lexists(program):
+            return f"cannot execute {program!r}: its interpreter{_interpreter(program)} is missing"
+        where = "" if "/" in program else ", here or on PATH"
+        return f"there is no program {program!r}{where}"
+    if os.path.isdir(program):
+        return f"cannot execute {program!r}: it is a folder"
+    if error.errno == errno.ENOEXEC:
+        return f"cannot execute {program!r}: it is no program, nor a script that begins with #!"
+    return f"cannot execute {program!r}: {(error.strerror or str(error)).lower()}"
+
+
+def _interpreter(program: str) -> str:
+    try:
+        with open(program, "rb") as file:
+            start = file.read(256)
+    except OSError:
+        return ""
+    words = start[2:].split(b"\n")[0].split()
+    return f" {os.fsdecode(words[0])!r}" if start[:2] == b"#!" and words else ""
 
 
 def exit_of(status: int) -> Exit:
