@@ -130,9 +130,13 @@ class Supervisor:
                 self._start(attempt, slot, files)
             except RunnerError as error:
                 self._fail(attempt, "malformed", str(error))
-            except (OSError, ValueError) as error:
-                short = isinstance(error, OSError) and error.errno in _SHORT_OF_MEANS
-                self._fail(attempt, "infra" if short else "malformed", str(error))
+            except OSError as error:
+                program = attempt.command.argv[0] if attempt.command is not None else ""
+                ours = error.errno in _SHORT_OF_MEANS or error.filename != program
+                cause = "infra" if ours else "malformed"
+                self._fail(attempt, cause, child.explain(error, program))
+            except ValueError as error:
+                self._fail(attempt, "malformed", str(error))
 
     def _has_room(self) -> bool:
         errands = sum(1 for task, _ in self._attempts if task < 0) if self._errands else 0
@@ -326,7 +330,7 @@ class Supervisor:
         self.speakers.pop(attempt.order.id, None)
         slot = attempt.slot
         if slot is not None:
-            if attempt.leaks or attempt.unkillable:
+            if attempt.leaks or attempt.unkillable or attempt.trouble:
                 slot.renew()
             slot.clean()
             self._free.append(slot)
