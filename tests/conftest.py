@@ -18,6 +18,8 @@ import pytest
 VERSIONS = ("3.9", "3.11", "3.12", "3.13")
 ROOT = Path(__file__).resolve().parent.parent
 
+collect_ignore = ["fixtures"]  # input for tests, some of which look like tests
+
 
 @lru_cache(maxsize=1)
 def interpreters() -> Mapping[str, Path]:
