@@ -1,9 +1,10 @@
 """Finding and ending all processes of an attempt.
 
 The agent is a child subreaper, so whatever an attempt leaves behind becomes the agent's child,
-wherever it hid (double fork, session of its own). Membership is decided by descent, session
-and a mark in the environment. One sweep is never enough, since forks may be in flight: callers
-repeat `sweep` until `members` is empty. Not responsible for when to kill; that is the agent.
+wherever it hid (double fork, session of its own). Membership is decided by descent, session,
+a mark in the environment and open files. One sweep is never enough, since forks may be in
+flight: callers repeat until `members` is empty. Not responsible for when to kill; that is the
+agent.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -11,13 +12,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
 from nrunner.runners import procfs
 from nrunner.runners.procfs import Process
 
-__all__ = ["MARK", "describe", "members", "orphans", "signal_all"]
+__all__ = ["MARK", "Claim", "describe", "members", "orphans", "signal_all"]
 
 MARK = "NRUNNER_ATTEMPT"
 """Environment variable that every process of an attempt inherits."""
@@ -30,13 +32,33 @@ def orphans(mains: Collection[int]) -> list[int]:
     return [pid for pid in procfs.children_of(os.getpid()) if pid not in mains]
 
 
+class Claim(NamedTuple):
+    """What makes an orphan an attempt's own though it hides (own session, no mark).
+
+    It is younger than the attempt, and either has a file in `folder` open, or there was nobody
+    else whose it could be (`alone`).
+    """
+
+    folder: str
+    began: float
+    """Second of the monotonic clock."""
+    alone: bool
+
+    def covers(self, process: Process) -> bool:
+        """Whether a process that hides belongs to the attempt."""
+        asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+        if process.start < int((self.began + asleep) * _TICKS):
+            return False
+        return self.alone or procfs.uses(process.pid, self.folder)
+
+
 def members(
-    main: int, mark: str, mains: Mapping[int, str], *, adopt: bool = False
+    main: int, mark: str, mains: Mapping[int, str], claim: Optional[Claim] = None
 ) -> list[Process]:
     """Return the live processes of the attempt whose main process was or is `main`.
 
-    `mains` are the main processes of all attempts with their marks. With `adopt`, orphans that
-    hide from everybody (own session, no mark) count as its own.
+    `mains` are the main processes of all attempts with their marks; `claim` decides about
+    orphans that hide.
     """
     everything = procfs.snapshot()
     roots = set()
@@ -47,7 +69,7 @@ def members(
         if process.session == main or (
             process.parent == me
             and process.pid not in mains
-            and _owner_is(process, mark, mains, adopt)
+            and _owner_is(process, mark, mains, claim)
         ):
             roots.add(process.pid)
     return _alive_below(roots, everything)
@@ -80,11 +102,22 @@ def describe(process: Process) -> dict[str, Any]:
     }
 
 
-def _owner_is(process: Process, mark: str, mains: Mapping[int, str], adopt: bool) -> bool:
+def _owner_is(
+    process: Process, mark: str, mains: Mapping[int, str], claim: Optional[Claim]
+) -> bool:
     if process.session in mains:
         return mains[process.session] == mark
     found = procfs.mark_of(process.pid, MARK)
-    return found == mark or (adopt and found not in mains.values())
+    if found == mark:
+        return True
+    if claim is None or (found is not None and _job_of(found) == _job_of(mark)):
+        return False
+    return claim.covers(process)
+
+
+def _job_of(mark: str) -> str:
+    """Return the job in a mark: a payload that runs nrunner itself leaves those of another."""
+    return mark.partition(":")[0]
 
 
 def _alive_below(roots: Collection[int], everything: Mapping[int, Process]) -> list[Process]:

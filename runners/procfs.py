@@ -17,6 +17,7 @@ __all__ = [
     "mark_of",
     "read_process",
     "snapshot",
+    "uses",
     "wait_channel_of",
 ]
 
@@ -107,6 +108,23 @@ def mark_of(pid: int, name: str) -> Optional[str]:
         if entry.startswith(head):
             return entry[len(head) :].decode("utf-8", "replace")
     return None
+
+
+def uses(pid: int, folder: str) -> bool:
+    """Whether a process has a file in `folder` open, or works there."""
+    links = [f"/proc/{pid}/cwd"]
+    try:
+        links += [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return False
+    return any(_target(link).startswith(folder + "/") for link in links)
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def wait_channel_of(pid: int) -> str:

@@ -52,6 +52,8 @@ class Supervisor:
         self._free: list[Slot] = []
         self._slots = 0
         self._errands = False
+        self._last_end = 0.0
+        """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reap)
@@ -299,8 +301,11 @@ class Supervisor:
 
     def _members(self, attempt: Attempt) -> list[Process]:
         mains = {pid: each.mark for pid, each in self._mains.items()}
-        alone = all(each is attempt for each in self._attempts.values())
-        return killing.members(attempt.pid, attempt.mark, mains, adopt=alone)
+        others = any(each is not attempt for each in self._attempts.values())
+        alone = not others and self._last_end < attempt.began
+        folder = attempt.slot.folder if attempt.slot is not None else os.devnull
+        claim = killing.Claim(folder, attempt.began, alone)
+        return killing.members(attempt.pid, attempt.mark, mains, claim)
 
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
@@ -326,6 +331,7 @@ class Supervisor:
 
     def _release(self, attempt: Attempt) -> None:
         attempt.stage = Stage.DONE
+        self._last_end = time.monotonic()
         self._attempts.pop(attempt.key, None)
         self.speakers.pop(attempt.order.id, None)
         slot = attempt.slot
