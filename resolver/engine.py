@@ -75,8 +75,7 @@ def _in_folder(
     found = list(_claimed(reference, prefix, files, resolvers, context))
     if found:
         return found
-    count = f"{len(files)} {'file' if len(files) == 1 else 'files'} in it"
-    none = f"none of the {count} is a test" if files else "there are no files in it"
+    none = f"{_counted(len(files))} in it, none of them a test" if files else "it holds no files"
     return [_refusal(reference, f"folder {shown(folder)} has no tests: {none}")]
 
 
@@ -100,8 +99,12 @@ def _in_glob(
     found = list(_claimed(reference, prefix, files, resolvers, context))
     if found:
         return found
-    reason = f"pattern {shown(pattern)} matches no tests: {len(files)} files were looked at"
+    reason = f"pattern {shown(pattern)} matches {_counted(len(files))}, none of them a test"
     return [_refusal(reference, reason)]
+
+
+def _counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
 
 
 def _claimed(

@@ -84,12 +84,8 @@ def _named(plugin: Plugin) -> str:
 
 
 def _others(path: Sequence[str]) -> Iterator[Plugin]:
-    seen: set[str] = set()
     for folder in dict.fromkeys(path):
         for distribution, file in _entry_point_files(folder or "."):
-            if distribution in seen:
-                continue
-            seen.add(distribution)
             try:
                 text = file.read_text("utf-8", "replace")
             except OSError:

@@ -83,6 +83,7 @@ def test_line_of_finds_keys_items_and_the_nearest_object_around_what_is_missing(
     assert line_of(text, (1, 'a"b', "c", 1)) == 5
     assert line_of(text, (1, "d")) == 6
     assert line_of(text, (1, "missing")) == 3
+    assert line_of('{"b": 1,\n"a":\n"b"}', ("b",)) == 1
     assert line_of("", ("a",)) is None
 
 

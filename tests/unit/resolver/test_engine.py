@@ -127,8 +127,8 @@ def test_a_folder_without_tests_is_refused(tmp_path: Path) -> None:
     (tmp_path / "some").mkdir()
     (tmp_path / "some/a.txt").touch()
     (tmp_path / "some/b.json").write_text("{}")
-    assert _refused(tmp_path, "empty") == "folder empty has no tests: there are no files in it"
-    assert "none of the 2 files in it is a test" in _refused(tmp_path, "some")
+    assert _refused(tmp_path, "empty") == "folder empty has no tests: it holds no files"
+    assert "2 files in it, none of them a test" in _refused(tmp_path, "some")
 
 
 def test_a_pattern_is_expanded_in_order(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_pattern_is_expanded_in_order(tmp_path: Path) -> None:
 def test_a_pattern_that_matches_nothing_or_no_tests_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     assert _refused(tmp_path, "*.py") == "pattern *.py matches nothing"
-    assert "matches no tests: 1 files were looked at" in _refused(tmp_path, "*.txt")
+    assert "matches 1 file, none of them a test" in _refused(tmp_path, "*.txt")
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
