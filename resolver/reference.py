@@ -5,7 +5,6 @@ Not responsible for what a file is; resolvers decide that.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from collections.abc import Iterable
@@ -137,6 +136,8 @@ def _nearest(reference: str, base_dir: Path) -> str:
 
 
 def _similar(name: str, folder: Path) -> str:
+    import difflib  # only for a reference that is wrong
+
     try:
         entries = [each.name for each in folder.iterdir()]
     except OSError:
