@@ -37,6 +37,13 @@ def translate(head: Mapping[str, Any], time: float) -> TaskEvent | None:
 
 
 def _ending(head: Mapping[str, Any]) -> Ending:
+    try:
+        return _ending_as_told(head)
+    except (TypeError, ValueError) as error:
+        return Ending(None, trouble=f"the agent's word on its end is not understood: {error}")
+
+
+def _ending_as_told(head: Mapping[str, Any]) -> Ending:
     fields = {name: head[name] for name in _COPIED if name in head}
     for name in ("leaks", "unkillable", "outputs"):
         if name in head:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nrunner.environment import Environment
+from nrunner.environment import Environment, Key, run_frame
 from nrunner.errors import NrunnerError
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
@@ -19,6 +19,8 @@ from nrunner.runners.registry import KINDS
 from nrunner.spawners.base import Handle, Offer, Spawner
 
 __all__ = ["Berth"]
+
+_EVENTS = ("started", "ended", "not_started", "slow")
 
 OnEvents = Callable[["Berth", Sequence[Mapping[str, Any]]], None]
 
@@ -35,8 +37,11 @@ class Berth:
         self._spawner = spawner
         self._settings = {**settings, "slots": offer.slots}
         self._on_events = on_events
-        self._running: dict[tuple[int, int], None] = {}
-        self._pending: list[Callable[[Environment], None]] = []
+        self.refused = 0
+        """What the agent said of attempts that do not run here: forged, late, repeated."""
+        self._running: dict[Key, bool] = {}
+        """Whether the agent said that it started, by attempt."""
+        self._pending: dict[Key, bytes] = {}
         self._has: dict[str, bool] = dict.fromkeys(KINDS, True)
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
@@ -47,20 +52,31 @@ class Berth:
 
     # What runs here.
 
+    def accept(self, number: int) -> None:
+        """Note that a task is to run in the environment that is here now."""
+        self._tried[number] = self._generation
+
     def run_nowait(self, order: Mapping[str, Any]) -> None:
-        """Have an attempt run as soon as there is an environment."""
+        """Have an attempt run as soon as there is an environment; raise ProtocolError."""
+        frame = run_frame(order)
         key = (order["task"], order["attempt"])
-        self._running[key] = None
-        self._tried[order["task"]] = self._generation
-        self._tell(lambda environment: environment.run_nowait(order))
+        self._running[key] = False
+        self.accept(order["task"])
+        if self.environment is not None:
+            self.environment.run_nowait(key, frame)
+        else:
+            self._pending[key] = frame
+            self._wanted.set()
 
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool) -> None:
-        """Have an attempt end early."""
-        self._tell(
-            lambda environment: environment.cancel_nowait(
-                task, attempt, kill=kill, detail="cancelled"
-            )
-        )
+        """Have an attempt end early; one that no agent knows of has ended on return."""
+        key, detail = (task, attempt), "cancelled"
+        if self._pending.pop(key, None) is not None:
+            del self._running[key]
+            event = _event("not_started", key, cause="cancelled", reason=detail)
+            self._on_events(self, [event])
+        elif self.environment is not None:
+            self.environment.cancel_nowait(key, kill=kill, detail=detail)
 
     def forget(self, number: int) -> None:
         """A task is settled: nothing about it is needed any more."""
@@ -123,20 +139,22 @@ class Berth:
         except NrunnerError as error:
             self._fail(error)
             raise
-        environment = Environment(self.place, handle, self._settings, self._take)
+        slots = f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
+        settings = {**self._settings, "slots_dir": slots}
+        environment = Environment(self.place, handle, settings, self._hear)
         await self._greet(environment, handle)
         self.environment = environment
         self._same_clock = environment.hello.get("boot_id") == boot_id()
-        pending, self._pending = self._pending, []
-        for tell in pending:
-            tell(environment)
+        pending, self._pending = self._pending, {}
+        for key, frame in pending.items():
+            environment.run_nowait(key, frame)
         for opener in self._openers:
             if not opener.done():
                 opener.set_result(environment)
         self._openers.clear()
         return await environment.wait_gone()
 
-    def abandon(self) -> list[tuple[int, int]]:
+    def abandon(self) -> list[Key]:
         """Note that the environment is gone; return the attempts that went with it."""
         self.environment = None
         self._wanted.clear()
@@ -175,15 +193,30 @@ class Berth:
         self._wanted.set()
         return await opener
 
-    def _tell(self, tell: Callable[[Environment], None]) -> None:
-        if self.environment is not None:
-            tell(self.environment)
-        else:
-            self._pending.append(tell)
-            self._wanted.set()
+    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
+        news = [head for head in map(self._checked, heads) if head is not None]
+        if news:
+            self._on_events(self, news)
 
-    def _take(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
-        for head in heads:
-            if head["event"] in ("ended", "not_started"):
-                self._running.pop((head["task"], head["attempt"]), None)
-        self._on_events(self, heads)
+    def _checked(self, head: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what is to be believed of an agent's event, None if it is about nothing here."""
+        key: Any = head.get("task"), head.get("attempt")
+        event = head.get("event")
+        is_started = self._running.get(key) if type(key[0]) is type(key[1]) is int else None
+        if is_started is None or event not in _EVENTS or (event == "started" and is_started):
+            self.refused += 1
+            return None
+        if event == "started":
+            self._running[key] = True
+        elif event != "slow":
+            del self._running[key]
+            if is_started is not (event == "ended"):
+                detail = "its agent contradicts itself about whether it was started"
+                if is_started:
+                    return _event("ended", key, trouble=detail)
+                return _event("not_started", key, reason=detail)
+        return head
+
+
+def _event(event: str, key: Key, **fields: str) -> dict[str, Any]:
+    return {"event": event, "task": key[0], "attempt": key[1], **fields}

@@ -8,6 +8,7 @@ environment came to be (spawners) nor for what an event leads to (``nrunner.sche
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,16 +16,33 @@ import msgspec
 
 from nrunner.errors import LinkError, ProtocolError, RequirementError
 from nrunner.runnable import Requirement
-from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader, encode
+from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, FrameReader, encode
 from nrunner.spawners.base import Handle
 
-__all__ = ["Environment"]
+__all__ = ["Environment", "Key", "run_frame"]
 
 _HELLO_WITHIN = 15.0
 _CLOSE_WITHIN = 10.0
 _RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)
 
-_encode = msgspec.json.Encoder().encode
+_dump = msgspec.json.Encoder().encode
+_load = msgspec.json.Decoder().decode
+
+Key = tuple[int, int]
+"""Task and attempt."""
+
+
+def run_frame(order: Mapping[str, Any]) -> bytes:
+    """Return the frame that orders an attempt; raise ProtocolError if it is too large."""
+    head = {"type": "run", **order}
+    try:
+        line = _dump(head)
+    except UnicodeEncodeError:
+        # A name that is no valid text: escaped, it gets through.
+        return encode(head)
+    if len(line) > MAX_HEAD:
+        raise ProtocolError(f"order it: its description has {len(line)} bytes, {MAX_HEAD} at most")
+    return line + b"\n"
 
 
 class Environment:
@@ -38,21 +56,29 @@ class Environment:
         on_events: Callable[[Environment, Sequence[Mapping[str, Any]]], None],
         *,
         epoch: int = 1,
+        seen: int = 0,
     ) -> None:
+        """`epoch` is this controller's, `seen` the newest event that is known already."""
         self.place = place
         self.hello: Mapping[str, Any] = {}
         self._handle = handle
         self._settings = settings
         self._on_events = on_events
         self._epoch = epoch
-        self._seen = 0
-        self._transport: asyncio.Transport | None = None
+        self._seen = seen
+        self._link: _Link | None = None
+        self._greeting: asyncio.Future[None] | None = None
         self._out: list[bytes] = []
-        self._replies: dict[int, asyncio.Future[Mapping[str, Any]]] = {}
+        self._orders: dict[Key, bytes] = {}
+        """Sent, and not heard of yet."""
+        self._cancels: dict[Key, bytes] = {}
+        self._asked: dict[int, tuple[bytes, asyncio.Future[Mapping[str, Any]]]] = {}
         self._requests = 0
-        self._greeted = asyncio.Event()
+        self._here: set[Key] | None = None
+        """What the agent had when it was greeted, until what it never got is sent again."""
         self._cut = asyncio.Event()
         self._refusal = ""
+        self._trouble = ""
         self._is_closing = False
 
     async def open(self) -> None:
@@ -63,26 +89,37 @@ class Environment:
         """Keep the link up for as long as the environment lives; return how it ended."""
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep_link(), name=f"link to {self.place}")
-            why = await self._handle.wait_gone()
-            keeper.cancel()
-        for future in self._replies.values():
+            watcher = group.create_task(self._handle.wait_gone(), name=f"watch {self.place}")
+            both = (keeper, watcher)
+            done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            why = (keeper if keeper in done else watcher).result()
+            for each in both:
+                each.cancel()
+        self._drop()
+        for _, future in self._asked.values():
             if not future.done():
-                future.set_exception(LinkError(why))
-        return self._refusal or why
+                future.set_exception(LinkError(f"ask the agent: {why}"))
+        return why
 
-    def run_nowait(self, order: Mapping[str, Any]) -> None:
-        """Order an attempt; answered by events."""
-        self._send(_encode({"type": "run", **order}) + b"\n")
+    def run_nowait(self, key: Key, frame: bytes) -> None:
+        """Order an attempt by its `run_frame`; answered by events."""
+        self._orders[key] = frame
+        self._send(frame)
 
-    def cancel_nowait(self, task: int, attempt: int, *, kill: bool, detail: str) -> None:
+    def cancel_nowait(self, key: Key, *, kill: bool, detail: str) -> None:
         """Order the end of an attempt; answered by its events."""
-        head = {"task": task, "attempt": attempt, "kill": kill, "detail": detail}
-        self._send(encode({"type": "cancel", **head}))
+        head = {"task": key[0], "attempt": key[1], "kill": kill, "detail": detail}
+        self._cancels[key] = frame = encode({"type": "cancel", **head})
+        self._send(frame)
 
     async def probe(self, kinds: Sequence[str]) -> Mapping[str, bool]:
-        """Ask which kinds have a runner there; raise LinkError."""
+        """Ask which kinds have a runner there; raise LinkError or ProtocolError."""
         reply = await self._ask({"type": "probe", "kinds": list(kinds)})
-        found: Mapping[str, bool] = reply["kinds"]
+        found = reply.get("kinds")
+        if not isinstance(found, Mapping):
+            raise ProtocolError(
+                f"learn about kinds: {reply.get('error', 'no answer in the reply')}"
+            )
         return found
 
     async def fulfil(self, requirement: Requirement, fields: Mapping[str, Any]) -> None:
@@ -95,49 +132,70 @@ class Environment:
     async def close(self) -> None:
         """Have the agent end everything and leave; destroy the environment if it does not."""
         self._is_closing = True
-        self._send(encode({"type": "shutdown"}))
-        self._flush()
         try:
-            async with asyncio.timeout(_CLOSE_WITHIN):
-                await self._handle.wait_gone()
+            if self._link is not None:
+                self._send(encode({"type": "shutdown"}))
+                self._flush()
+                async with asyncio.timeout(_CLOSE_WITHIN):
+                    await self._handle.wait_gone()
         except TimeoutError:
             pass
         finally:
-            if self._transport is not None:
-                self._transport.abort()
+            self._drop()
             await self._handle.destroy()
 
     # The link.
 
     async def _connect(self) -> None:
-        self._greeted.clear()
-        self._cut.clear()
-        await self._handle.connect(lambda: _Link(self))
+        """Connect and greet; raise LinkError."""
+        self._drop()
+        self._greeting = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(_HELLO_WITHIN):
-                await self._greeted.wait()
-        except TimeoutError as error:
-            raise LinkError(f"hear from the agent within {_HELLO_WITHIN:g} s") from error
-        if self._refusal:
-            raise LinkError(f"take over the agent: {self._refusal}")
+                await self._handle.connect(lambda: _Link(self))
+                await self._greeting
+        except BaseException as error:
+            self._drop()
+            if isinstance(error, TimeoutError):
+                raise LinkError(f"hear from the agent within {_HELLO_WITHIN:g} s") from error
+            raise
+        finally:
+            self._greeting = None
 
-    async def _keep_link(self) -> None:
+    async def _keep_link(self) -> str:
+        """Connect again whenever the link is cut; return why there will be no other link."""
         while True:
             await self._cut.wait()
-            for pause in _RECONNECTS:
-                await asyncio.sleep(pause)
-                try:
-                    await self._connect()
-                except LinkError:
-                    continue
-                break
-            else:
+            self._cut.clear()
+            trouble = self._trouble or self._refusal or await self._reconnect()
+            if self._refusal:
+                return trouble  # it is another controller's now: hands off
+            if trouble:
                 await self._handle.destroy()
-                return
+                return trouble
 
-    def connected(self, transport: asyncio.Transport) -> None:
+    async def _reconnect(self) -> str:
+        trouble = ""
+        for pause in _RECONNECTS:
+            await asyncio.sleep(pause)
+            try:
+                await self._connect()
+            except LinkError as error:
+                trouble = f"the link was lost, and could not {error}"
+                if self._refusal:
+                    break
+            else:
+                return ""
+        return trouble
+
+    def _drop(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.abort()
+
+    def connected(self, link: _Link) -> None:
         """Greet the agent: called by the link."""
-        self._transport = transport
+        self._link = link
         hello = {
             "type": "hello",
             "protocol": PROTOCOL_VERSION,
@@ -145,81 +203,157 @@ class Environment:
             "epoch": self._epoch,
             "acknowledged": self._seen,
         }
-        settings = {"type": "settings", **self._settings}
-        transport.write(encode(hello) + encode(settings))
+        link.write(encode(hello) + encode({"type": "settings", **self._settings}))
 
-    def lost(self) -> None:
+    def lost(self, link: _Link) -> None:
         """Note that the link is down: called by the link."""
-        self._transport = None
-        if not self._is_closing:
+        if link is not self._link:
+            return
+        self._link = None
+        if self._greeting is not None:
+            self._refuse_greeting("be greeted by the agent: it hung up")
+        elif not self._is_closing:
             self._cut.set()
 
-    def take(self, frames: Sequence[Mapping[str, Any]]) -> None:
+    def take(self, link: _Link, frames: Sequence[Mapping[str, Any]]) -> None:
         """Take frames as they arrive, a batch at a time: called by the link."""
+        if link is not self._link:
+            return
         events = []
         for head in frames:
             kind = head.get("type")
-            if kind == "event" and head["seq"] > self._seen:
-                self._seen = head["seq"]
-                events.append(head)
+            if kind == "event":
+                if self._is_next(head):
+                    events.append(head)
             elif kind == "reply":
                 self._take_reply(head)
             elif kind == "hello":
-                self.hello = head
-                self._greeted.set()
+                self._take_hello(link, head)
             elif kind == "refused":
-                self._refusal = str(head.get("reason"))
-                self._greeted.set()
+                self._take_refusal(str(head.get("reason")))
         if events:
             self._on_events(self, events)
             self._send(b'{"type":"ack","seq":%d}\n' % self._seen)
+        if self._here is not None:
+            self._send_again()
+
+    def _is_next(self, head: Mapping[str, Any]) -> bool:
+        """Whether an event is the one that follows; what is known already is passed over."""
+        number = head.get("seq")
+        if type(number) is not int or number <= self._seen or self._trouble:
+            return False
+        if number != self._seen + 1:
+            self._trouble = f"event {self._seen + 1} of the agent could not be read"
+            self._cut.set()
+            return False
+        self._seen = number
+        key: Any = head.get("task"), head.get("attempt")
+        if type(key[0]) is int and type(key[1]) is int:
+            self._orders.pop(key, None)
+            if self._cancels and head.get("event") in ("ended", "not_started"):
+                self._cancels.pop(key, None)
+        return True
+
+    def _take_hello(self, link: _Link, head: Mapping[str, Any]) -> None:
+        version = head.get("protocol")
+        if type(version) is not int or abs(version - PROTOCOL_VERSION) > 1:
+            self._refuse_greeting(
+                f"speak with the agent: its protocol {version} is too far from {PROTOCOL_VERSION}"
+            )
+            self._drop()
+            return
+        self.hello = head
+        link.is_greeted = True
+        self._here = {(task, attempt) for task, attempt in head.get("tasks", ())}
+        if self._greeting is not None and not self._greeting.done():
+            self._greeting.set_result(None)
+
+    def _take_refusal(self, reason: str) -> None:
+        self._refusal = reason
+        self._refuse_greeting(f"take over the agent: {reason}")
+        self._cut.set()
+
+    def _refuse_greeting(self, reason: str) -> None:
+        if self._greeting is not None and not self._greeting.done():
+            self._greeting.set_exception(LinkError(reason))
+
+    def _send_again(self) -> None:
+        """Once all that happened meanwhile is known, repeat what the agent never got."""
+        if self._here is None or self._seen < self.hello.get("last", 0):
+            return
+        frames = [frame for key, frame in self._orders.items() if key not in self._here]
+        frames += self._cancels.values()
+        frames += [frame for frame, _ in self._asked.values()]
+        self._here = None
+        for frame in frames:
+            self._send(frame)
 
     def _take_reply(self, head: Mapping[str, Any]) -> None:
-        future = self._replies.pop(head.get("request", 0), None)
-        if future is not None and not future.done():
-            future.set_result(head)
+        number = head.get("request")
+        found = self._asked.get(number) if isinstance(number, int) else None
+        if found is not None and not found[1].done():
+            found[1].set_result(head)
 
     async def _ask(self, head: Mapping[str, Any]) -> Mapping[str, Any]:
         self._requests += 1
         number = self._requests
-        future = asyncio.get_running_loop().create_future()
-        self._replies[number] = future
+        frame = encode({**head, "request": number})
+        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._asked[number] = frame, future
         try:
-            self._send(encode({**head, "request": number}))
-            reply: Mapping[str, Any] = await future
+            self._send(frame)
+            return await future
         finally:
-            self._replies.pop(number, None)
-        if "kinds" not in reply and "met" not in reply and "error" not in reply:
-            raise ProtocolError(f"understand the reply {reply}")
-        return reply
+            del self._asked[number]
 
     def _send(self, data: bytes) -> None:
         """Send with whatever else this turn of the loop has to say."""
+        if self._link is None or not self._link.is_greeted or self._here is not None:
+            return  # what has to get there is repeated once the agent is greeted
         if not self._out:
             asyncio.get_running_loop().call_soon(self._flush)
         self._out.append(data)
 
     def _flush(self) -> None:
         data, self._out = b"".join(self._out), []
-        if self._transport is not None and data:
-            self._transport.write(data)
+        if self._link is not None and data:
+            self._link.write(data)
 
 
 class _Link(asyncio.Protocol):
     """Bytes from the agent, cut into frames."""
 
     def __init__(self, environment: Environment) -> None:
+        self.is_greeted = False
         self._environment = environment
-        self._reader = FrameReader(msgspec.json.decode)
+        self._reader = FrameReader(_decoded)
+        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._environment.connected(transport)
+        self._transport = transport
+        self._environment.connected(self)
 
     def data_received(self, data: bytes) -> None:
         frames = self._reader.feed(data)
         if frames:
-            self._environment.take([frame.head for frame in frames])
+            self._environment.take(self, [frame.head for frame in frames])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._environment.lost()
+        self._environment.lost(self)
+
+    def write(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(data)
+
+    def abort(self) -> None:
+        assert self._transport is not None
+        self._transport.abort()
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return _load(line)
+    except ValueError:
+        # Names that are no valid text arrive as escapes that only this one takes.
+        return json.loads(line)

@@ -20,7 +20,7 @@ from nrunner.action import Action, Fulfil, Move, Settle, Start, StopAttempt, Tri
 from nrunner.agentevent import translate
 from nrunner.berth import Berth
 from nrunner.environment import Environment
-from nrunner.errors import JournalError, NrunnerError, RequirementError
+from nrunner.errors import NrunnerError, ProtocolError, RequirementError
 from nrunner.event import Begin, Broken, Event, Met, NotStarted, Refused, StopAll, Triaged, Unmet
 from nrunner.journal import Journal
 from nrunner.machine import Machine
@@ -34,7 +34,7 @@ from nrunner.task import Task, TaskLimits
 
 __all__ = ["Scheduler"]
 
-_CLOSE_WITHIN = 15.0
+_CLOSE_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Scheduler:
         self._inbox: deque[Event] = deque()
         self._is_busy = False
         self._done = asyncio.Event()
-        self._error: NrunnerError | None = None
+        self._error: Exception | None = None
         self._group: asyncio.TaskGroup | None = None
         self._waiting: set[asyncio.Task[None]] = set()
         self.interrupted = ""
@@ -112,7 +112,7 @@ class Scheduler:
             while self._inbox:
                 for deed in self._record(self._decide()):
                     self._carriers[type(deed)](self, deed)
-        except JournalError as error:
+        except Exception as error:  # whoever feeds could not tell anybody: the job ends with it
             self._error = error
             self._done.set()
         finally:
@@ -195,6 +195,7 @@ class Scheduler:
             detail = berth.unknown_kind(unknown[0])
             self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, detail))
         else:
+            berth.accept(task.number)
             now = time.monotonic()
             self.feed(Triaged(now, task.number, berth.place, task.runnable.requirements))
 
@@ -233,7 +234,11 @@ class Scheduler:
             "log_dir": self._log_dir(task),
             "limits": self._limits_of(task.limits),
         }
-        self._berths[action.place].run_nowait(order)
+        try:
+            self._berths[action.place].run_nowait(order)
+        except ProtocolError as error:
+            verdict = Verdict(Result.ERROR, Cause.MALFORMED, f"could not {error}")
+            self.feed(NotStarted(time.monotonic(), task.number, action.attempt, verdict))
 
     def _limits_of(self, limits: TaskLimits) -> dict[str, float | None]:
         known = self._limits.get(limits)
@@ -310,10 +315,17 @@ class Scheduler:
         """End what still waits, then the environments, in bounded time."""
         for waiting in list(self._waiting):
             waiting.cancel()
-        async with asyncio.timeout(_CLOSE_WITHIN):
-            for berth in self._berths.values():
-                await berth.close()
-            await self._spawner.close()
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                if self._waiting:
+                    await asyncio.wait(list(self._waiting))
+                async with asyncio.TaskGroup() as group:
+                    for berth in self._berths.values():
+                        group.create_task(berth.close(), name=f"close {berth.place}")
+                await self._spawner.close()
+        except TimeoutError:
+            self._reporter.notice(f"could not end all environments within {_CLOSE_WITHIN:g} s")
+            self._reporter.flush()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         assert self._group is not None
