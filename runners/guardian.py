@@ -13,18 +13,28 @@ import socket
 
 __all__ = ["guard"]
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_PATIENCE = 3
+"""Seconds that an agent has to leave; shorter than any destroyer's patience with the guardian."""
+_PR_SET_PDEATHSIG = 1
+
 
 def guard(folder: str, listening: int) -> int:
     """Run the agent in a child; when it is gone, end what it left behind."""
     from nrunner.runners.child import set_subreaper
 
     set_subreaper()
+    # Until both know what to do with them, signals wait: none may end one and leave the other.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    me = os.getpid()
     pid = os.fork()
     if pid == 0:
-        os._exit(_serve(folder, listening))
+        os._exit(_serve(folder, listening, me))
     os.close(listening)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: _pass_on(pid, received))
+    for number in _ENDING:
+        signal.signal(number, lambda received, _frame: _end(pid, received))
+    signal.signal(signal.SIGALRM, lambda _received, _frame: _pass_on(pid, signal.SIGKILL))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     status = 0
     while True:
         try:
@@ -38,15 +48,27 @@ def guard(folder: str, listening: int) -> int:
     return 0 if status == 0 else 1
 
 
-def _serve(folder: str, listening: int) -> int:
+def _serve(folder: str, listening: int, guardian: int) -> int:
     from nrunner.runners.agent import Agent
+    from nrunner.runners.child import prctl
 
+    # Without a guardian nobody would tell the controller, nor end what is left: leave, too.
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != guardian:
+        return 1
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     with open(folder + "/token", encoding="ascii") as file:
         token = file.read().strip()
     listener = socket.socket(fileno=listening)
     os.set_inheritable(listening, False)
     Agent(folder, listener, token).serve()
     return 0
+
+
+def _end(pid: int, number: int) -> None:
+    """Have the agent leave; an agent that does not (stopped, stuck) is killed."""
+    _pass_on(pid, number)
+    signal.alarm(_PATIENCE)
 
 
 def _pass_on(pid: int, number: int) -> None:

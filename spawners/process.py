@@ -70,6 +70,12 @@ class ProcessHandle:
 
     async def wait_gone(self) -> str:
         """Wait for the end of the process; return how it ended."""
+        if self._process.poll() is None:
+            await self._wait_for_exit()
+        code = self._process.wait()
+        return f"the agent exited with status {code}{_last_words(self._folder)}"
+
+    async def _wait_for_exit(self) -> None:
         loop = asyncio.get_running_loop()
         gone = asyncio.Event()
         pidfd = os.pidfd_open(self._process.pid)
@@ -79,14 +85,13 @@ class ProcessHandle:
         finally:
             loop.remove_reader(pidfd)
             os.close(pidfd)
-        code = self._process.wait()
-        return f"the agent exited with status {code}{_last_words(self._folder)}"
 
     async def destroy(self) -> None:
         """Kill the agent; its guardian ends what it leaves behind."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)
+                os.kill(self._process.pid, signal.SIGCONT)
             try:
                 async with asyncio.timeout(5):
                     await self.wait_gone()
