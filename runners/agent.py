@@ -126,6 +126,9 @@ class Agent:
         elif not isinstance(epoch, int) or epoch < self._epoch:
             self._refuse(connection, f"epoch {epoch} is older than {self._epoch}")
         else:
+            if epoch > self._epoch:
+                # Another controller counts its requests anew.
+                self._errands = dict.fromkeys(self._errands)
             self._epoch = epoch
             if self._controller is not None:
                 self._refuse(self._controller, f"replaced by epoch {epoch}")
@@ -197,6 +200,8 @@ class Agent:
         self._answer(head, kinds=kinds)
 
     def _fulfil(self, head: Mapping[str, Any]) -> None:
+        if head["request"] in self._errands.values():
+            return  # asked again after the link was lost: the answer will come
         requirement = Requirement.from_json(head["requirement"])
         if requirement.kind in registry.REQUIREMENT_KINDS:
             runner = registry.requirement_runner(requirement.kind)
@@ -267,6 +272,6 @@ def _encode_event(head: dict[str, Any]) -> bytes:
     try:
         return wire.encode(head)
     except ProtocolError:
-        for name in ("traceback", "fail_reason", "leaks", "whiteboard"):
+        for name in ("traceback", "fail_reason", "leaks", "whiteboard", "class_name", "fail_class"):
             head.pop(name, None)
         return wire.encode(head)
