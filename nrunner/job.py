@@ -14,16 +14,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nrunner.errors import ExitCode
+from nrunner.errors import ExitCode, NrunnerError
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
 from nrunner.layout import (
     JobFolder,
+    attempt_folder_name,
     create_job_folder,
     link_control,
     new_job_id,
     runtime_folder,
-    task_folder_name,
 )
 from nrunner.limits import Limits
 from nrunner.machine import Machine
@@ -37,6 +37,8 @@ from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
 from nrunner.spawners.base import Spawner, SpawnerContext
+from nrunner.status.address import tcp_options
+from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
 from nrunner.task import Task
 from nrunner.userfolder import user_folder
@@ -49,7 +51,13 @@ _PLANNED_AT_ONCE = 500
 
 def run_job(plan: JobPlan, listeners: Sequence[Listener]) -> int:
     """Run a job to its end; return its exit code. Raise NrunnerError if it cannot be run."""
-    return asyncio.run(Job(plan, listeners).run())
+    try:
+        return asyncio.run(Job(plan, listeners).run())
+    except BaseExceptionGroup as group:
+        known = group.subgroup(NrunnerError)
+        if known is None:
+            raise
+        raise _first_of(known) from group
 
 
 class Job:
@@ -82,7 +90,13 @@ class Job:
             stack.callback(remove_tree, str(runtime))
             self._reporter.open()
             self._reporter.flush()
-            await self._run_tasks(journal, runtime)
+            try:
+                await self._run_tasks(journal, runtime)
+            except BaseException:
+                self._give_up()
+                raise
+            finally:
+                remove_tree(self._slots_dir)
             return self._finish(journal)
 
     def _plan_into(self, journal: Journal) -> None:
@@ -130,10 +144,19 @@ class Job:
             log_dir=self._log_dir,
         )
         watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
-        server = StatusServer(runtime, watch, watch.known, watch.take_messages, job_id=self._id)
+        server = StatusServer(
+            runtime,
+            watch,
+            watch.known,
+            watch.take_messages,
+            job_id=self._id,
+            collector_tcp=self._tcp(),
+        )
         async with asyncio.TaskGroup() as group:
             await server.open(group)
             link_control(self.folder, Path(server.control_uris[0]))
+            for uri in server.uris[1:]:
+                self._reporter.notice(f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
             finally:
@@ -183,6 +206,21 @@ class Job:
         self._reporter.close(self._reporter.now(now, exit_code=code, interrupted=self._interrupted))
         return int(code)
 
+    def _give_up(self) -> None:
+        """Tell what is known of a job that cannot go on."""
+        code = self._reporter.tally.exit_code(bool(self._interrupted)) | ExitCode.JOB_FAILED
+        self._reporter.close(self._reporter.now(time.monotonic(), exit_code=code))
+
+    def _tcp(self) -> TcpOptions | None:
+        address = self._plan.config.get("status.tcp")
+        if address is None:
+            return None
+        return tcp_options(address, self._plan.config.get("status.token_file"), self.folder.root)
+
+    @property
+    def _slots_dir(self) -> str:
+        return str(self.folder.test_results / ".slots")
+
     def _settings(self) -> dict[str, Any]:
         plan, results = self._plan, self.folder.test_results
         runner = {key: value for key, value in plan.config.items() if key.startswith("runner.")}
@@ -190,15 +228,23 @@ class Job:
             "job_id": self._id,
             "base_dir": str(plan.base_dir),
             "results_dir": str(results),
-            "slots_dir": str(results / ".slots"),
+            "slots_dir": self._slots_dir,
             "env": dict(plan.payload_env),
             "config": runner,
         }
         deadline = plan.config.get("agent.orphan_deadline")
         return settings if deadline is None else {**settings, "orphan_deadline": deadline}
 
-    def _log_dir(self, task: Task) -> str:
-        return f"{self.folder.test_results}/{task_folder_name(task.number, task.id)}"
+    def _log_dir(self, task: Task, attempt: int) -> str:
+        return f"{self.folder.test_results}/{attempt_folder_name(task.number, task.id, attempt)}"
+
+
+def _first_of(group: BaseExceptionGroup[NrunnerError]) -> NrunnerError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, NrunnerError)
+    return error
 
 
 def _planned(task: Task) -> dict[str, Any]:

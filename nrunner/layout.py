@@ -24,6 +24,7 @@ from nrunner.errors import ResultsError, UsageError
 __all__ = [
     "JobFolder",
     "JobNotFound",
+    "attempt_folder_name",
     "create_job_folder",
     "find_job",
     "link_control",
@@ -115,6 +116,12 @@ def task_folder_name(number: int, task_id: str) -> str:
         return name
     checksum = zlib.crc32(task_id.encode("utf-8", "surrogatepass"))
     return f"{name[: _NAME_LIMIT - 9]}-{checksum:08x}"
+
+
+def attempt_folder_name(number: int, task_id: str, attempt: int) -> str:
+    """Return the folder of one attempt: the task's own, or below it for what is tried again."""
+    name = task_folder_name(number, task_id)
+    return name if attempt <= 1 else f"{name}/attempt-{attempt}"
 
 
 def create_job_folder(base: Path, job_id: str, now: datetime) -> JobFolder:

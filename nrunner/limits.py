@@ -44,6 +44,10 @@ class Limits:
         self.taken -= 1
         self._used[place] = used - 1
 
+    def used(self, place: str) -> int:
+        """How many slots of `place` are taken."""
+        return self._used.get(place, 0)
+
     def free(self, place: str) -> int:
         """How many tasks could start at `place` now."""
         here = self._places.get(place, self.most) - self._used.get(place, 0)

@@ -48,6 +48,7 @@ class TaskState:
     """Where one task is; dropped once it is settled."""
 
     __slots__ = (
+        "alone",
         "attempt",
         "attempts",
         "avoid",
@@ -69,6 +70,8 @@ class TaskState:
         self.started: float | None = None
         self.ordered: Verdict | None = None
         self.killed = False
+        self.alone = False
+        """Whether an environment died under it: it is tried again while nothing else runs."""
         self.avoid: tuple[str, ...] = ()
         self.attempts: list[Attempt] = []
         self.unmet: list[Verdict] = []
@@ -122,6 +125,10 @@ class Machine:
         self._requested: deque[int] = deque()
         self._ready: dict[str, OrderedDict[int, None]] = {}
         """Who waits for a slot, by place; leaving from the middle costs no search."""
+        self._suspects: dict[str, OrderedDict[int, None]] = {}
+        """Who waits, by place, until nothing else runs or could run there."""
+        self._solo: dict[str, int] = {}
+        """Who runs alone, by place."""
         self._triaging = 0
         self._waiting = 0
         self._time = 0.0
@@ -247,6 +254,7 @@ class Machine:
 
     def _break(self, state: TaskState, event: Broken) -> None:
         started = state.phase is Phase.STARTED
+        state.alone = True
         self._preparations.leave(state.place)
         self._move(state, Phase.INTERRUPTED if started else Phase.FAILED_TO_START)
         # Nobody can say more, so user code may have run even if no word of that arrived.
@@ -271,7 +279,7 @@ class Machine:
     def _advance(self) -> None:
         """Do what the event made possible: start and triage as far as there is room."""
         for place, ready in self._ready.items():
-            while ready and self._limits.try_take(place):
+            while ready and place not in self._solo and self._limits.try_take(place):
                 self._start(self._states[ready.popitem(last=False)[0]])
         while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
@@ -282,6 +290,10 @@ class Machine:
                 self._discard(state, self._halt)
             else:
                 self._triage(state)
+        for place, suspects in self._suspects.items():
+            if suspects and self._limits.used(place) == 0 and self._limits.try_take(place):
+                self._solo[place] = suspects.popitem(last=False)[0]
+                self._start(self._states[self._solo[place]])
 
     def _has_room(self) -> bool:
         """Whether one more task may be triaged; all are looked at where none will start.
@@ -309,7 +321,11 @@ class Machine:
 
     def _queue(self, state: TaskState) -> None:
         self._waiting += 1
-        self._ready.setdefault(state.place, OrderedDict())[state.task.number] = None
+        self._line(state)[state.task.number] = None
+
+    def _line(self, state: TaskState) -> OrderedDict[int, None]:
+        lines = self._suspects if state.alone else self._ready
+        return lines.setdefault(state.place, OrderedDict())
 
     def _start(self, state: TaskState) -> None:
         self._waiting -= 1
@@ -332,16 +348,23 @@ class Machine:
             self._triaging -= 1
         elif state.phase is Phase.READY:
             self._waiting -= 1
-            del self._ready[state.place][number]
+            del self._line(state)[number]
         self._preparations.forget(number)
         self._move(state, Phase.DISCARDED)
         self._settle(state, combine([*(each.verdict for each in state.attempts), verdict]))
 
     def _conclude(
-        self, state: TaskState, verdict: Verdict, *, ran: bool, ended: Ended | None = None
+        self,
+        state: TaskState,
+        verdict: Verdict,
+        *,
+        ran: bool,
+        ended: Ended | None = None,
     ) -> None:
         """End the current attempt and settle the task, or try again."""
         self._limits.give_back(state.place)
+        if self._solo.get(state.place) == state.task.number:
+            del self._solo[state.place]
         state.attempts.append(
             Attempt(
                 state.attempt,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from nrunner.action import Settle
 from nrunner.ending import Ending
-from nrunner.layout import task_folder_name
+from nrunner.layout import attempt_folder_name
 from nrunner.results.base import AttemptReport, JobReport, Listener, TaskReport
 from nrunner.runnable import tags_to_json
 from nrunner.status.tally import Tally
@@ -97,7 +97,7 @@ class Reporter:
         end = last.ended if last else action.phases[-1][1]
         start = last.started if last and last.started is not None else end
         runnable = task.runnable
-        folder = f"{_TEST_RESULTS}/{task_folder_name(task.number, task.id)}"
+        folder = f"{_TEST_RESULTS}/{attempt_folder_name(task.number, task.id, len(attempts))}"
         outputs = {name: f"{folder}/{name}" for name in ending.outputs}
         return TaskReport(
             number=task.number,

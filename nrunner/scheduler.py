@@ -58,7 +58,7 @@ class Scheduler:
         reporter: Reporter,
         *,
         settings: Mapping[str, Any],
-        log_dir: Callable[[Task], str],
+        log_dir: Callable[[Task, int], str],
         requirement_timeout: float = 600.0,
     ) -> None:
         self._machine = machine
@@ -231,7 +231,7 @@ class Scheduler:
             "attempt": action.attempt,
             "id": task.id,
             "runnable": runnable,
-            "log_dir": self._log_dir(task),
+            "log_dir": self._log_dir(task, action.attempt),
             "limits": self._limits_of(task.limits),
         }
         try:

@@ -11,16 +11,9 @@ import os
 import sys
 from typing import Optional
 
-__all__ = ["main", "self_command"]
+__all__ = ["main"]
 
 _USAGE = "usage: agent FOLDER LISTENING-FD | unittest-child JSON"
-
-
-def self_command(entry: str, python: Optional[str] = None) -> tuple[str, ...]:
-    """Return the words that start `entry` of this very code with an interpreter of choice."""
-    archive = getattr(globals().get("__loader__"), "archive", None)
-    start = archive if isinstance(archive, str) else os.path.realpath(__file__)
-    return (python or sys.executable, start, entry)
 
 
 def main(argv: Optional[list[str]] = None) -> int:

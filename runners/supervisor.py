@@ -175,6 +175,7 @@ class Supervisor:
     def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
         env = {} if command.clear_env else self._env.copy()
         env.update(self.settings.env)
+        env.update(attempt.order.runnable.config.get("runner.env") or {})
         env.update(command.env)
         env[killing.MARK] = attempt.mark
         return env
