@@ -19,11 +19,11 @@ demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
 
 test: lint ## Run all checks and tests
-	scripts/install-test-tools
+	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-versions: $(VENV)/.ready-test ## Run the tests on every other supported Python that is here
-	scripts/install-test-tools
+	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor

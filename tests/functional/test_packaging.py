@@ -68,7 +68,9 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a wheel that was built from the source distribution, as an index's users get it."""
     unpacked = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
-        archive.extractall(unpacked, filter="data")
+        # Early releases of 3.11 have no filters, and later ones want one to be named.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(unpacked)
     return _build("wheel", next(unpacked.iterdir()), tmp_path_factory.mktemp("wheel"))
 
 
