@@ -34,7 +34,7 @@ from nrunner.graph import Order, Preparations
 from nrunner.limits import Limits
 from nrunner.phase import MOVES, Phase
 from nrunner.result import Cause, Result, Verdict
-from nrunner.settlement import LeakPolicy, Retry, combine, judge, retry_after
+from nrunner.settlement import LeakPolicy, Retry, combine, judge, never_started, retry_after
 from nrunner.task import Attempt, Task
 
 __all__ = ["Machine", "TaskState"]
@@ -245,7 +245,9 @@ class Machine:
 
     def _not_started(self, state: TaskState, event: NotStarted) -> None:
         self._move(state, Phase.FAILED_TO_START)
-        self._conclude(state, state.ordered or event.verdict, ran=False)
+        ordered = state.ordered
+        verdict = event.verdict if ordered is None else never_started(ordered)
+        self._conclude(state, verdict, ran=False)
 
     def _finish(self, state: TaskState, event: Ended) -> None:
         verdict = judge(event.ending, state.ordered, self._leak)

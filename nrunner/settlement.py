@@ -14,7 +14,7 @@ from nrunner.ending import Ending, Stop
 from nrunner.result import Cause, Result, Verdict
 from nrunner.task import Task
 
-__all__ = ["LeakPolicy", "Retry", "combine", "judge", "retry_after"]
+__all__ = ["LeakPolicy", "Retry", "combine", "judge", "never_started", "retry_after"]
 
 
 class LeakPolicy(enum.Enum):
@@ -77,6 +77,11 @@ def _processes(leaks: Sequence[Mapping[str, Any]]) -> str:
     more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
     noun = "process" if len(leaks) == 1 else "processes"
     return f"{len(leaks)} {noun} ({named}{more})"
+
+
+def never_started(ordered: Verdict) -> Verdict:
+    """Return the verdict on a task that was told to end while it waited for its turn."""
+    return Verdict(Result.CANCEL, Cause.CANCELLED, ordered.detail)
 
 
 _MOST_INFRA = 3

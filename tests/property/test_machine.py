@@ -33,7 +33,7 @@ from nrunner.machine import Machine
 from nrunner.phase import Phase, is_legal
 from nrunner.result import Cause, Result, Verdict
 from nrunner.runnable import Requirement, Runnable
-from nrunner.settlement import LeakPolicy, judge
+from nrunner.settlement import LeakPolicy, judge, never_started
 from nrunner.task import Task
 
 RUNNING = (Phase.STARTING, Phase.STARTED)
@@ -107,6 +107,7 @@ class Twin:
     place: str = ""
     places: list[str] = field(default_factory=list)
     attempt: int = 0
+    alone: bool = False
     ordered: Verdict | None = None
     stops: list[bool] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -267,7 +268,8 @@ class World(RuleBasedStateMachine):
         running = [each for each in self.twins.values() if each.phase in RUNNING]
         assert len(running) <= self.most
         for place, count in Counter(each.place for each in running).items():
-            assert count <= self.slots[place]
+            is_alone = any(each.alone for each in running if each.place == place)
+            assert count <= (1 if is_alone else self.slots[place])
 
     def having(self, *phases: Phase) -> list[Twin]:
         return [each for each in self.twins.values() if each.is_live and each.phase in phases]
@@ -332,12 +334,13 @@ class World(RuleBasedStateMachine):
     def payload_does_not_start(self, data, verdict):
         twin = data.draw(st.sampled_from(self.having(Phase.STARTING)))
         event = NotStarted(self.now(), twin.task.number, twin.attempt, verdict)
-        self.attempt_ends(twin, twin.ordered or verdict, event)
+        self.attempt_ends(twin, never_started(twin.ordered) if twin.ordered else verdict, event)
 
     @precondition(lambda self: self.having(*RUNNING))
     @rule(data=st.data(), verdict=BROKEN)
     def environment_is_gone(self, data, verdict):
         twin = data.draw(st.sampled_from(self.having(*RUNNING)))
+        twin.alone = True
         self.met = {each for each in self.met if each[0] != twin.place}
         event = Broken(self.now(), twin.task.number, twin.attempt, verdict)
         self.attempt_ends(twin, twin.ordered or verdict, event)
@@ -438,7 +441,7 @@ class World(RuleBasedStateMachine):
             assert self.machine.verdict(twin.task.number) == twin.settled.verdict
 
     @invariant()
-    def slots_are_held_by_what_runs_alone(self):
+    def slots_are_held_by_what_runs_and_nothing_else(self):
         running = self.having(*RUNNING)
         assert self.limits.taken == len(running) <= self.most
         used = {place: count for place, count in self.limits._used.items() if count}
@@ -449,7 +452,8 @@ class World(RuleBasedStateMachine):
     def every_action_is_counted(self):
         assert self.machine._triaging == len(self.having(Phase.TRIAGING)) == len(self.triages)
         ready = {each.task.number for each in self.having(Phase.READY)}
-        queued = [number for queue in self.machine._ready.values() for number in queue]
+        queues = [*self.machine._ready.values(), *self.machine._suspects.values()]
+        queued = [number for queue in queues for number in queue]
         assert sorted(queued) == sorted(ready)
         assert self.machine._waiting == len(ready)
         preparing = {each.task.number for each in self.having(Phase.PREPARING)}
@@ -457,8 +461,11 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def who_can_go_is_not_held_up(self):
+        running = self.having(*RUNNING)
         for twin in self.having(Phase.READY):
-            assert self.limits.free(twin.place) == 0
+            there = [each for each in running if each.place == twin.place]
+            kept_out = there if twin.alone else [each for each in there if each.alone]
+            assert kept_out or self.limits.free(twin.place) == 0
         for twin in self.having(Phase.PREPARING):
             assert self.needs(twin) & self.pending()
         if self.begun and self.machine._requested and self.limits.taken < self.most:
@@ -473,7 +480,7 @@ class World(RuleBasedStateMachine):
         while not self.machine.is_done:
             self.answer_all()
             self.both_accounts_agree()
-            self.slots_are_held_by_what_runs_alone()
+            self.slots_are_held_by_what_runs_and_nothing_else()
             self.every_action_is_counted()
             self.who_can_go_is_not_held_up()
         assert all(each.settled for each in self.twins.values())

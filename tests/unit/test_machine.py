@@ -19,7 +19,7 @@ from nrunner.event import (
 )
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result, Verdict
-from nrunner.settlement import LeakPolicy
+from nrunner.settlement import LeakPolicy, never_started
 from tests.unit.machine_job import (
     CANCEL,
     FAIL,
@@ -357,12 +357,18 @@ def test_a_task_that_was_cancelled_is_not_tried_again():
     assert job.machine.is_done
 
 
-@pytest.mark.parametrize("event", [NotStarted, Broken])
-def test_a_task_cancelled_while_it_starts_is_cancelled_however_the_start_ends(event):
+def test_a_task_cancelled_while_it_starts_is_interrupted_where_it_may_have_run():
     job = job_at(Phase.STARTING)
     job.feed(Cancelled, 1, INTERRUPT)
-    job.feed(event, 1, 1, INFRA)
+    job.feed(Broken, 1, 1, INFRA)
     assert job.settled_now() == {1: INTERRUPT}
+
+
+def test_a_task_cancelled_before_its_turn_was_not_interrupted():
+    job = job_at(Phase.STARTING)
+    job.feed(Cancelled, 1, INTERRUPT)
+    job.feed(NotStarted, 1, 1, INFRA)
+    assert job.settled_now() == {1: never_started(INTERRUPT)}
 
 
 def test_a_failure_is_not_forgotten_when_the_retry_is_cancelled():
@@ -394,7 +400,7 @@ def test_stopping_the_job_discards_what_waits_and_stops_what_runs():
     ]
     job.ended(1, Ending(None, stop=Stop.CANCELLED))
     job.feed(NotStarted, 2, 1, INFRA)
-    assert job.settled_now() == {2: INTERRUPT, 5: CANCEL}
+    assert job.settled_now() == {2: never_started(INTERRUPT), 5: CANCEL}
     assert job.machine.verdict(1) == INTERRUPT
     assert job.machine.is_done
 
