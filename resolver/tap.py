@@ -1,11 +1,14 @@
 """Programs that print TAP: files named ``*.t``, and any program that is called ``tap:PATH``.
 
 As with prove, a ``*.t`` file need not be executable: one with a ``#!`` line is given to the
-interpreter named there, one without is a Perl script. Not responsible for what TAP means; that
+interpreter named there, one without is a Perl script; and where that line asks for a perl that
+is not there (``#!./perl``), the one on PATH is taken. Not responsible for what TAP means; that
 is ``nrunner.runners.tap``.
 """
 
 from __future__ import annotations
+
+from pathlib import PurePath
 
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.executable import Glance, glance
@@ -38,12 +41,21 @@ class TapResolver:
 
 
 def _runnable(path: str, seen: Glance, context: Context) -> Runnable | None:
-    if seen.is_executable and seen.is_program:
-        return Runnable("tap", path, config=context.config)
-    if not path.endswith(".t"):
+    if not path.endswith(".t") and not (seen.is_executable and seen.is_program):
         return None
-    program, *words = _command(seen.interpreter)
+    command = _command(seen.interpreter)
+    is_found = not _is_missing_perl(command[0], context)
+    if seen.is_executable and seen.is_program and is_found:
+        return Runnable("tap", path, config=context.config)
+    program, *words = command if is_found else ["perl", *command[1:]]
     return Runnable("tap", program, (*words, path), config=context.config, identifier=path)
+
+
+def _is_missing_perl(program: str, context: Context) -> bool:
+    # Scripts name the perl they were written or built beside; prove takes its own.
+    if "/" not in program or not PurePath(program).name.startswith("perl"):
+        return False
+    return not (context.base_dir / program).is_file()
 
 
 def _command(interpreter: tuple[str, ...]) -> list[str]:
@@ -52,6 +64,7 @@ def _command(interpreter: tuple[str, ...]) -> list[str]:
         return ["perl"]
     program, *argument = interpreter
     if program.endswith("/env") and argument:
-        words = argument[0].split()
-        return words[1:] if words[0] == "-S" and len(words) > 1 else [argument[0]]
+        words = argument[0].removeprefix("-S ").split()
+        is_plain = not words[0].startswith("-") and "=" not in words[0]
+        return words if is_plain else [program, *words]
     return [program, *argument]
