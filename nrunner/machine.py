@@ -378,7 +378,9 @@ class Machine:
             )
         )
         stopped = self._halt is not None or state.ordered is not None
-        retry = Retry.NO if stopped else retry_after(state.task, state.verdicts, ran=ran)
+        # The attempt is the last word, whatever went wrong before it was prepared.
+        told = [*state.unmet, *(each.verdict for each in state.attempts)]
+        retry = Retry.NO if stopped else retry_after(state.task, told, ran=ran)
         if retry is Retry.HERE:
             self._move(state, Phase.READY)
             self._queue(state)

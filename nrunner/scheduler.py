@@ -35,6 +35,8 @@ from nrunner.task import Task, TaskLimits
 __all__ = ["Scheduler"]
 
 _CLOSE_WITHIN = 30.0
+_MOST_ASKED = 3
+"""How many environments are asked about a kind when one after the other is in trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,16 @@ class Scheduler:
         return None
 
     async def _ask(self, task: Task, berth: Berth, kinds: Sequence[str]) -> None:
-        try:
-            await berth.learn(kinds)
-        except NrunnerError as error:
-            detail = f"triage could not {error}"
-            self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, detail))
-            return
-        self._accept(task, berth, kinds)
+        trouble = ""
+        for _ in range(_MOST_ASKED):
+            try:
+                await berth.learn(kinds)
+            except NrunnerError as error:
+                trouble = f"triage could not {error}"
+            else:
+                self._accept(task, berth, kinds)
+                return
+        self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, trouble))
 
     def _accept(self, task: Task, berth: Berth, kinds: Sequence[str]) -> None:
         unknown = [kind for kind in kinds if not berth.has(kind)]

@@ -1,0 +1,178 @@
+"""A spawner without processes: environments whose agents follow scripts.
+
+    spawner = FakeSpawner({"good": Script(), "bad": Script(result="fail")})
+    spawner = FakeSpawner({"shaky": [Script(trouble=Trouble.DIE), Script()]})
+
+A script is found by the uri of the Runnable or Requirement; of a list, each time the next one
+counts, the last of them from then on. Everything happens in memory, so that with
+``nrunner.testing.fake_clock`` no real time passes. What an agent does with a script is said in
+``nrunner.testing.fake_agent``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nrunner.errors import LinkError, SpawnError
+from nrunner.runners.registry import KINDS
+from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader
+from nrunner.spawners.base import Offer
+from nrunner.testing.fake_agent import FakeAgent, Script, Trouble
+
+__all__ = ["FakeHandle", "FakeSpawner", "Script", "Trouble"]
+
+Scripts = Mapping[str, Script | Sequence[Script]]
+
+
+class FakeSpawner:
+    """Provides environments that exist only in memory."""
+
+    name = "fake"
+    description = "nothing, as a script has it"
+
+    def __init__(
+        self,
+        scripts: Scripts | None = None,
+        *,
+        places: Sequence[str] = ("fake",),
+        slots: int = 2,
+        kinds: frozenset[str] = KINDS,
+        refuse_to_open: int = 0,
+        open_takes: float = 0.0,
+        never_greet: int = 0,
+        protocol: int = PROTOCOL_VERSION,
+    ) -> None:
+        """`refuse_to_open` and `never_greet` say how many environments fail so, the first ones."""
+        self.handles: list[FakeHandle] = []
+        """All environments that were opened, in order."""
+        self.opening = 0
+        """How many calls of `open` are under way."""
+        self.is_closed = False
+        self._scripts = scripts or {}
+        self._used: Counter[str] = Counter()
+        self._offers = tuple(Offer(place, slots, queue=slots) for place in places)
+        self._kinds = kinds
+        self._refuse = refuse_to_open
+        self._silent = never_greet
+        self._open_takes = open_takes
+        self._protocol = protocol
+
+    @property
+    def alive(self) -> list[FakeHandle]:
+        """The environments that have not ended."""
+        return [handle for handle in self.handles if not handle.agent.gone.is_set()]
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Offer the places."""
+        return self._offers
+
+    async def open(self, place: str) -> FakeHandle:
+        """Open an environment, or refuse, as it was made to."""
+        self.opening += 1
+        try:
+            await asyncio.sleep(self._open_takes)
+        finally:
+            self.opening -= 1
+        if self._refuse > 0:
+            self._refuse -= 1
+            raise SpawnError(f"open an environment at {place}: it is made to refuse")
+        is_silent, self._silent = self._silent > 0, self._silent - 1
+        token = f"token-{len(self.handles)}"
+        agent = FakeAgent(
+            self._script_of, token, self._kinds, protocol=self._protocol, is_silent=is_silent
+        )
+        handle = FakeHandle(place, token, agent)
+        self.handles.append(handle)
+        return handle
+
+    async def close(self) -> None:
+        """Note that it is over."""
+        self.is_closed = True
+
+    def _script_of(self, order: Mapping[str, Any]) -> Script:
+        uri = str(order["runnable"].get("uri"))
+        found = self._scripts.get(uri, Script())
+        if isinstance(found, Script):
+            return found
+        time = self._used[uri]
+        self._used[uri] += 1
+        return found[min(time, len(found) - 1)]
+
+
+class FakeHandle:
+    """An environment in memory."""
+
+    def __init__(self, name: str, token: str, agent: FakeAgent) -> None:
+        self.name = name
+        self.token = token
+        self.agent = agent
+        self.is_destroyed = False
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
+        """Connect; refuse while the script has the link down."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)
+        if self.agent.gone.is_set() or loop.time() < self.agent.unreachable_until:
+            raise LinkError(f"reach the agent at {self.name}")
+        protocol = factory()
+        protocol.connection_made(_Stream(protocol, self.agent))
+
+    async def wait_gone(self) -> str:
+        """Wait until the script, or somebody, ends the environment."""
+        await self.agent.gone.wait()
+        return self.agent.why
+
+    async def destroy(self) -> None:
+        """End the environment."""
+        self.is_destroyed = True
+        self.agent.leave("it was destroyed")
+
+
+class _Stream(asyncio.Transport):
+    """Both ends of a connection: bytes arrive one turn of the loop later, or never."""
+
+    def __init__(self, protocol: asyncio.Protocol, agent: FakeAgent) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._agent = agent
+        self._reader = FrameReader()
+        self._is_open = True
+        self._loop = asyncio.get_running_loop()
+
+    # The controller's end.
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._loop.call_soon(self._arrive, bytes(data))
+
+    def abort(self) -> None:
+        self.cut()
+
+    def close(self) -> None:
+        self.cut()
+
+    def is_closing(self) -> bool:
+        return not self._is_open
+
+    def _arrive(self, data: bytes) -> None:
+        if self._is_open:
+            self._agent.take(self, [frame.head for frame in self._reader.feed(data)])
+
+    # The agent's end.
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to the controller."""
+        self._loop.call_soon(self._deliver, data)
+
+    def cut(self) -> None:
+        """End the connection; what is on its way is lost."""
+        if self._is_open:
+            self._is_open = False
+            self._agent.lost(self)
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._is_open:
+            self._protocol.data_received(data)
