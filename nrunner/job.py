@@ -125,7 +125,8 @@ class Job:
             self._id, runtime, user_folder("cache"), plan.max_parallel, plan.config
         )
         spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
-        queue = max((offer.queue for offer in spawner.offers()), default=0)
+        # With fail-fast nothing is ordered in advance, since it might start after the failure.
+        queue = 0 if plan.fail_fast else max((each.queue for each in spawner.offers()), default=0)
         leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
         machine = Machine(
             plan.tasks,

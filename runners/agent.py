@@ -32,6 +32,10 @@ from nrunner.runners.supervisor import Supervisor
 
 __all__ = ["Agent"]
 
+_BATCH_FOR = 0.004
+"""Seconds that events may wait for others, while the controller has nothing to wait for."""
+_BATCH_BYTES = 1 << 15
+
 _UNTIL_FIRST_HELLO = 15.0
 """Seconds that an agent waits for its first controller."""
 
@@ -53,6 +57,7 @@ class Agent:
         self._errand = 0
         self._supervisor = Supervisor(self._loop, Settings(), self._emit, folder + "/status")
         self._hears = False
+        self._flush_timer: Optional[Timer] = None
         self._orphan: Optional[Timer] = self._loop.after(_UNTIL_FIRST_HELLO, self._leave)
 
     def serve(self) -> None:
@@ -65,12 +70,29 @@ class Agent:
             while self._running:
                 self._loop.run_once()
                 self._supervisor.pump()
-                if self._controller is not None:
-                    self._controller.flush()
+                self._flush()
         finally:
             self._supervisor.close()
             for connection in list(self._connections):
                 connection.close()
+
+    def _flush(self) -> None:
+        """Send what is to be said; while there is work anyway, a few events at a time.
+
+        Waking the controller costs both sides more than the event itself.
+        """
+        controller = self._controller
+        if controller is None or not controller.pending:
+            return
+        if not self._supervisor.has_backlog or controller.pending > _BATCH_BYTES:
+            controller.flush()
+        elif self._flush_timer is None:
+            self._flush_timer = self._loop.after(_BATCH_FOR, self._flush_batch)
+
+    def _flush_batch(self) -> None:
+        self._flush_timer = None
+        if self._controller is not None:
+            self._controller.flush()
 
     # The controller.
 

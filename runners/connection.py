@@ -37,6 +37,11 @@ class Connection:
         peer.setblocking(False)
         loop.watch(peer.fileno(), self._read)
 
+    @property
+    def pending(self) -> int:
+        """How many bytes wait to be sent."""
+        return len(self._out)
+
     def send(self, data: bytes) -> None:
         """Have bytes sent with the next `flush`."""
         self._out += data

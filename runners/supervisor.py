@@ -63,6 +63,11 @@ class Supervisor:
         """Whether nothing runs and nothing waits."""
         return not self._attempts and not self._queue
 
+    @property
+    def has_backlog(self) -> bool:
+        """Whether more than one attempt waits: whoever orders them has nothing to hurry for."""
+        return len(self._queue) > 1
+
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
         return [*self._attempts, *((order.task, order.attempt) for order in self._queue)]

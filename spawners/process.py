@@ -24,6 +24,8 @@ from nrunner.spawners.base import Handle, Offer, SpawnerContext
 __all__ = ["ProcessHandle", "ProcessSpawner", "make_spawner"]
 
 _PLACE = "process"
+_AHEAD = 32
+"""How many attempts an agent has in stock, so that it need not be told of each end at once."""
 
 
 class ProcessSpawner:
@@ -39,7 +41,7 @@ class ProcessSpawner:
     def offers(self) -> tuple[Offer, ...]:
         """Offer this machine, with as many slots as the job may use at once."""
         slots = self._context.max_parallel
-        return (Offer(_PLACE, slots, queue=slots + 8),)
+        return (Offer(_PLACE, slots, queue=slots + _AHEAD),)
 
     async def open(self, place: str) -> Handle:
         """Start an agent; raise SpawnError."""
