@@ -38,6 +38,8 @@ def encode(head: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return a frame as bytes; raise ProtocolError if it would be refused by the peer."""
     if body:
         head = {**head, "body": len(body)}
+    elif head.get("body"):
+        raise ProtocolError("frame promises a body that it does not have")
     line = _dump(head).encode("ascii")
     if len(line) > MAX_HEAD or len(body) > MAX_BODY:
         raise ProtocolError(f"frame of {len(line)} and {len(body)} bytes is larger than allowed")
@@ -58,6 +60,7 @@ class FrameReader:
         self._skipping = False
         self._head: dict[str, Any] | None = None
         self._body = 0
+        self._skip = 0
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes as they come; return the frames that are now complete, in order."""
@@ -65,6 +68,10 @@ class FrameReader:
         frames: list[Frame] = []
         start = 0
         while True:
+            if self._skip:
+                step = min(self._skip, len(self._buffer) - start)
+                self._skip -= step
+                start += step
             if self._head is not None:
                 if len(self._buffer) - start < self._body:
                     break
@@ -84,11 +91,10 @@ class FrameReader:
 
     def _keep(self, start: int) -> None:
         del self._buffer[:start]
-        self._scanned = 0 if self._head is not None else len(self._buffer)
-        if self._head is None and len(self._buffer) > MAX_HEAD:
+        if self._head is None and (self._skipping or len(self._buffer) > MAX_HEAD):
             self._skipping = True
             self._buffer.clear()
-            self._scanned = 0
+        self._scanned = len(self._buffer)
 
     def _line(self, line: bytes, frames: list[Frame]) -> None:
         if self._skipping:
@@ -107,9 +113,13 @@ class FrameReader:
             self.refused += 1
             return
         size = head.get("body", 0)
-        if not size:
+        if type(size) is not int or size < 0:
+            self.refused += 1
+        elif size == 0:
             frames.append(Frame(head))
-        elif isinstance(size, int) and 0 < size <= MAX_BODY:
+        elif size <= MAX_BODY:
             self._head, self._body = head, size
         else:
+            # What follows is no frame, whatever it looks like.
             self.refused += 1
+            self._skip = size
