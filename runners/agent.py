@@ -205,7 +205,9 @@ class Agent:
 
             self._hears = True
             path, supervisor = self._folder + "/status", self._supervisor
-            Reception(self._loop, path, supervisor.speakers, supervisor.hear).open()
+            reception = Reception(self._loop, path, supervisor.speakers, supervisor.hear)
+            reception.open()
+            supervisor.catch_up = reception.drain
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         detail = str(head.get("detail", "cancelled"))

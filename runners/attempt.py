@@ -170,6 +170,9 @@ class Attempt:
         if self.slot is not None:
             speaks = self.command is not None and self.command.speaks
             self.outputs = self.slot.collect(self.order.log_dir, keep_names=speaks)
+            if speaks:
+                # What it said by messages is there, too.
+                self.outputs = tuple(sorted(os.listdir(self.order.log_dir)))
 
     def forget_report(self) -> None:
         """Remove the report that an attempt before may have left in this slot."""

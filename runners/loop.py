@@ -40,7 +40,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._poll = select.epoll()
-        self._readers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Callable[[], object]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._timers: list[Timer] = []
         self._on_child: Optional[Callable[[], None]] = None
@@ -59,7 +59,7 @@ class Loop:
         """Call back in `delay` seconds."""
         return self.at(time.monotonic() + delay, callback)
 
-    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+    def watch(self, fd: int, callback: Callable[[], object]) -> None:
         """Call back whenever `fd` can be read."""
         self._readers[fd] = callback
         self._poll.register(fd, select.EPOLLIN)

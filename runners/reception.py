@@ -30,6 +30,8 @@ __all__ = ["Reception"]
 
 _LONGEST_LINE = 256 << 20
 _PIECE = 1 << 18
+_MOST_LEFT = 2 << 20
+"""More than the kernel keeps of what was written to a socket and not read."""
 _LONGEST_WHITEBOARD = 64 << 10
 
 
@@ -49,6 +51,7 @@ class Reception:
         self._speakers = speakers
         self._on_finished = on_finished
         self._listener: Optional[socket.socket] = None
+        self._lines: set[_Line] = set()
 
     def open(self) -> None:
         """Begin to listen; done once the first payload that speaks is about to start."""
@@ -61,14 +64,27 @@ class Reception:
             self._listener = listener
             self._loop.watch(listener.fileno(), self._accept)
 
-    def _accept(self) -> None:
+    def drain(self) -> None:
+        """Take what was sent already: the last word of a runner that ended since.
+
+        What a process leaves in its socket when it ends fits into a few pieces.
+        """
+        while self._accept():
+            pass
+        for line in list(self._lines):
+            for _ in range(_MOST_LEFT // _PIECE):
+                if not line.read():
+                    break
+
+    def _accept(self) -> bool:
         assert self._listener is not None
         try:
             connection, _ = self._listener.accept()
         except OSError:
-            return
+            return False
         connection.setblocking(False)
-        _Line(self._loop, connection, self.take)
+        self._lines.add(_Line(self._loop, connection, self.take, self._lines.discard))
+        return True
 
     def take(self, line: bytes) -> None:
         """Take one line of the wire format."""
@@ -105,25 +121,35 @@ class _Line:
     """A connection of one runner, cut into lines."""
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, take: Callable[[bytes], None]
+        self,
+        loop: Loop,
+        connection: socket.socket,
+        take: Callable[[bytes], None],
+        on_close: Callable[[_Line], None],
     ) -> None:
         self._loop = loop
         self._connection = connection
         self._take = take
+        self._on_close = on_close
         self._buffer = bytearray()
         self._skipping = False
-        loop.watch(connection.fileno(), self._read)
+        loop.watch(connection.fileno(), self.read)
 
-    def _read(self) -> None:
+    def read(self) -> bool:
+        """Read a piece; return whether there may be more."""
         try:
             data = self._connection.recv(_PIECE)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             data = b""
-        if not data:
+        if data:
+            self._cut(data)
+        else:
             self._close()
-            return
+        return bool(data)
+
+    def _cut(self, data: bytes) -> None:
         head, newline, tail = data.rpartition(b"\n")
         if not newline:
             self._keep(tail)
@@ -149,6 +175,7 @@ class _Line:
             self._take(bytes(self._buffer))
         self._loop.unwatch(self._connection.fileno())
         self._connection.close()
+        self._on_close(self)
 
 
 def _outcome(message: Finished) -> Outcome:

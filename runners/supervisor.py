@@ -43,6 +43,8 @@ class Supervisor:
         self.settings = settings
         self.speakers: dict[str, Attempt] = {}
         """Attempts whose payload sends status messages, by the id they use."""
+        self.catch_up: Callable[[], None] = lambda: None
+        """Has all status messages that were sent already taken."""
         self._loop = loop
         self._emit = emit
         self._socket = socket
@@ -316,6 +318,8 @@ class Supervisor:
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
         outcome = Outcome(None)
+        if attempt.command is not None and attempt.command.speaks:
+            self.catch_up()
         try:
             attempt.collect()
             if attempt.stop is None and attempt.end is not None and attempt.runner is not None:
