@@ -132,6 +132,9 @@ class Environment:
     async def close(self) -> None:
         """Have the agent end everything and leave; destroy the environment if it does not."""
         self._is_closing = True
+        if self._refusal:
+            self._drop()
+            return  # it is another controller's
         try:
             if self._link is not None:
                 self._send(encode({"type": "shutdown"}))
