@@ -1,0 +1,236 @@
+"""Signals to a job: once, twice, three times, and the one that cannot be caught.
+
+The controller gets its signals as from a terminal or from another program; payloads only get what
+the agent sends them.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.sandbox import Run, Sandbox, check_moves, read_journal, wait_until
+
+# Writes what it hears; ends at SIGTERM, unless it is told to be deaf.
+LISTENER = """#!/usr/bin/env python3
+import os, signal, sys, time
+heard = open(os.environ["HEARD"] + "-" + sys.argv[1], "a", buffering=1)
+def hear(number, frame):
+    print(signal.Signals(number).name, file=heard)
+    if number == signal.SIGTERM and "deaf" not in sys.argv:
+        sys.exit(1)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, hear)
+print("listens", file=heard)
+while True:
+    time.sleep(60)
+"""
+
+
+class Choir:
+    """Two payloads that listen and a third that waits for its turn."""
+
+    def __init__(self, sandbox: Sandbox, *words: str) -> None:
+        self.sandbox = sandbox
+        self.heard = sandbox.here / "heard"
+        sandbox.env["HEARD"] = str(self.heard)
+        sandbox.write("listener", LISTENER)
+        recipes = [
+            f'{{"kind": "exec-test", "uri": "./listener", "args": {_json([name, *words])}}}'
+            for name in ("one", "two", "three")
+        ]
+        sandbox.write("choir.json", f"[{', '.join(recipes)}]", executable=False)
+
+    def start(self, *flags: str, **more: object) -> Run:
+        """Start the job; return once both listen."""
+        argv = ("run", "choir.json", "--max-parallel-tasks", "2", *flags)
+        run = self.sandbox.start(*argv, **more)
+        for name in ("one", "two"):
+            wait_until(lambda name=name: self.has_heard(name) == ["listens"], f"{name} listens")
+        run.wait_started(2)
+        return run
+
+    def has_heard(self, name: str) -> list[str]:
+        """Return what one of them noted."""
+        path = Path(f"{self.heard}-{name}")
+        return path.read_text().split() if path.exists() else []
+
+
+def _json(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+@pytest.fixture
+def choir(sandbox: Sandbox) -> Choir:
+    return Choir(sandbox)
+
+
+@pytest.fixture
+def deaf_choir(sandbox: Sandbox) -> Choir:
+    return Choir(sandbox, "deaf")
+
+
+def statuses(sandbox: Sandbox) -> list[tuple[str, str]]:
+    return [(each["status"], each["cause"]) for each in sandbox.results()["tests"]]
+
+
+STOPPED = [("INTERRUPT", "cancelled"), ("INTERRUPT", "cancelled"), ("CANCEL", "cancelled")]
+
+
+def test_the_first_interrupt_ends_tests_softly_and_starts_no_more(choir: Choir) -> None:
+    run = choir.start()
+    run.signal(signal.SIGINT)
+    end = run.wait()
+    sandbox = choir.sandbox
+    sandbox.wait_nothing_runs()
+    assert end.code == 8
+    assert statuses(sandbox) == STOPPED
+    assert {each["detail"] for each in sandbox.results()["tests"]} == {"interrupted by the user"}
+    assert choir.has_heard("one") == choir.has_heard("two") == ["listens", "SIGTERM"]
+    assert choir.has_heard("three") == []
+    assert end.lines[-3:-1] == [
+        "CUT SHORT  : interrupted by the user",
+        "RESULTS    : PASS 0 | ERROR 0 | FAIL 0 | SKIP 0 | WARN 0 | INTERRUPT 2 | CANCEL 1",
+    ]
+    assert (sandbox.job / "results.tap").read_text().count("not ok") == 2
+    records = sandbox.records()
+    check_moves(records)
+    assert records[-1]["type"] == "closed"
+    assert records[-1]["exit_code"] == 8
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_told_to_end_counts_as_an_interrupt(choir: Choir, number: signal.Signals) -> None:
+    run = choir.start()
+    run.signal(number)
+    assert run.wait().code == 8
+    assert statuses(choir.sandbox) == STOPPED
+    assert choir.sandbox.results()["interrupted"] == f"interrupted by {number.name}"
+    assert choir.has_heard("one") == ["listens", "SIGTERM"]
+    choir.sandbox.wait_nothing_runs()
+
+
+def test_the_second_interrupt_kills(deaf_choir: Choir) -> None:
+    sandbox = deaf_choir.sandbox
+    sandbox.env["NRUNNER_RUN_GRACE"] = "50"
+    run = deaf_choir.start()
+    run.signal(signal.SIGINT)
+    for name in ("one", "two"):
+        wait_until(lambda name=name: "SIGTERM" in deaf_choir.has_heard(name), f"{name} was told")
+    assert len(sandbox.payloads()) >= 2
+    run.signal(signal.SIGINT)
+    end = run.wait()
+    sandbox.wait_nothing_runs()
+    assert end.code == 8
+    assert statuses(sandbox) == STOPPED
+    assert [each["returncode"] for each in sandbox.results()["tests"]] == [-9, -9, None]
+
+
+def test_the_third_interrupt_leaves_at_once_with_the_journal_whole(deaf_choir: Choir) -> None:
+    sandbox = deaf_choir.sandbox
+    sandbox.env["NRUNNER_RUN_GRACE"] = "50"
+    run = deaf_choir.start()
+    # As in real life: nobody can tell how much of the first two was acted on.
+    for _ in range(3):
+        run.signal(signal.SIGINT)
+        time.sleep(0.002)
+    end = run.wait(10)
+    assert end.code & 8
+    records = read_journal(sandbox.job / "journal.jsonl")
+    assert sum(1 for each in records if each["type"] == "planned") == 3
+    # The agent gives up by itself: its orphan deadline is 1 s here.
+    sandbox.wait_nothing_runs(15)
+
+
+def test_a_killed_controller_leaves_nothing_running_once_the_orphan_deadline_is_past(
+    deaf_choir: Choir,
+) -> None:
+    sandbox = deaf_choir.sandbox
+    run = deaf_choir.start()
+    assert len(sandbox.running()) >= 5  # the controller, guardian, agent and two payloads
+    run.process.kill()
+    run.process.communicate()
+    assert len(sandbox.payloads()) >= 2
+    sandbox.wait_nothing_runs(15)
+    records = read_journal(sandbox.job / "journal.jsonl")
+    assert [each["task"] for each in records if each.get("phase") == "STARTED"] == [1, 2]
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Return both ends of a terminal."""
+    ours, theirs = pty.openpty()
+    yield ours, theirs
+    for fd in (ours, theirs):
+        os.close(fd)
+
+
+def test_payloads_do_not_hear_the_interrupt_that_the_terminal_sends(
+    choir: Choir, terminal: tuple[int, int]
+) -> None:
+    ours, theirs = terminal
+    # A shell that leads the terminal's session, as people have it; Ctrl-C is typed.
+    sandbox = choir.sandbox
+    run = choir.start(stdin=theirs, start_new_session=True, preexec_fn=_take_terminal)
+    os.write(ours, b"\x03")
+    end = run.wait()
+    assert end.code == 8
+    assert choir.has_heard("one") == choir.has_heard("two") == ["listens", "SIGTERM"]
+    assert statuses(sandbox) == STOPPED
+    sandbox.wait_nothing_runs()
+
+
+def _take_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_a_job_that_goes_on_in_the_background_is_not_ended_by_a_stop(choir: Choir) -> None:
+    """SIGTSTP stops the controller alone; after SIGCONT it ends the job as ever."""
+    run = choir.start()
+    run.signal(signal.SIGSTOP)
+    wait_until(lambda: _state(run) == "T", "the controller is stopped")
+    assert len(choir.sandbox.payloads()) >= 2
+    run.signal(signal.SIGCONT)
+    run.signal(signal.SIGINT)
+    assert run.wait().code == 8
+    assert statuses(choir.sandbox) == STOPPED
+
+
+def _state(run: Run) -> str:
+    stat = Path(f"/proc/{run.pid}/stat").read_text()
+    return stat[stat.rfind(")") + 2]
+
+
+def test_an_interrupt_while_tests_are_looked_for_ends_nrunner_at_once(sandbox: Sandbox) -> None:
+    """The loader of a file that never ends to be imported is ended, too."""
+    sandbox.write(
+        "test_slow.py",
+        "import time, unittest\nopen('loads', 'w').close()\ntime.sleep(300)\n"
+        "def load_tests(loader, tests, pattern):\n    return tests\n",
+        executable=False,
+    )
+    run = sandbox.start("run", "test_slow.py", start_new_session=True)
+    wait_until((sandbox.here / "loads").exists, "the loader is at it")
+    run.signal(signal.SIGINT)
+    end = run.wait(10)
+    assert end.code == 8
+    assert end.err == "nrunner: interrupted\n"
+    sandbox.wait_nothing_runs(10)
+    assert not sandbox.base.exists()
+
+
+def test_nrunner_started_with_interrupts_ignored_can_still_be_told_to_end(choir: Choir) -> None:
+    """What a shell does to jobs in the background (`&` in a script)."""
+    run = choir.start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    run.signal(signal.SIGTERM)
+    assert run.wait().code == 8
+    assert choir.has_heard("one") == ["listens", "SIGTERM"]
