@@ -1,4 +1,4 @@
-"""An agent that follows a script: speaks the frames of docs/architecture.md and runs nothing.
+"""An agent that follows a script: speaks the frames of docs/agent.md and runs nothing.
 
 It lives in the test's own event loop and keeps what a real one keeps (numbered events until they
 are acknowledged, limits, the orphan deadline), and goes wrong exactly where it is told to. Not
@@ -8,61 +8,18 @@ responsible for how it is reached (``nrunner.testing.fake_spawner``).
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.runners.spool import Spool
-from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader, encode
+from nrunner.runners.wire import PROTOCOL_VERSION, encode
+from nrunner.testing.script import Script, Trouble
 
-__all__ = ["FakeAgent", "Script", "Stream", "Trouble"]
+__all__ = ["FakeAgent", "Stream"]
 
 _UNTIL_FIRST_HELLO = 15.0
-
-
-class Trouble(enum.Enum):
-    """What goes wrong around an attempt."""
-
-    DIE_FIRST = "the environment ends when the order arrives"
-    DIE = "the environment ends while it runs"
-    LOSE_ORDER = "the link is cut before the order arrives"
-    LOSE_LINK = "the link is cut while it runs; it ends meanwhile"
-    LOSE_EVENT = "the link is cut while the event of its end is on the way"
-    REPEAT = "every event of it comes twice"
-    RENUMBER = "every event of it comes twice, the second time as if it were another one"
-    FORGE = "events come of tasks, attempts and things that nobody knows"
-    LATE = "it starts and ends once more when it is over"
-    CONTRADICT = "first it is started, then it never was"
-    END_ONLY = "it ends without having started"
-    GAP = "the event of its start is missing"
-    NONSENSE = "the event of its end has fields of the wrong types"
-    DEAF = "orders to end it are not heard"
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What becomes of an attempt, or of a requirement that is to be fulfilled."""
-
-    result: str = "pass"
-    """As in a ``finished`` message; a requirement is met by ``pass``."""
-    run_for: float = 0.0
-    """Seconds until it ends by itself."""
-    blocks: bool = False
-    """Whether it never ends by itself."""
-    ignores_term: bool = False
-    """Whether only a kill, or the end of its grace, ends it."""
-    refuse_to_start: str = ""
-    """Why it cannot be started, if it cannot."""
-    refuse_cause: str = "infra"
-    stdout: bytes = b""
-    trouble: Trouble | None = None
-    link_lost_for: float = 0.0
-    """How long nobody can connect again after the link was cut, in seconds."""
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    """Further fields of its ``ended`` event: ``fail_reason``, ``contract``, ``leaks``, ..."""
 
 
 class Stream(Protocol):
@@ -113,7 +70,6 @@ class FakeAgent:
         self._protocol = protocol
         self._is_silent = is_silent
         self._loop = asyncio.get_running_loop()
-        self._reader = FrameReader()
         self._spool = Spool()
         self._runs: dict[tuple[int, int], _Run] = {}
         self._queue: list[_Run] = []

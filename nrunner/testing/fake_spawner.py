@@ -20,7 +20,8 @@ from nrunner.errors import LinkError, SpawnError
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader
 from nrunner.spawners.base import Offer
-from nrunner.testing.fake_agent import FakeAgent, Script, Trouble
+from nrunner.testing.fake_agent import FakeAgent
+from nrunner.testing.script import Script, Trouble
 
 __all__ = ["FakeHandle", "FakeSpawner", "Script", "Trouble"]
 

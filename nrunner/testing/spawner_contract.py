@@ -15,122 +15,20 @@ responsible for tasks or verdicts; those are the same with every spawner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nrunner.environment import Environment, run_frame
 from nrunner.errors import LinkError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.spawners.base import Handle, Spawner, SpawnerContext
+from nrunner.testing.talk import Talk
 
-__all__ = ["SpawnerContract", "Talk"]
+__all__ = ["SpawnerContract"]
 
 _JOB = "contract-job"
-
-
-class _Tap(asyncio.Protocol):
-    """Stands between a transport and its protocol, so that a test can cut the link."""
-
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        self._protocol = protocol
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._protocol.connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._protocol.data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._protocol.connection_lost(exc)
-
-
-class _Tapped:
-    """A handle whose links can be cut, and whose token can be wrong."""
-
-    def __init__(self, handle: Handle, token: str | None = None) -> None:
-        self.name = handle.name
-        self.token = handle.token if token is None else token
-        self.wait_gone = handle.wait_gone
-        self.destroy = handle.destroy
-        self._handle = handle
-        self._taps: list[_Tap] = []
-
-    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
-        def tapped() -> asyncio.Protocol:
-            self._taps.append(_Tap(factory()))
-            return self._taps[-1]
-
-        await self._handle.connect(tapped)
-
-    def cut(self) -> None:
-        for tap in self._taps:
-            if tap.transport is not None:
-                tap.transport.abort()
-
-
-class Talk:
-    """A conversation with an agent, and everything it said."""
-
-    def __init__(
-        self,
-        handle: Handle,
-        settings: Mapping[str, Any],
-        *,
-        token: str | None = None,
-        epoch: int = 1,
-    ) -> None:
-        self.events: list[Mapping[str, Any]] = []
-        self._handle = _Tapped(handle, token)
-        self._news = asyncio.Event()
-        self._folder = Path(settings["results_dir"])
-        self.environment = Environment(handle.name, self._handle, settings, self._hear, epoch=epoch)
-
-    def run(self, number: int, runnable: Runnable, **limits: float) -> None:
-        """Order the first attempt of a task."""
-        order = {
-            "task": number,
-            "attempt": 1,
-            "id": f"{number}-x",
-            "runnable": runnable.to_json(),
-            "log_dir": str(self.log_dir(number)),
-            "limits": limits,
-        }
-        self.environment.run_nowait((number, 1), run_frame(order))
-
-    def cancel(self, number: int, *, kill: bool = False) -> None:
-        """Order the end of it."""
-        self.environment.cancel_nowait((number, 1), kill=kill, detail="cancelled by the test")
-
-    def cut(self) -> None:
-        """Cut the link, as if a cable were drawn."""
-        self._handle.cut()
-
-    async def hear(self, number: int, event: str) -> Mapping[str, Any]:
-        """Wait until the agent says this of a task; return what it says."""
-        while True:
-            self._news.clear()
-            for head in self.events:
-                if (head["task"], head["event"]) == (number, event):
-                    return head
-            await self._news.wait()
-
-    def said(self, number: int) -> list[str]:
-        """Return the words that the agent said of a task."""
-        return [head["event"] for head in self.events if head["task"] == number]
-
-    def log_dir(self, number: int) -> Path:
-        """Return where a task's output goes."""
-        return self._folder / f"{number}-x"
-
-    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
-        self.events.extend(heads)
-        self._news.set()
 
 
 class SpawnerContract:
