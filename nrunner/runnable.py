@@ -122,8 +122,11 @@ class Runnable:
         if "kind" not in data:
             raise RecipeError('recipe: key "kind" is missing')
         kwargs = dict(_object(data, "kwargs"))
-        moved = {key: kwargs.pop(key) for key in _IN_KWARGS if key in kwargs}
-        merged = {**moved, **data}
+        merged = dict(data)
+        for key in [key for key in _IN_KWARGS if key in kwargs]:
+            if data.get(key) is not None:
+                raise RecipeError(f'key "{key}" is given twice: in the recipe and in its kwargs')
+            merged[key] = kwargs.pop(key)
         variant = merged.get("variant")
         if variant is not None and not isinstance(variant, Mapping):
             raise RecipeError(f'key "variant": expected an object, got {_kind_of(variant)}')
@@ -168,7 +171,9 @@ def tags_from_json(data: Any) -> Tags:
 def _requirements(data: Mapping[str, Any]) -> tuple[Requirement, ...]:
     found: list[Requirement] = []
     for key in ("requirements", "dependencies"):
-        items = data.get(key) or ()
+        items = data.get(key)
+        if items is None:
+            continue
         if not isinstance(items, (list, tuple)):
             raise RecipeError(f'key "{key}": expected a list, got {_kind_of(items)}')
         for number, item in enumerate(items):
@@ -182,7 +187,8 @@ def _requirements(data: Mapping[str, Any]) -> tuple[Requirement, ...]:
 def _text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
     if not isinstance(value, str) or not value:
-        raise RecipeError(f'key "{key}": expected a non-empty string, got {_kind_of(value)}')
+        got = "an empty one" if value == "" else _kind_of(value)
+        raise RecipeError(f'key "{key}": expected a non-empty string, got {got}')
     return value
 
 
@@ -194,9 +200,14 @@ def _text_or_none(data: Mapping[str, Any], key: str) -> str | None:
 
 
 def _texts(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    value = data.get(key) or ()
-    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
-        raise RecipeError(f'key "{key}": expected a list of strings')
+    value = data.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, (list, tuple)):
+        raise RecipeError(f'key "{key}": expected a list of strings, got {_kind_of(value)}')
+    for number, each in enumerate(value):
+        if not isinstance(each, str):
+            raise RecipeError(f'key "{key}[{number}]": expected a string, got {_kind_of(each)}')
     return tuple(value)
 
 
