@@ -2,7 +2,8 @@
 
 The verdict over a file is that of ``prove``. In one point the runner of Avocado differs: there a
 producer that ends with a status other than 0 passes if its tests do; here, as with prove, it
-fails. Output without any TAP has no result (None), which nrunner shows as ERROR.
+fails. A file that plans no tests is skipped; one whose tests were all skipped singly passes.
+Output without any TAP has no result (None), which nrunner shows as ERROR.
 Not responsible for the protocol itself; that is ``nrunner.runners.tap_parser``.
 Portable: runs on Python 3.9 with the standard library alone.
 """
@@ -72,7 +73,7 @@ def _result(summary: TapSummary, end: Exit) -> Optional[Result]:
         return Result.FAIL
     if summary.unexpected:
         return Result.WARN
-    return Result.SKIP if summary.skipped == summary.ran else Result.PASS
+    return Result.SKIP if summary.planned == 0 else Result.PASS
 
 
 def _protocol(summary: TapSummary) -> list[str]:

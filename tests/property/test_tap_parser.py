@@ -15,6 +15,7 @@ LINES = st.sampled_from(
         b"ok 2 # SKIP b",
         b"not ok 3 # TODO c",
         b"not ok",
+        b"not ",
         b"Bail out! d",
         b"  ---",
         b"  x: 1",

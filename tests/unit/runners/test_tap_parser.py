@@ -101,9 +101,36 @@ def test_todo_tests_may_fail_and_are_noted_when_they_pass() -> None:
     assert summary.unexpected == ("2 (second)",)
 
 
-def test_todo_numbers_in_an_old_plan_count() -> None:
-    summary = parse("1..2 todo 2\nok 1\nnot ok 2\n")
+@pytest.mark.parametrize("plan", ["1..2 todo 2", "1..2 todo 1   2;"])
+def test_todo_numbers_in_an_old_plan_count(plan: str) -> None:
+    summary = parse(plan + "\nok 1\nnot ok 2\n")
     assert (summary.planned, summary.failed) == (2, 0)
+
+
+def test_todo_numbers_in_an_old_plan_count_for_numbered_tests_only() -> None:
+    assert parse("1..2 todo 2\nok\nnot ok\n").failed == 1
+
+
+@pytest.mark.parametrize("text", ["1..0 # skipped: no\n", "1..0 # skipping\n"])
+def test_from_version_13_on_a_plan_says_skip_and_nothing_longer(text: str) -> None:
+    assert parse("TAP version 13\n" + text).planned is None
+
+
+@pytest.mark.parametrize("text", ["1..1\nnot \nok 1\n", "1..1\r\nnot \r\nok 1\r\n"])
+def test_not_may_stand_on_a_line_of_its_own(text: str) -> None:
+    summary = parse(text)
+    assert (summary.ran, summary.failed) == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["1..1\nok 1\nnot", "1..1\nnot\nok 2\nok 1\n", "1..1\nok\nnot \n"])
+def test_not_alone_is_no_test(text: str) -> None:
+    summary = parse(text)
+    assert (summary.ran, summary.failed, summary.errors) == (1, 0, ())
+
+
+def test_not_alone_is_an_unknown_line_under_strict() -> None:
+    text = "TAP version 13\npragma +strict\n1..1\nok 1\nnot\n"
+    assert parse(text).errors == ("unknown line 'not' under pragma +strict",)
 
 
 def test_a_failed_test_stays_failed_though_it_says_skip() -> None:
