@@ -18,11 +18,12 @@ demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 		programs tap recipes test_*.py
 	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
 
-test: lint ## Run all checks and tests
+test: lint ## Run all checks, and the tests on every supported Python that is here
 	PYTHON=$(PYTHON) scripts/install-test-tools
+	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-versions: $(VENV)/.ready-test ## Run the tests on every other supported Python that is here
+test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pythons only
 	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
 

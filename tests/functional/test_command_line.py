@@ -62,7 +62,7 @@ def test_a_folder_without_tests_is_refused(here, job_results):
     assert end.returncode == 2
     assert "empty" in end.stderr
     assert "it holds no files" in end.stderr
-    assert "none of the 1 file in it is a test" in end.stderr
+    assert "1 file in it, none of them a test" in end.stderr
     assert no_job_ran(job_results)
 
 

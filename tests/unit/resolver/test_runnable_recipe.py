@@ -43,7 +43,7 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_key(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ('{"kind": "noop",\n}', "a.json:2:1: not JSON: expecting property name"),
+        ('{"kind": "noop",\n"uri" 1}', "a.json:2:7: not JSON: expecting ':' delimiter"),
         (b'\xef\xbb\xbf{"kind": 1}', "a.json:1: key"),
         (b'{"kind": "\xff"}', "a.json: not UTF-8: byte 10 is wrong"),
         ('{"kind": ' + "[" * 100_000, "a.json: nested too deeply"),
