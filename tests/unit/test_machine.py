@@ -1,4 +1,4 @@
-"""The machine, by stories: one task's way, who may go when, trying again, ending early."""
+"""The machine, by stories: one task's way, who may go when, ending early."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from nrunner.event import (
     Cancelled,
     Met,
     NotStarted,
-    Refused,
     StopAll,
     Triaged,
     Unmet,
@@ -26,9 +25,7 @@ from tests.unit.machine_job import (
     INFRA,
     INTERRUPT,
     PASS,
-    SKIP,
     SLOW,
-    UNSUITABLE,
     Job,
     job_at,
 )
@@ -200,106 +197,6 @@ def test_a_task_can_be_cancelled_before_the_job_begins():
     assert job.seen(Triage) == []
     job.feed(Begin)
     assert [each.task.number for each in job.seen(Triage)] == [2]
-
-
-# Again, here or elsewhere.
-
-
-def test_a_retry_goes_to_the_back_of_the_queue():
-    job = Job(3, most=1, retries=1)
-    job.feed(Begin)
-    job.triaged(1, 2, 3)
-    job.started(1)
-    job.ended(1, FAIL)
-    assert job.started_now() == [2]
-    job.started(2)
-    job.ended(2)
-    assert job.started_now() == [3]
-    job.started(3)
-    job.ended(3)
-    assert job.seen(Start) == [Start(job.tasks[0], 2, "here")]
-    job.started(1, attempt=2)
-    job.ended(1, attempt=2)
-    assert job.settled_now() == {
-        1: Verdict(Result.WARN, Cause.TEST, "flaky: FAIL before it passed on attempt 2: it failed")
-    }
-    (settle,) = job.seen(Settle)
-    assert [each.verdict.result for each in settle.attempts] == [Result.FAIL, Result.PASS]
-
-
-def test_a_lost_environment_leads_to_another_one():
-    job = Job(places=("here", "there"))
-    job.feed(Begin)
-    job.triaged(1)
-    job.started(1)
-    job.feed(Broken, 1, 1, INFRA)
-    assert job.seen(Triage) == [Triage(job.tasks[0], ("here",))]
-    job.triaged(1, place="there")
-    assert job.seen(Start) == [Start(job.tasks[0], 2, "there")]
-    job.started(1, attempt=2)
-    job.ended(1, attempt=2)
-    assert job.settled_now() == {1: Verdict(Result.PASS, Cause.TEST)}
-
-
-def test_a_place_that_cannot_start_it_is_borne_three_times():
-    job = Job()
-    job.feed(Begin)
-    job.triaged(1)
-    for attempt in (1, 2, 3):
-        assert job.seen(Start) == [Start(job.tasks[0], attempt, "here")]
-        job.feed(NotStarted, 1, attempt, INFRA)
-    assert job.settled_now() == {1: INFRA}
-
-
-def test_where_there_is_no_other_place_the_reason_at_the_first_one_is_told():
-    job = Job()
-    job.feed(Begin)
-    job.triaged(1)
-    job.feed(Broken, 1, 1, INFRA)
-    job.feed(Refused, 1, Verdict(Result.SKIP, Cause.UNSUITABLE, "no other environment"))
-    assert job.settled_now() == {1: INFRA}
-
-
-def test_an_unmet_requirement_is_tried_elsewhere_once():
-    job = Job(places=("a", "b", "c"))
-    job.feed(Begin)
-    job.triaged(1, place="a", needs=[SLOW])
-    job.feed(Unmet, "a", SLOW.key, SKIP)
-    assert job.seen(Triage) == [Triage(job.tasks[0], ("a",))]
-    job.triaged(1, place="b", needs=[SLOW])
-    assert job.seen(Fulfil) == [Fulfil("b", SLOW)]
-    job.feed(Unmet, "b", SLOW.key, SKIP)
-    assert job.settled_now() == {1: SKIP}
-
-
-def test_an_unmet_requirement_is_the_verdict_where_there_is_no_other_place():
-    job = Job()
-    job.feed(Begin)
-    job.triaged(1, needs=[SLOW])
-    job.feed(Unmet, "here", SLOW.key, SKIP)
-    job.feed(Refused, 1, UNSUITABLE)
-    assert job.settled_now() == {1: SKIP}
-
-
-def test_what_held_in_an_environment_does_not_hold_in_the_one_that_replaces_it():
-    job = Job(2)
-    job.feed(Begin)
-    job.triaged(1, needs=[SLOW])
-    job.feed(Met, "here", SLOW.key)
-    job.feed(Broken, 1, 1, INFRA)
-    job.triaged(2, needs=[SLOW])
-    assert job.seen(Fulfil) == [Fulfil("here", SLOW)]
-    assert job.phase(2) is Phase.PREPARING
-
-
-def test_a_late_word_while_the_retry_is_prepared_changes_nothing():
-    job = Job(places=("here", "there"))
-    job.feed(Begin)
-    job.triaged(1)
-    job.feed(Broken, 1, 1, INFRA)
-    job.triaged(1, place="there", needs=[SLOW])
-    assert job.ended(1) == []
-    assert job.phase() is Phase.PREPARING
 
 
 # Ending early.
