@@ -80,5 +80,6 @@ class Interrupts:
             self._say(f"{name}: tests that run are killed")
             self._stop(True, by)
         else:
-            self._leave()
+            with contextlib.suppress(Exception):
+                self._leave()
             os._exit(ExitCode.INTERRUPTED | ExitCode.JOB_FAILED)

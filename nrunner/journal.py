@@ -8,6 +8,7 @@ Not responsible for what a record means to the job.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from array import array
@@ -60,17 +61,20 @@ class Journal:
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write records, in order, with one system call; raise JournalError if that fails."""
-        lines = []
+        lines, starts = [], []
         size = self._size
         for record in records:
             body = _encoded(record)[:-1]
-            line = body + _TAIL % zlib.crc32(body)
-            self._starts.append(size)
-            if record["type"] == "settled":
-                self._note_settled(record["task"], size)
-            size += len(line)
-            lines.append(line)
+            starts.append(size)
+            lines.append(body + _TAIL % zlib.crc32(body))
+            size += len(lines[-1])
         self._write(b"".join(lines))
+        self._starts.extend(starts)
+        for record, start in zip(records, starts, strict=True):
+            if record["type"] == "settled":
+                self._note_settled(record["task"], start)
+        for wake in tuple(self._wakers):
+            wake()
 
     def settled(self) -> Iterator[TaskReport]:
         """Yield the reports of all settled tasks, in order of their numbers, one at a time."""
@@ -124,10 +128,11 @@ class Journal:
             while written < len(data):
                 written += os.write(self._fd, data[written:])
         except OSError as error:
+            # What was written of it is torn: the next record must not follow on that.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._size)
             raise JournalError(f"write the journal {self.path}: {error.strerror}") from error
         self._size += len(data)
-        for wake in tuple(self._wakers):
-            wake()
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ memory. Not responsible for HTTP or sockets (``nrunner.status``).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from nrunner.interrupt import stop_by_user
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder, task_folder_name
 from nrunner.machine import Machine
-from nrunner.messages import Log, Output, Whiteboard
+from nrunner.messages import Log, Message, Output, Whiteboard
 from nrunner.phase import Phase
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
@@ -53,6 +54,8 @@ class Watch:
         self._reporter = reporter
         self._folder = folder
         self._numbers: dict[str, int] | None = None
+        self.unkept = 0
+        """Messages whose content could not be written to the task's folder."""
 
     def job(self) -> JobReport:
         """Return the job as it is now."""
@@ -122,19 +125,27 @@ class Watch:
         for number, message in batch:
             kind = type(message).__name__.lower()
             records.append({"type": "message", "task": number, "kind": kind, "time": message.time})
-            if isinstance(message, Log):
-                self._append(number, "debug.log", message.data + b"\n")
-            elif isinstance(message, Output) and not message.log_only:
-                self._append(number, message.stream, message.data)
-            elif isinstance(message, Whiteboard):
-                self._append(number, "whiteboard", message.data)
+            try:
+                self._keep(number, message)
+            except OSError:
+                self.unkept += 1
         self._journal.append(records)
 
+    def _keep(self, number: int, message: Message) -> None:
+        if isinstance(message, Log):
+            self._append(number, "debug.log", message.data + b"\n")
+        elif isinstance(message, Output) and not message.log_only:
+            self._append(number, message.stream, message.data)
+        elif isinstance(message, Whiteboard):
+            self._append(number, "whiteboard", message.data)
+
     def _append(self, number: int, name: str, data: bytes) -> None:
-        task = self._tasks[number - 1]
-        folder = self._folder.test_results / task_folder_name(number, task.id)
+        folder = self._folder.test_results
+        folder /= task_folder_name(number, self._tasks[number - 1].id)
         folder.mkdir(mode=0o700, exist_ok=True)
-        with (folder / name).open("ab") as file:
+        # A test may have put a link or a pipe there: neither is followed nor waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(folder / name, flags, 0o600), "ab") as file:
             file.write(data)
 
     def _view(self, task: Task) -> TaskView:

@@ -111,11 +111,19 @@ class Outcome:
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """Read what `to_json` wrote; raise ValueError or TypeError if it is not that."""
         word = data["result"]
-        rest = {name: data[name] for name in (*_REST, "returncode") if name in data}
+        rest = {name: data[name] for name in _TYPES if data.get(name) is not None}
+        for name, value in rest.items():
+            if type(value) is not _TYPES[name]:
+                raise TypeError(f"{name} is no {_TYPES[name].__name__}: {value!r:.80}")
         return cls(Result.from_wire(word) if word else None, **rest)
 
 
 _REST = ("fail_reason", "class_name", "fail_class", "traceback", "contract", "malformed")
+_TYPES = {
+    **dict.fromkeys(_REST[:4], str),
+    **dict.fromkeys(_REST[4:], bool),
+    "returncode": int,
+}
 
 
 class Runner:

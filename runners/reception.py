@@ -201,6 +201,7 @@ def _confined(attempt: Attempt, path: str) -> str:
 
 def _append(path: str, data: bytes) -> None:
     if data:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        # A test may have put a link or a pipe there: neither is followed nor waited for.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(path, flags, 0o600), "ab") as file:
             file.write(data)

@@ -168,7 +168,9 @@ def _move(source: str, target: str) -> None:
 
 def _append(fd: int, target: str, piece: int = 1 << 20) -> None:
     offset = 0
-    with open(target, "ab") as file:
+    # A test may have put a link or a pipe there: neither is followed nor waited for.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(target, flags, 0o600), "ab") as file:
         while True:
             data: Optional[bytes] = os.pread(fd, piece, offset)
             if not data:
