@@ -1,9 +1,9 @@
 """tap: a program that prints the Test Anything Protocol.
 
-The verdict over a file is that of ``prove``. In one point the runner of Avocado differs: there a
+The verdict over a file is that of ``prove``, but for one: a file whose tests are all skipped, one
+by one, is skipped here and in Avocado, while prove calls it ok. Avocado differs in another: there a
 producer that ends with a status other than 0 passes if its tests do; here, as with prove, it
-fails. A file that plans no tests is skipped; one whose tests were all skipped singly passes.
-Output without any TAP has no result (None), which nrunner shows as ERROR.
+fails. Output without any TAP has no result (None), which nrunner shows as ERROR.
 Not responsible for the protocol itself; that is ``nrunner.runners.tap_parser``.
 Portable: runs on Python 3.9 with the standard library alone.
 """
@@ -73,7 +73,7 @@ def _result(summary: TapSummary, end: Exit) -> Optional[Result]:
         return Result.FAIL
     if summary.unexpected:
         return Result.WARN
-    return Result.SKIP if summary.planned == 0 else Result.PASS
+    return Result.SKIP if summary.skipped == summary.ran else Result.PASS
 
 
 def _protocol(summary: TapSummary) -> list[str]:

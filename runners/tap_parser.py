@@ -46,6 +46,7 @@ class TapSummary:
     planned: Optional[int]
     ran: int
     failed: int
+    skipped: int
     failures: tuple[str, ...]
     """The first failed tests: number and description."""
     unexpected: tuple[str, ...]
@@ -77,7 +78,7 @@ class TapParser:
         self._planned: Optional[int] = None
         self._plan_is_last = False
         self._todo: frozenset[int] = frozenset()
-        self._ran = self._failed = self._offences = 0
+        self._ran = self._failed = self._skipped = self._offences = 0
         self._failures: list[str] = []
         self._unexpected: list[str] = []
         self._errors: list[str] = []
@@ -108,6 +109,7 @@ class TapParser:
             planned=self._planned,
             ran=self._ran,
             failed=self._failed,
+            skipped=self._skipped,
             failures=tuple(self._failures),
             unexpected=tuple(self._unexpected),
             errors=tuple(errors),
@@ -200,11 +202,12 @@ class TapParser:
             self._offend(f"test {number} is out of sequence, {self._ran} was expected")
         passed, directive = found[1] is None, _DIRECTIVE.match(found[3])
         name = _name(number, found[3] if directive is None else directive[1])
-        may_fail = directive is not None and directive[2].lower() == b"todo"
-        if may_fail or (found[2] is not None and number in self._todo):
+        word = b"" if directive is None else directive[2].lower()
+        if word == b"todo" or (found[2] is not None and number in self._todo):
             if passed:
                 _keep(self._unexpected, name)
             return True
+        self._skipped += word == b"skip"
         if not passed:
             self._failed += 1
             _keep(self._failures, name)

@@ -26,7 +26,9 @@ def judge(folder: Path, text: str, end: Exit = ENDED_WELL) -> Outcome:
         ("1..2\nok 1\nnot ok 2 - b\n", Exit(0), Result.FAIL, "1 of 2 tests failed: 2 (b)"),
         ("1..0 # SKIP not here\n", Exit(0), Result.SKIP, "not here"),
         ("1..0\n", Exit(0), Result.SKIP, None),
-        ("1..2\nok 1 # SKIP a\nok 2 # SKIP b\n", Exit(0), Result.PASS, None),
+        ("1..2\nok 1 # SKIP a\nok 2 # SKIP b\n", Exit(0), Result.SKIP, None),
+        ("1..2\nok 1 # SKIP a\nok 2 # skipped b\n", Exit(0), Result.PASS, None),
+        ("1..2\nok 1 # SKIP a\nok 2\n", Exit(0), Result.PASS, None),
         ("1..0 # SKIP x\n", Exit(1), Result.FAIL, "exited with status 1"),
         (
             "1..1\nok 1 - x # TODO\n",
