@@ -1,0 +1,188 @@
+"""The journal: what is read is what was written, whatever happened to the file."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from nrunner import journal as module
+from nrunner.errors import JournalError
+from nrunner.journal import FORMAT, Journal, read_records
+from nrunner.phase import Phase
+from nrunner.result import Cause, Result, Verdict
+from nrunner.task import TaskLimits
+from nrunner.testing.sample import HOSTILE_TEXTS, sample_report
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    yield journal
+    journal.close()
+
+
+def move(task: int, phase: Phase = Phase.READY) -> dict[str, object]:
+    return {"type": "move", "task": task, "attempt": 1, "phase": phase, "time": 2.5}
+
+
+def test_records_are_read_as_they_were_written(journal):
+    journal.append([move(1), {"type": "planned", "task": 1, "limits": TaskLimits(3.0)}])
+    first, second = read_records(journal.path)
+    assert {key: first[key] for key in move(1)} == {**move(1), "phase": "READY"}
+    assert second["limits"] == {"timeout": 3.0, "slow": None, "silence": None, "grace": 5.0}
+
+
+def test_a_journal_is_for_its_owner_alone_and_never_overwrites_another(journal):
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(JournalError, match="File exists"):
+        Journal(journal.path)
+
+
+def test_a_tail_torn_at_any_byte_costs_the_last_record_and_no_other(journal, tmp_path):
+    journal.append([move(1), move(2)])
+    whole = journal.path.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    torn = tmp_path / "torn"
+    for end in range(last, len(whole)):
+        torn.write_bytes(whole[:end])
+        assert [each["task"] for each in read_records(torn)] == [1], end
+    torn.write_bytes(whole)
+    assert [each["task"] for each in read_records(torn)] == [1, 2]
+
+
+def test_a_record_that_was_changed_anywhere_ends_what_is_believed(journal, tmp_path):
+    journal.append([move(1), move(2), move(3)])
+    whole = journal.path.read_bytes()
+    start = whole.index(b"\n") + 1
+    end = whole.index(b"\n", start)
+    changed = tmp_path / "changed"
+    for place in range(start, end + 1):
+        changed.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert [each["task"] for each in read_records(changed)] == [1], place
+
+
+def test_a_newer_format_is_refused_and_an_older_one_is_read(journal):
+    journal.append([{"type": "job", "format": FORMAT - 1}])
+    assert len(list(read_records(journal.path))) == 1
+    journal.append([{"type": "job", "format": FORMAT + 1}])
+    with pytest.raises(JournalError, match=f"format {FORMAT + 1} is newer than {FORMAT}"):
+        list(read_records(journal.path))
+
+
+def test_a_journal_that_is_not_there_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(JournalError, match="nowhere"):
+        list(read_records(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS, ids=range(len(HOSTILE_TEXTS)))
+def test_any_text_can_be_told(journal, text):
+    journal.append([{"type": "notice", "task": 1, text: {"args": (text, [text])}}])
+    journal.append(
+        [{"type": "settled", "task": 1, "report": replace(sample_report(), detail=text)}]
+    )
+    assert len(list(read_records(journal.path))) == 2
+    assert journal.report_of(1) == next(journal.settled())
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    assert journal.report_of(1).detail == shown
+
+
+def test_settled_tasks_come_in_order_of_their_numbers(journal):
+    for number in (3, 1, 12, 2):
+        journal.append(
+            [move(number), {"type": "settled", "task": number, "report": report(number)}]
+        )
+    assert [each.number for each in journal.settled()] == [1, 2, 3, 12]
+    assert journal.report_of(12) == report(12)
+    assert journal.report_of(4) is None
+    assert journal.report_of(13) is None
+
+
+def report(number: int):
+    return sample_report(number=number)
+
+
+def test_a_report_comes_back_whole(journal):
+    written = replace(
+        sample_report(),
+        result=Result.WARN,
+        phases=((Phase.REQUESTED, 0.0), (Phase.FINISHED, 0.125)),
+    )
+    journal.append([{"type": "settled", "task": written.number, "report": written}])
+    assert journal.report_of(written.number) == written
+
+
+def test_lines_are_those_of_the_file(journal):
+    for number in range(5):
+        journal.append([move(number), move(number)])
+    lines = journal.path.read_bytes().splitlines()
+    assert journal.records == 10
+    assert journal.lines(0, 10) == lines
+    assert journal.lines(3, 7) == lines[3:7]
+    assert journal.lines(4, 4) == []
+
+
+def test_subscribers_are_woken_after_the_record_can_be_read_until_they_leave(journal):
+    seen: list[int] = []
+    leave = journal.subscribe(lambda: seen.append(len(journal.lines(0, journal.records))))
+    journal.append([move(1), move(2)])
+    journal.append([move(3)])
+    leave()
+    leave()
+    journal.append([move(4)])
+    assert seen == [2, 3]
+
+
+def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch):
+    """The disk gets full in the middle of a record."""
+    journal.append([{"type": "settled", "task": 1, "report": sample_report(number=1)}])
+    before = journal.path.read_bytes()
+    write, full = os.write, [False]
+
+    def until_full(fd: int, data: bytes) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        full[0] = True
+        return write(fd, data[:40])
+
+    monkeypatch.setattr(module.os, "write", until_full)
+    with pytest.raises(JournalError, match="No space left on device"):
+        journal.append([move(2), {"type": "settled", "task": 2, "report": sample_report(number=2)}])
+    monkeypatch.undo()
+    assert journal.path.read_bytes() == before
+    assert journal.records == 1
+    assert [each.number for each in journal.settled()] == [1]
+    journal.append([move(3)])
+    assert [each["type"] for each in read_records(journal.path)] == ["settled", "move"]
+    assert len(journal.lines(0, 2)) == 2
+
+
+def test_a_write_that_is_cut_short_goes_on(journal, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(module.os, "write", lambda fd, data: write(fd, data[:7]))
+    journal.append([move(1), move(2)])
+    assert [each["task"] for each in read_records(journal.path)] == [1, 2]
+
+
+def test_a_line_is_json_with_its_checksum_last(journal):
+    journal.append([move(1)])
+    (line,) = journal.path.read_bytes().splitlines()
+    assert list(msgspec.json.decode(line))[-1] == "crc"
+
+
+def test_closing_twice_does_no_harm(tmp_path: Path):
+    journal = Journal(tmp_path / "journal")
+    journal.sync()
+    journal.close()
+    journal.close()
+
+
+def test_a_verdict_of_the_machine_can_be_told(journal):
+    """What the records are made of needs no conversion by whoever writes them."""
+    journal.append([{"type": "x", "verdict": Verdict(Result.PASS, Cause.TEST, "fine")}])
+    (record,) = read_records(journal.path)
+    assert record["verdict"] == {"result": "PASS", "cause": "test", "detail": "fine"}
