@@ -1,0 +1,166 @@
+"""The conversation with an agent that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from nrunner.environment import run_frame
+from nrunner.errors import LinkError, ProtocolError, RequirementError
+from nrunner.runnable import Requirement, Runnable
+from nrunner.runners.wire import MAX_HEAD, FrameReader
+from nrunner.testing.fake_clock import FakeClock
+from nrunner.testing.fake_spawner import FakeSpawner, Script, Trouble
+from nrunner.testing.talk import Talk
+
+NEEDED = Requirement("file", "lib")
+GOOD = Runnable("exec-test", "good")
+
+
+def talk(body, tmp_path, scripts=None, seen: int = 0, **options) -> None:
+    """Run `body(talk, handle)` with an agent that was not greeted yet."""
+
+    async def main() -> None:
+        handle = await FakeSpawner(scripts or {}, **options).open("fake")
+        conversation = Talk(handle, {"results_dir": str(tmp_path), "slots": 2})
+        try:
+            await body(conversation, handle)
+        finally:
+            await handle.destroy()
+
+    FakeClock().run(main())
+
+
+def test_the_agent_says_who_it_is_when_it_is_greeted(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        assert talk.environment.hello["boot_id"] == "fake"
+
+    talk(body, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"never_greet": 1}, "hear from the agent within 15 s"),
+        ({"protocol": 3}, "its protocol 3 is too far from 1"),
+    ],
+)
+def test_an_agent_that_does_not_greet_as_it_should_is_an_error_that_says_so(
+    tmp_path, options, reason
+):
+    async def body(talk, handle):
+        with pytest.raises(LinkError, match=reason):
+            await talk.environment.open()
+
+    talk(body, tmp_path, **options)
+
+
+def test_a_protocol_one_version_apart_is_understood(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        talk.run(1, GOOD)
+        assert (await talk.hear(1, "ended"))["result"] == "pass"
+
+    talk(body, tmp_path, protocol=2)
+
+
+def test_an_agent_that_cannot_be_reached_is_an_error(tmp_path):
+    async def body(talk, handle):
+        await handle.destroy()
+        with pytest.raises(LinkError, match="reach the agent"):
+            await talk.environment.open()
+
+    talk(body, tmp_path)
+
+
+def test_kinds_are_asked_for(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        found = await talk.environment.probe(["noop", "unheard-of"])
+        assert found == {"noop": True, "unheard-of": False}
+
+    talk(body, tmp_path)
+
+
+def test_a_requirement_that_cannot_be_met_is_an_error_with_its_reason(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        with pytest.raises(RequirementError, match=r"^no such file$"):
+            await talk.environment.fulfil(NEEDED, {})
+
+    unmet = Script("fail", fields={"fail_reason": "no such file"})
+    talk(body, tmp_path, {"lib": unmet})
+
+
+def test_who_waits_for_an_answer_is_told_when_the_environment_ends(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        with pytest.raises(LinkError, match="the script has it end"):
+            await talk.environment.fulfil(NEEDED, {})
+        assert await holding == "the script has it end"
+
+    talk(body, tmp_path, {"lib": Script(trouble=Trouble.DIE)})
+
+
+def test_what_is_ordered_while_the_link_is_down_arrives_once_it_is_up(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.cut()
+        await asyncio.sleep(0.01)
+        talk.run(1, Runnable("exec-test", "hangs"))
+        talk.run(2, GOOD)
+        talk.cancel(1)
+        probing = asyncio.ensure_future(talk.environment.probe(["noop"]))
+        assert (await talk.hear(1, "ended"))["stop"] == "cancelled"
+        assert (await talk.hear(2, "ended"))["result"] == "pass"
+        assert await probing == {"noop": True}
+        assert set(handle.agent.ran.values()) == {1}
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, {"hangs": Script(blocks=True)})
+
+
+def test_closing_has_the_agent_leave_in_peace(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        await talk.environment.close()
+        assert handle.agent.why == "it was told to leave"
+
+    talk(body, tmp_path)
+
+
+def test_closing_without_a_link_destroys_at_once(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        talk.cut()
+        await asyncio.sleep(0)
+        began = asyncio.get_running_loop().time()
+        await talk.environment.close()
+        assert handle.is_destroyed
+        assert asyncio.get_running_loop().time() == began
+
+    talk(body, tmp_path)
+
+
+def test_a_name_that_is_no_valid_text_arrives_as_it_was():
+    frame = run_frame({"runnable": {"uri": "bad \udcff"}})
+    (read,) = FrameReader().feed(frame)
+    assert read.head == {"type": "run", "runnable": {"uri": "bad \udcff"}}
+
+
+def test_an_order_is_one_line_of_json():
+    frame = run_frame({"task": 1, "args": ["a\nb", "\u2028"]})
+    assert frame.count(b"\n") == 1
+    assert json.loads(frame) == {"type": "run", "task": 1, "args": ["a\nb", "\u2028"]}
+
+
+@pytest.mark.parametrize("letter", ["x", "\udcff"])
+def test_an_order_that_no_agent_would_read_is_refused(letter):
+    with pytest.raises(ProtocolError, match="bytes"):
+        run_frame({"uri": letter * (MAX_HEAD + 1)})
