@@ -8,7 +8,7 @@ PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nru
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-versions lint format clean
+.PHONY: help demo test test-versions lint format bench bench-short clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,12 @@ format: $(VENV)/.ready-test ## Bring the sources into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/architecture --write
+
+bench: $(VENV)/.ready ## Measure nrunner beside other tools (see docs/performance.md)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-short: $(VENV)/.ready ## The same with fewer cases and rounds
+	$(BIN)/python -m benchmarks --short $(BENCH_ARGS)
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) .venvs build dist *.egg-info job-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,140 @@
+"""The command line: ``python -m benchmarks``. Which workloads, which tools, how often."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.adapters.ours import named
+from benchmarks.figure import CaseFigures, Figures
+from benchmarks.host import describe_host
+from benchmarks.peer import Shed, system_python
+from benchmarks.report import render_case, render_peers, render_targets, to_json
+from benchmarks.series import Series, scratch_folder
+from benchmarks.tool import OURS, Case, Tool
+from benchmarks.workloads import WORKLOADS
+
+_ROUNDS = 5
+_SHORT_ROUNDS = 2
+
+
+def main() -> int:
+    """Measure, show and write."""
+    options = _options().parse_args()
+    shed = _shed(options)
+    scratch = scratch_folder()
+    machine = describe_host(shed.python, scratch)
+    try:
+        figures = Figures(
+            tuple(_measure(options, case, shed, scratch) for case in _cases(options, shed))
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    _show(f"\n{render_targets(figures)}\n{render_peers(shed.installed.values())}")
+    if options.json:
+        document = to_json(figures, shed.installed.values(), machine)
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks", description=sys.modules[__name__].__doc__)
+    parser.add_argument("--short", action="store_true", help="fewer cases, two rounds")
+    parser.add_argument(
+        "--only", type=_words, default=(), metavar="W1,W3", help="only these workloads"
+    )
+    parser.add_argument(
+        "--case", default="", metavar="TEXT", help="only cases whose name holds this"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds, if not {_ROUNDS}")
+    parser.add_argument(
+        "--peers", type=_words, default=(), metavar="A,B", help="only these, beside ours"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
+    parser.add_argument("--no-memory", action="store_true", help="no further run to look at memory")
+    parser.add_argument("--no-install", action="store_true", help="get nothing that is not here")
+    parser.add_argument("--python", metavar="PATH", help="the interpreter for all tools")
+    parser.add_argument(
+        "--cache", type=Path, default=_cache(), metavar="FOLDER", help="installations"
+    )
+    parser.add_argument(
+        "--nrunner", type=Path, metavar="PATH", help="measure this, not the checkout"
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="another executable of nrunner to compare with, such as an older one",
+    )
+    return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.split(","))))
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nrunner-bench"
+
+
+def _shed(options: argparse.Namespace) -> Shed:
+    python = options.python or system_python(sys.executable)
+    shed = Shed(options.cache, python, not options.no_install)
+    shed.add_ours(OURS, options.nrunner)
+    for value in options.against:
+        name, _, path = value.partition("=")
+        shed.add_ours(f"{OURS}-{name}", Path(path))
+    return shed
+
+
+def _cases(options: argparse.Namespace, shed: Shed) -> list[Case]:
+    """Return the cases that were asked for, each with the tools that can be had."""
+    cases = [
+        case
+        for name, module in WORKLOADS.items()
+        if not options.only or name in options.only
+        for case in module.cases(options.short)
+        if options.case in case.key
+    ]
+    return [replace(case, tools=_tools(options, case, shed)) for case in cases]
+
+
+def _tools(options: argparse.Namespace, case: Case, shed: Shed) -> tuple[Tool, ...]:
+    ours = tuple(name for name in shed.installed if name.startswith(OURS))
+    tools: list[Tool] = []
+    for tool in case.tools:
+        if tool.peer == OURS:
+            tools += named(tool, ours)
+        elif (not options.peers or tool.peer in options.peers) and shed.get(tool.peer).folder:
+            tools.append(tool)
+    return tuple(tools)
+
+
+def _measure(options: argparse.Namespace, case: Case, shed: Shed, scratch: Path) -> CaseFigures:
+    rounds = options.rounds or min(
+        case.rounds or _ROUNDS, _SHORT_ROUNDS if options.short else _ROUNDS
+    )
+    memory = case.memory and not options.no_memory
+    series = Series(replace(case, memory=memory), shed, rounds, scratch, _progress)
+    figures = CaseFigures(case, tuple(series.measure()))
+    _show(f"\n### {case.key}\n\n{render_case(figures)}")
+    return figures
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
