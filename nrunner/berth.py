@@ -107,7 +107,8 @@ class Berth:
         known = sorted(each for each, has in self._has.items() if has)
         near = get_close_matches(kind, known, 1)
         hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
-        return f'no runner for kind "{kind}" ({hint})'
+        named = f'"{kind}"' if kind.isprintable() else ascii(kind)
+        return f"no runner for kind {named} ({hint})"
 
     async def learn(self, kinds: Sequence[str]) -> None:
         """Ask the agent about kinds; raise LinkError or SpawnError."""

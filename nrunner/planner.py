@@ -129,7 +129,8 @@ def refusal(resolution: Resolution) -> str:
     from nrunner.resolver.reference import shown
 
     name = shown(resolution.reference)
-    return f"{name}: {resolution.reason.removeprefix(name + ' ')}"
+    reason = resolution.reason.removeprefix(f"{name}: ").removeprefix(f"{name} ")
+    return f"{name}: {reason}"
 
 
 def _refusals(refused: Sequence[Resolution], total: int) -> str:
