@@ -107,8 +107,11 @@ class Journal:
         return lambda: self._wakers.remove(wake) if wake in self._wakers else None
 
     def sync(self) -> None:
-        """Have all that was written reach the disk."""
-        os.fsync(self._fd)
+        """Have all that was written reach the disk; raise JournalError if that fails."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise JournalError(f"save the journal {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
         """Write no more."""

@@ -186,3 +186,12 @@ def test_a_verdict_of_the_machine_can_be_told(journal):
     journal.append([{"type": "x", "verdict": Verdict(Result.PASS, Cause.TEST, "fine")}])
     (record,) = read_records(journal.path)
     assert record["verdict"] == {"result": "PASS", "cause": "test", "detail": "fine"}
+
+
+def test_a_journal_that_cannot_be_saved_is_an_error_that_says_so(journal, monkeypatch):
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(module.os, "fsync", fail)
+    with pytest.raises(JournalError, match="Input/output error"):
+        journal.sync()

@@ -1,0 +1,156 @@
+"""Reports are written whole or not at all, and one that fails costs no other."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nrunner import reportfile
+from nrunner.errors import ResultsError
+from nrunner.journal import Journal
+from nrunner.layout import JobFolder
+from nrunner.plan import JobPlan, ReportTarget
+from nrunner.reportfile import write_reports
+from nrunner.testing.sample import sample_job, sample_report
+
+TEXT = "2 tasks \ud800 \u2028"
+
+
+class Writer:
+    """Writes the numbers of tasks, or fails in the middle of that."""
+
+    description = "numbers"
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name = name
+        self.file_name = f"{name}.txt"
+        self.error = error
+
+    def write(self, job, tasks, stream) -> None:
+        for task in tasks:
+            stream.write(f"{task.number}\n")
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(
+        [{"type": "settled", "task": n, "report": sample_report(number=n)} for n in (2, 1)]
+    )
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def write(tmp_path, journal, monkeypatch):
+    """Return a function that writes reports; it returns what could not be written."""
+
+    def write(*writers: Writer, reports: tuple[ReportTarget, ...] = ()) -> list[str]:
+        known = {writer.name: writer for writer in writers}
+        monkeypatch.setattr(reportfile, "find_writer", known.__getitem__)
+        names = tuple(known) if not reports else ()
+        plan = JobPlan((), tmp_path, tmp_path, writers=names, reports=reports)
+        return list(write_reports(plan, JobFolder(tmp_path), sample_job(folder=tmp_path), journal))
+
+    return write
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {"journal.jsonl"}
+
+
+def test_reports_appear_in_the_jobs_folder_with_tasks_in_order(write, tmp_path):
+    assert write(Writer("one"), Writer("two")) == []
+    assert files(tmp_path) == {"one.txt", "two.txt"}
+    assert (tmp_path / "one.txt").read_text() == "1\n2\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), ResultsError("no"), OSError(28, "no")])
+def test_a_report_that_fails_is_told_leaves_nothing_and_costs_no_other(write, tmp_path, error):
+    (problem,) = write(Writer("bad", error), Writer("good"))
+    assert "'bad'" in problem
+    assert "no" in problem
+    assert files(tmp_path) == {"good.txt"}
+
+
+def test_a_report_that_fails_leaves_the_one_before_as_it_was(write, tmp_path):
+    (tmp_path / "bad.txt").write_text("before")
+    assert len(write(Writer("bad", ValueError("no")))) == 1
+    assert (tmp_path / "bad.txt").read_text() == "before"
+
+
+def test_a_report_goes_where_it_was_asked_for(write, tmp_path):
+    target = tmp_path / "there.txt"
+    assert write(Writer("one"), reports=(ReportTarget("one", str(target)),)) == []
+    assert target.read_text() == "1\n2\n"
+
+
+def test_a_place_that_does_not_exist_is_told(write, tmp_path):
+    target = str(tmp_path / "no" / "such" / "folder" / "x")
+    (problem,) = write(Writer("one"), reports=(ReportTarget("one", target),))
+    assert target in problem
+
+
+def test_a_pipe_is_written_to_and_not_replaced(write):
+    reading, writing = os.pipe()
+    try:
+        target = f"/proc/self/fd/{writing}"
+        assert write(Writer("one"), reports=(ReportTarget("one", target),)) == []
+        assert os.read(reading, 100) == b"1\n2\n"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_dash_is_standard_output(write, capsys):
+    assert write(Writer("one"), reports=(ReportTarget("one", "-"),)) == []
+    assert capsys.readouterr().out == "1\n2\n"
+
+
+def test_text_that_is_no_valid_unicode_is_written_by_its_escape(write, tmp_path, monkeypatch):
+    class Hostile(Writer):
+        def write(self, job, tasks, stream) -> None:
+            stream.write(TEXT)
+
+    assert write(Hostile("one")) == []
+    assert (tmp_path / "one.txt").read_text(encoding="utf-8") == "2 tasks \\ud800 \u2028"
+
+
+def test_a_reader_that_has_gone_is_nobodys_failure(write, tmp_path, monkeypatch):
+    spare = os.open(tmp_path / "stdout", os.O_WRONLY | os.O_CREAT)
+
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return spare
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    try:
+        assert write(Writer("one"), reports=(ReportTarget("one", "-"),)) == []
+        assert os.path.samestat(os.fstat(spare), Path(os.devnull).stat())
+    finally:
+        monkeypatch.undo()
+        os.close(spare)
+
+
+def test_a_report_is_of_the_job_as_it_is_told(tmp_path, journal, monkeypatch):
+    told = []
+
+    class Curious(Writer):
+        def write(self, job, tasks, stream) -> None:
+            told.append(job)
+
+    monkeypatch.setattr(reportfile, "find_writer", lambda name: Curious(name))
+    job = replace(sample_job(folder=tmp_path), exit_code=9)
+    plan = JobPlan((), tmp_path, tmp_path, writers=("one",))
+    assert list(write_reports(plan, JobFolder(tmp_path), job, journal)) == []
+    assert told == [job]
