@@ -17,18 +17,16 @@ from typing import Any
 from nrunner.errors import ExitCode, NrunnerError
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
+from nrunner.launch import Launch
 from nrunner.layout import (
     JobFolder,
     attempt_folder_name,
     create_job_folder,
     link_control,
-    new_job_id,
-    runtime_folder,
 )
 from nrunner.limits import Limits
 from nrunner.machine import Machine
 from nrunner.plan import JobPlan
-from nrunner.plugins import find_plugin
 from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener
@@ -36,12 +34,10 @@ from nrunner.results.job_log import JobLog
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
-from nrunner.spawners.base import Spawner, SpawnerContext
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
 from nrunner.task import Task
-from nrunner.userfolder import user_folder
 from nrunner.watch import Watch
 
 __all__ = ["Job", "run_job"]
@@ -49,10 +45,19 @@ __all__ = ["Job", "run_job"]
 _PLANNED_AT_ONCE = 500
 
 
-def run_job(plan: JobPlan, listeners: Sequence[Listener]) -> int:
-    """Run a job to its end; return its exit code. Raise NrunnerError if it cannot be run."""
+def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None = None) -> int:
+    """Run a job to its end; return its exit code. Raise NrunnerError if it cannot be run.
+
+    `launch` is what was begun of it already.
+    """
+    launch = launch or Launch(plan)
     try:
-        return asyncio.run(Job(plan, listeners).run())
+        job = Job(plan, listeners, launch)
+    except BaseException:
+        launch.abandon()
+        raise
+    try:
+        return asyncio.run(job.run())
     except BaseExceptionGroup as group:
         known = group.subgroup(NrunnerError)
         if known is None:
@@ -63,10 +68,11 @@ def run_job(plan: JobPlan, listeners: Sequence[Listener]) -> int:
 class Job:
     """One run of a plan."""
 
-    def __init__(self, plan: JobPlan, listeners: Sequence[Listener]) -> None:
+    def __init__(self, plan: JobPlan, listeners: Sequence[Listener], launch: Launch) -> None:
         self._plan = plan
+        self._launch = launch
         self._clock = JobClock(time.time(), time.monotonic())
-        self._id = new_job_id()
+        self._id = launch.job_id
         now = datetime.fromtimestamp(self._clock.wall)
         self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
         self._interrupted = ""
@@ -86,12 +92,11 @@ class Job:
             journal = Journal(self.folder.journal)
             stack.callback(journal.close)
             self._plan_into(journal)
-            runtime = runtime_folder(self._id)
-            stack.callback(remove_tree, str(runtime))
+            stack.callback(self._launch.abandon)
             self._reporter.open()
             self._reporter.flush()
             try:
-                await self._run_tasks(journal, runtime)
+                await self._run_tasks(journal)
             except BaseException:
                 self._give_up()
                 raise
@@ -119,12 +124,9 @@ class Job:
             tasks = plan.tasks[first : first + _PLANNED_AT_ONCE]
             journal.append([_planned(task) for task in tasks])
 
-    async def _run_tasks(self, journal: Journal, runtime: Path) -> None:
+    async def _run_tasks(self, journal: Journal) -> None:
         plan = self._plan
-        context = SpawnerContext(
-            self._id, runtime, user_folder("cache"), plan.max_parallel, plan.config
-        )
-        spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
+        spawner = self._launch.spawner
         # With fail-fast nothing is ordered in advance, since it might start after the failure.
         queue = 0 if plan.fail_fast else max((each.queue for each in spawner.offers()), default=0)
         leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
@@ -146,7 +148,7 @@ class Job:
         )
         watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
         server = StatusServer(
-            runtime,
+            self._launch.runtime,
             watch,
             watch.known,
             watch.take_messages,

@@ -7,12 +7,9 @@ with, whatever is installed meanwhile. Not responsible for starting it.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import io
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterator
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import nrunner
@@ -39,7 +36,7 @@ def agent_file(cache: Path) -> Path:
     Raise SpawnError if it cannot be written.
     """
     sources = [(name, path.read_bytes()) for name, path in portable_files()]
-    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    digest = hashlib.sha256(MAGIC_NUMBER)
     for name, source in sources:
         digest.update(name.encode() + b"\0" + source)
     target = cache / f"agent-{digest.hexdigest()[:16]}.pyz"
@@ -53,6 +50,9 @@ def agent_file(cache: Path) -> Path:
 
 def _packed(sources: list[tuple[str, bytes]]) -> bytes:
     """Pack sources beside their bytecode, which other interpreters pass over."""
+    import io
+    import zipfile
+
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("__main__.py"), _MAIN)
@@ -68,10 +68,12 @@ def _bytecode(name: str, source: bytes) -> bytes:
     code = compile(source, name, "exec", dont_inherit=True)
     # Flag 1 and no check: the hash in the file's name stands for its content (PEP 552).
     flags = (1).to_bytes(4, "little")
-    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
+    return MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
 
 
 def _write(target: Path, data: bytes) -> None:
+    import tempfile
+
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".agent-")
     with os.fdopen(handle, "wb") as file:

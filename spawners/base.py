@@ -7,13 +7,16 @@ conversation with it by ``nrunner.environment``. Not responsible for tasks.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-__all__ = ["Handle", "Offer", "Spawner", "SpawnerContext"]
+if TYPE_CHECKING:
+    # A spawner is made before the event loop is needed, and loading that takes long.
+    import asyncio
+
+__all__ = ["Eager", "Handle", "Offer", "Spawner", "SpawnerContext"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +84,17 @@ class Spawner(Protocol):
 
     async def close(self) -> None:
         """Release what the spawner itself holds."""
+        ...
+
+
+@runtime_checkable
+class Eager(Protocol):
+    """What a spawner offers beside, if it can begin before the controller is loaded."""
+
+    def begin(self) -> None:
+        """Begin to open an environment without waiting for it; raise SpawnError."""
+        ...
+
+    def abandon(self) -> None:
+        """Undo `begin` by force: `open` was not and will not be called."""
         ...

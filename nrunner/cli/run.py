@@ -17,6 +17,7 @@ from nrunner.cli.request import make_request, plugged_resolve
 from nrunner.cli.settings import flags_of, setting_flags, working_folder
 from nrunner.config import Config
 from nrunner.errors import UsageError
+from nrunner.launch import Launch
 from nrunner.plan import ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
@@ -80,12 +81,18 @@ def run(
     )
     for notice in planned.notices:
         say_error(notice)
-    # Only now: what is loaded here takes longer than all the rest.
-    from nrunner.job import run_job
-    from nrunner.results.registry import make_console
+    launch = Launch(planned.plan)
+    try:
+        # Only now: what is loaded here takes as long as an agent takes to start.
+        from nrunner.job import run_job
+        from nrunner.results.registry import make_console
 
-    stream = _console_stream(context, reports)
-    return run_job(planned.plan, [make_console(stream, show=request.config.show, quiet=False)])
+        stream = _console_stream(context, reports)
+        console = make_console(stream, show=request.config.show, quiet=False)
+    except BaseException:
+        launch.abandon()
+        raise
+    return run_job(planned.plan, [console], launch)
 
 
 def _reports(json: str | None, tap: str | None) -> tuple[ReportTarget, ...]:

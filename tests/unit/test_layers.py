@@ -79,7 +79,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.status.*",
         ),
     ),
-    ("job", ("nrunner.job", "nrunner.reportfile", "nrunner.watch")),
+    ("job", ("nrunner.job", "nrunner.launch", "nrunner.reportfile", "nrunner.watch")),
     (
         "outside",
         (

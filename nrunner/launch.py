@@ -1,0 +1,43 @@
+"""The beginning of a job: its id and its spawner, which gets to work while the rest is loaded.
+
+Loading the controller takes about as long as starting an agent, so both happen at once. This
+module imports little for that reason. Not responsible for anything after the first tasks can run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from nrunner.errors import SpawnError
+from nrunner.layout import new_job_id, runtime_folder
+from nrunner.plan import JobPlan
+from nrunner.plugins import find_plugin
+from nrunner.runners.slot import remove_tree
+from nrunner.spawners.base import Eager, Spawner, SpawnerContext
+from nrunner.userfolder import user_folder
+
+__all__ = ["Launch"]
+
+
+class Launch:
+    """What exists of a job before its folder does."""
+
+    def __init__(self, plan: JobPlan) -> None:
+        """Make the spawner; raise PluginError, UsageError or ResultsError."""
+        self.job_id = new_job_id()
+        self.runtime: Path = runtime_folder(self.job_id)
+        context = SpawnerContext(
+            self.job_id, self.runtime, user_folder("cache"), plan.max_parallel, plan.config
+        )
+        self.spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
+        if isinstance(self.spawner, Eager) and not plan.dry_run:
+            # What is wrong shows again, and is told, when the environment is really wanted.
+            with contextlib.suppress(SpawnError):
+                self.spawner.begin()
+
+    def abandon(self) -> None:
+        """Undo everything: there will be no job."""
+        if isinstance(self.spawner, Eager):
+            self.spawner.abandon()
+        remove_tree(str(self.runtime))
