@@ -116,14 +116,21 @@ class Preparations:
             if entry is not None:
                 entry.waiting.pop(number, None)
 
-    def leave(self, place: str) -> None:
-        """What is at a place now is new: nothing is known to hold there.
+    def holds(self, place: str, keys: Iterable[str]) -> bool:
+        """Whether all of these requirements are met at a place."""
+        entries = (self._entries.get((place, key)) for key in keys)
+        return all(entry is not None and entry.state is Preparation.MET for entry in entries)
+
+    def leave(self, place: str) -> set[str]:
+        """Note that what is at a place now is new; return what held there and does no more.
 
         What is being fulfilled is still to be answered, by whoever does it.
         """
-        for key in [each for each in self._entries if each[0] == place]:
-            if self._entries[key].state is Preparation.MET:
-                del self._entries[key]
+        entries = self._entries.items()
+        gone = {k for (p, k), entry in entries if p == place and entry.state is Preparation.MET}
+        for key in gone:
+            del self._entries[place, key]
+        return gone
 
     def _crossed_off(self, number: int, key: tuple[str, str]) -> bool:
         needs = self._needs.get(number)

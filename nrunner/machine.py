@@ -54,6 +54,7 @@ class TaskState:
         "avoid",
         "entered",
         "killed",
+        "needs",
         "ordered",
         "phase",
         "place",
@@ -67,6 +68,8 @@ class TaskState:
         self.phase = Phase.REQUESTED
         self.attempt = 0
         self.place = ""
+        self.needs: tuple[str, ...] = ()
+        """What has to hold there."""
         self.started: float | None = None
         self.ordered: Verdict | None = None
         self.killed = False
@@ -226,6 +229,7 @@ class Machine:
     def _triaged(self, state: TaskState, event: Triaged) -> None:
         self._triaging -= 1
         state.place = event.place
+        state.needs = tuple(each.key for each in event.requirements)
         number = state.task.number
         done, begin = self._preparations.need(number, event.place, event.requirements)
         self._move(state, Phase.READY if done else Phase.PREPARING)
@@ -257,7 +261,7 @@ class Machine:
     def _break(self, state: TaskState, event: Broken) -> None:
         started = state.phase is Phase.STARTED
         state.alone = True
-        self._preparations.leave(state.place)
+        self._leave(state.place)
         self._move(state, Phase.INTERRUPTED if started else Phase.FAILED_TO_START)
         # Nobody can say more, so user code may have run even if no word of that arrived.
         self._conclude(state, state.ordered or event.verdict, ran=True)
@@ -343,15 +347,27 @@ class Machine:
         state.entered.append((target, self._time))
         self._actions.append(Move(state.task.number, state.attempt, target, self._time))
 
-    def _discard(self, state: TaskState, verdict: Verdict) -> None:
-        """Settle a task that is not running: first cause wins, so earlier attempts count."""
-        number = state.task.number
+    def _withdraw(self, state: TaskState) -> None:
+        """Take a task out of wherever it waits."""
         if state.phase is Phase.TRIAGING:
             self._triaging -= 1
         elif state.phase is Phase.READY:
             self._waiting -= 1
-            del self._line(state)[number]
-        self._preparations.forget(number)
+            del self._line(state)[state.task.number]
+        self._preparations.forget(state.task.number)
+
+    def _leave(self, place: str) -> None:
+        """Triage those anew who counted on what held in an environment that is gone."""
+        gone = self._preparations.leave(place)
+        for state in list(self._states.values()) if gone else ():
+            waits = state.phase in (Phase.PREPARING, Phase.READY) and state.place == place
+            if waits and not gone.isdisjoint(state.needs):
+                self._withdraw(state)
+                self._triage(state)
+
+    def _discard(self, state: TaskState, verdict: Verdict) -> None:
+        """Settle a task that is not running: first cause wins, so earlier attempts count."""
+        self._withdraw(state)
         self._move(state, Phase.DISCARDED)
         self._settle(state, combine([*(each.verdict for each in state.attempts), verdict]))
 
@@ -381,7 +397,9 @@ class Machine:
         # The attempt is the last word, whatever went wrong before it was prepared.
         told = [*state.unmet, *(each.verdict for each in state.attempts)]
         retry = Retry.NO if stopped else retry_after(state.task, told, ran=ran)
-        if retry is Retry.HERE:
+        if retry is Retry.HERE and not self._preparations.holds(state.place, state.needs):
+            self._triage(state)
+        elif retry is Retry.HERE:
             self._move(state, Phase.READY)
             self._queue(state)
         elif retry is Retry.ELSEWHERE:

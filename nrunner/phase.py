@@ -38,7 +38,7 @@ MOVES: dict[Phase, frozenset[Phase]] = {
     Phase.REQUESTED: frozenset({Phase.TRIAGING, Phase.DISCARDED}),
     Phase.TRIAGING: frozenset({Phase.PREPARING, Phase.READY, Phase.DISCARDED}),
     Phase.PREPARING: frozenset({Phase.READY, Phase.TRIAGING, Phase.DISCARDED}),
-    Phase.READY: frozenset({Phase.STARTING, Phase.DISCARDED}),
+    Phase.READY: frozenset({Phase.STARTING, Phase.TRIAGING, Phase.DISCARDED}),
     Phase.STARTING: frozenset({Phase.STARTED, Phase.FAILED_TO_START}),
     Phase.STARTED: frozenset({Phase.FINISHED, Phase.INTERRUPTED}),
     Phase.FINISHED: frozenset({Phase.READY, Phase.TRIAGING}),
@@ -68,7 +68,7 @@ def diagram() -> str:
 
 def _label(source: Phase, target: Phase) -> str:
     if target is Phase.TRIAGING and source is not Phase.REQUESTED:
-        return " : elsewhere"
+        return " : environment lost" if source is Phase.READY else " : elsewhere"
     return " : retry" if source.is_end else ""
 
 

@@ -176,7 +176,7 @@ class World(RuleBasedStateMachine):
         assert twin.settled is None
         assert is_legal(twin.phase, move.phase), (twin.phases, move.phase)
         assert move.time == self.time
-        if move.phase is Phase.READY and not twin.phase.is_end:
+        if move.phase is Phase.READY:
             assert self.needs(twin) <= self.met
         twin.phases.append(move.phase)
         twin.moved = True
@@ -203,6 +203,7 @@ class World(RuleBasedStateMachine):
         assert start.place == twin.place
         assert start.attempt == twin.attempt + 1
         assert len(twin.verdicts) == twin.attempt
+        assert self.needs(twin) <= self.met
         self.may_go(twin)
         twin.attempt = start.attempt
         self.room_holds()

@@ -122,13 +122,24 @@ def test_what_held_at_a_place_that_is_left_has_to_be_met_again():
     for place in ("here", "there"):
         preparations.need(1, place, [X])
         preparations.met(place, X.key)
-    preparations.leave("here")
+    assert preparations.holds("here", [X.key])
+    assert preparations.leave("here") == {X.key}
+    assert not preparations.holds("here", [X.key])
+    assert preparations.holds("there", [X.key])
     assert preparations.need(2, "here", [X]) == (False, [X])
     assert preparations.need(3, "there", [X]) == (True, [])
+
+
+def test_nothing_holds_without_being_asked_for_and_nothing_always_does():
+    preparations = Preparations()
+    assert preparations.holds("here", [])
+    assert not preparations.holds("here", [X.key])
+    preparations.need(1, "here", [X])
+    assert not preparations.holds("here", [X.key])
 
 
 def test_whoever_waits_at_a_place_that_is_left_still_gets_an_answer():
     preparations = Preparations()
     preparations.need(1, "here", [X])
-    preparations.leave("here")
+    assert preparations.leave("here") == set()
     assert preparations.failed("here", X.key) == [1]

@@ -112,6 +112,36 @@ def test_what_held_in_an_environment_does_not_hold_in_the_one_that_replaces_it()
     assert job.phase(2) is Phase.PREPARING
 
 
+def test_who_counted_on_what_held_in_a_lost_environment_is_triaged_again():
+    job = Job(4, most=2)
+    job.feed(Begin)
+    job.triaged(1)
+    job.triaged(2, 3, needs=[SLOW])
+    job.feed(Met, "here", SLOW.key)
+    job.triaged(4)
+    assert [job.phase(number) for number in (1, 2, 3, 4)] == [
+        *(Phase.STARTING, Phase.STARTING),
+        *(Phase.READY, Phase.READY),
+    ]
+    job.feed(Broken, 1, 1, INFRA)
+    assert job.seen(Triage) == [Triage(job.tasks[2]), Triage(job.tasks[0], ("here",))]
+    assert job.started_now() == [4]
+    job.triaged(3, needs=[SLOW])
+    assert job.seen(Fulfil) == [Fulfil("here", SLOW)]
+
+
+def test_a_retry_does_not_count_on_what_held_in_a_lost_environment():
+    job = Job(2, retries=1)
+    job.feed(Begin)
+    job.triaged(1)
+    job.triaged(2, needs=[SLOW])
+    job.feed(Met, "here", SLOW.key)
+    job.started(1, 2)
+    job.feed(Broken, 1, 1, INFRA)
+    job.ended(2, FAIL)
+    assert job.seen(Triage) == [Triage(job.tasks[1])]
+
+
 def test_a_late_word_while_the_retry_is_prepared_changes_nothing():
     job = Job(places=("here", "there"))
     job.feed(Begin)

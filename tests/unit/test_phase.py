@@ -19,6 +19,7 @@ LEGAL = {
     ("PREPARING", "TRIAGING"),
     ("PREPARING", "DISCARDED"),
     ("READY", "STARTING"),
+    ("READY", "TRIAGING"),
     ("READY", "DISCARDED"),
     ("STARTING", "STARTED"),
     ("STARTING", "FAILED_TO_START"),
