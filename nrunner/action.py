@@ -5,7 +5,7 @@ Not responsible for doing it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from nrunner.phase import Phase
 from nrunner.result import Verdict
@@ -15,8 +15,7 @@ from nrunner.task import Attempt, Task
 __all__ = ["Action", "Fulfil", "Move", "Settle", "Start", "StopAttempt", "Triage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Triage:
+class Triage(Struct, frozen=True):
     """Find a place for the task; answered by Triaged or Refused."""
 
     task: Task
@@ -24,16 +23,14 @@ class Triage:
     """Places where it was tried already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fulfil:
+class Fulfil(Struct, frozen=True):
     """Make a requirement hold at a place; answered by Met or Unmet."""
 
     place: str
     requirement: Requirement
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Start an attempt; answered by Started and Ended, NotStarted or Broken."""
 
     task: Task
@@ -41,8 +38,7 @@ class Start:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class StopAttempt:
+class StopAttempt(Struct, frozen=True):
     """End an attempt early; answered by its Ended, NotStarted or Broken."""
 
     number: int
@@ -51,8 +47,7 @@ class StopAttempt:
     kill: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """Nothing to do: a task entered a phase, for the journal and for whoever watches."""
 
     number: int
@@ -61,8 +56,7 @@ class Move:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """A task has its one verdict: report it."""
 
     task: Task

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nrunner.result import Result
 
@@ -24,8 +25,7 @@ class Stop(enum.Enum):
     ORPHANED = "orphaned"
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What an agent says when an attempt is over."""
 
     result: Result | None

@@ -6,7 +6,7 @@ Not responsible for what follows from an event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from nrunner.ending import Ending
 from nrunner.result import Verdict
@@ -29,27 +29,23 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened."""
 
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEvent(Event):
+class TaskEvent(Event, frozen=True):
     """Something that happened to one task."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Begin(Event):
+class Begin(Event, frozen=True):
     """The job begins: all its tasks are requested."""
 
 
-@dataclass(frozen=True, slots=True)
-class Triaged(TaskEvent):
+class Triaged(TaskEvent, frozen=True):
     """Triage found a place where the task can run."""
 
     place: str
@@ -57,23 +53,20 @@ class Triaged(TaskEvent):
     """What must hold there first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(TaskEvent):
+class Refused(TaskEvent, frozen=True):
     """Triage found no place where the task can run."""
 
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Met(Event):
+class Met(Event, frozen=True):
     """A requirement holds at a place."""
 
     place: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unmet(Event):
+class Unmet(Event, frozen=True):
     """A requirement could not be met at a place."""
 
     place: str
@@ -81,47 +74,41 @@ class Unmet(Event):
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Started(TaskEvent):
+class Started(TaskEvent, frozen=True):
     """The payload of an attempt runs."""
 
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted(TaskEvent):
+class NotStarted(TaskEvent, frozen=True):
     """An attempt ended before any user code ran."""
 
     attempt: int
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(TaskEvent):
+class Ended(TaskEvent, frozen=True):
     """An attempt is over and its agent said how."""
 
     attempt: int
     ending: Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Broken(TaskEvent):
+class Broken(TaskEvent, frozen=True):
     """An attempt is over because its environment is gone; nobody can say more."""
 
     attempt: int
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled(TaskEvent):
+class Cancelled(TaskEvent, frozen=True):
     """Somebody wants one task to end; `kill` leaves it no time."""
 
     verdict: Verdict
     kill: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StopAll(Event):
+class StopAll(Event, frozen=True):
     """The whole job has to end: tasks that wait get one verdict, those that run another."""
 
     waiting: Verdict
