@@ -1,0 +1,157 @@
+"""The agent's loop: timers, files and signals, each heard once and none forgotten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from nrunner.runners import loop as module
+from nrunner.runners.loop import Loop
+
+
+class Clock:
+    """A monotonic clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def loop():
+    handler = signal.getsignal(signal.SIGUSR1)
+    loop = Loop()
+    yield loop
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGUSR1, handler)
+    loop._poll.close()
+    os.close(loop._woken)
+    os.close(loop._wake)
+
+
+@pytest.fixture
+def pipe():
+    ends = os.pipe2(os.O_NONBLOCK)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def wake(loop: Loop) -> None:
+    """Have the next turn not wait."""
+    os.write(loop._wake, b"x")
+
+
+def test_timers_fire_in_order_when_they_are_due(loop, clock):
+    fired: list[str] = []
+    loop.after(3, lambda: fired.append("late"))
+    loop.after(1, lambda: fired.append("early"))
+    loop.at(102, lambda: fired.append("middle"))
+    for now, expected in ((100.5, []), (101, ["early"]), (103, ["early", "middle", "late"])):
+        clock.now = now
+        wake(loop)
+        loop.run_once()
+        assert fired == expected
+
+
+def test_a_timer_that_was_cancelled_does_not_fire_and_keeps_nothing_alive(loop, clock):
+    fired: list[str] = []
+    timer = loop.after(1, lambda: fired.append("x"))
+    timer.cancel()
+    assert timer.callback is None
+    clock.now = 105
+    loop.run_once()
+    assert fired == []
+
+
+def test_a_timer_may_set_the_next_one(loop, clock):
+    fired: list[str] = []
+    loop.after(1, lambda: loop.after(0, lambda: fired.append("second")))
+    clock.now = 101
+    loop.run_once()
+    assert fired == ["second"]
+
+
+def test_waiting_ends_when_a_timer_is_due(loop):
+    fired: list[float] = []
+    began = time.monotonic()
+    loop.after(0.02, lambda: fired.append(time.monotonic() - began))
+    while not fired:
+        loop.run_once()
+    assert 0.02 <= fired[0] < 2
+
+
+def test_a_file_is_read_while_it_is_watched(loop, pipe):
+    reading, writing = pipe
+    got: list[bytes] = []
+    loop.watch(reading, lambda: got.append(os.read(reading, 10)))
+    os.write(writing, b"a")
+    loop.run_once()
+    assert got == [b"a"]
+    loop.unwatch(reading)
+    loop.unwatch(reading)
+    os.write(writing, b"b")
+    wake(loop)
+    loop.run_once()
+    assert got == [b"a"]
+
+
+def test_a_callback_may_end_the_watch_of_another_file_that_is_ready(loop, pipe):
+    reading, writing = pipe
+    other_reading, other_writing = os.pipe()
+    got: list[int] = []
+
+    def only_one(own: int, other: int) -> None:
+        got.append(own)
+        loop.unwatch(other)
+        os.read(own, 10)
+
+    loop.watch(reading, lambda: only_one(reading, other_reading))
+    loop.watch(other_reading, lambda: only_one(other_reading, reading))
+    os.write(writing, b"a")
+    os.write(other_writing, b"b")
+    loop.run_once()
+    assert len(got) == 1
+    os.close(other_reading)
+    os.close(other_writing)
+
+
+def test_a_signal_is_heard_from_the_loop_and_not_before(loop):
+    heard: list[int] = []
+    loop.on_signal(signal.SIGUSR1, lambda: heard.append(1))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert heard == []
+    loop.run_once()
+    assert heard == [1]
+
+
+def test_a_signal_that_comes_while_signals_are_counted_is_not_forgotten(loop, monkeypatch):
+    """It may come between any two steps; here it comes in the worst one."""
+    heard: list[int] = []
+    loop.on_signal(signal.SIGUSR1, lambda: heard.append(1))
+    once = [True]
+
+    def counted(numbers: list[int]) -> set[int]:
+        found = set(numbers)
+        if once:
+            once.clear()
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return found
+
+    monkeypatch.setitem(module.__dict__, "set", counted)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    loop.run_once()
+    loop.run_once()
+    assert heard == [1, 1]
