@@ -111,6 +111,8 @@ class Outcome:
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """Read what `to_json` wrote; raise ValueError or TypeError if it is not that."""
         word = data["result"]
+        if type(word) is not str:
+            raise TypeError(f"result is no word: {word!r:.80}")
         rest = {name: data[name] for name in _TYPES if data.get(name) is not None}
         for name, value in rest.items():
             if type(value) is not _TYPES[name]:

@@ -191,9 +191,11 @@ def _outcome(message: Finished) -> Outcome:
 
 def _confined(attempt: Attempt, path: str) -> str:
     """Return the file in the attempt's output folder that a message names; raise MessageError."""
+    if not path or "\0" in path:
+        raise MessageError('field "path": not the name of a file')
     root = os.path.realpath(attempt.place.output_dir)
     target = os.path.realpath(os.path.join(root, path))
-    if not path or "\0" in path or not target.startswith(root + "/"):
+    if not target.startswith(root + "/"):
         raise MessageError('field "path": not inside the output folder')
     os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
     return target

@@ -1,0 +1,135 @@
+"""Kinds that are run by an executable of their own: how it is found, called and believed."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from nrunner.errors import RunnerError
+from nrunner.result import Result
+from nrunner.runnable import Runnable
+from nrunner.runners import executable_runner
+from nrunner.runners.base import Exit, Outcome, Place
+from nrunner.runners.executable_runner import (
+    ExecutableRunner,
+    find_executable,
+    find_runner,
+    task_run_words,
+)
+
+PLACE = Place("/log", "/out", "/work", "/base", "1-x", "job")
+RUNNER = ExecutableRunner("strange", "/bin/nrunner-runner-strange", "/run/status")
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """Two folders on PATH; nothing that was found before is remembered."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.setenv("PATH", ":".join(map(str, folders)))
+    monkeypatch.setattr(executable_runner, "_found", {})
+    return folders
+
+
+def make(file: Path, mode: int = 0o755) -> str:
+    file.write_text("")
+    file.chmod(mode)
+    return str(file)
+
+
+def test_our_own_prefix_wins_wherever_on_the_path_it_is(path):
+    theirs = make(path[0] / "avocado-runner-strange")
+    assert find_executable("strange") == theirs
+    ours = make(path[1] / "nrunner-runner-strange")
+    assert find_executable("strange") == ours
+
+
+def test_what_cannot_be_executed_is_passed_over(path):
+    make(path[0] / "nrunner-runner-strange", 0o644)
+    (path[1] / "nrunner-runner-strange").mkdir()
+    assert find_executable("strange") is None
+
+
+@pytest.mark.parametrize("kind", ["", "a/b", "../x", "nul\0"])
+def test_a_kind_that_is_no_file_name_has_no_executable(path, kind):
+    assert find_executable(kind) is None
+
+
+def test_a_kind_that_ships_needs_no_executable(path):
+    make(path[0] / "nrunner-runner-noop")
+    assert find_runner("noop", "/run/status").kind == "noop"
+    assert not isinstance(find_runner("noop", "/run/status"), ExecutableRunner)
+
+
+def test_a_runner_that_was_found_is_remembered_and_one_that_was_not_is_looked_for_again(path):
+    with pytest.raises(RunnerError, match="strange"):
+        find_runner("strange", "/run/status")
+    make(path[0] / "nrunner-runner-strange")
+    found = find_runner("strange", "/run/status")
+    assert isinstance(found, ExecutableRunner)
+    assert find_runner("strange", "/run/status") is found
+
+
+def test_an_executable_is_given_all_of_a_runnable_and_where_to_report():
+    runnable = Runnable(
+        "strange",
+        "u",
+        ("plain", "-dash", "base64:x"),
+        {"KEY": "value", "number": 3, "json": "json:1"},
+        tags={"slow": None, "net": frozenset({"a"})},
+        config={"c": 1},
+    )
+    words = task_run_words(runnable, "1-x", "job", "/log", "/run/status")
+    assert words[:7] == ["task-run", "-i", "1-x", "-j", "job", "-k", "strange"]
+    assert words[-2:] == ["-s", "/run/status"]
+    assert words[words.index("-u") + 1] == "u"
+    assert json.loads(words[words.index("-c") + 1]) == {"c": 1}
+    args = [after for word, after in pairwise(words) if word == "-a"]
+    assert args[0] == "plain"
+    assert all(arg.startswith("base64:") for arg in args[1:])
+    assert "KEY=value" in words
+    assert "number=json:3" in words
+    assert 'json=json:"json:1"' in words
+    assert 'tags=json:{"slow": null, "net": ["a"]}' in words
+
+
+def test_its_command_speaks_for_itself_where_the_user_is():
+    command = RUNNER.command(Runnable("strange", "u"), PLACE)
+    assert command.argv[0] == "/bin/nrunner-runner-strange"
+    assert (command.cwd, command.speaks) == ("/base", True)
+
+
+def test_what_no_command_line_can_hold_is_refused():
+    with pytest.raises(RunnerError, match="NUL"):
+        RUNNER.command(Runnable("strange", "u\0"), PLACE)
+
+
+def judge(end: Exit, report: Outcome | None) -> Outcome:
+    return RUNNER.judge(Runnable("strange", "u"), PLACE, end, report)
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_its_message_is_believed_whatever_its_exit_status(status):
+    said = Outcome(Result.FAIL, "why")
+    assert judge(Exit(status), said) is said
+
+
+def test_a_signal_contradicts_any_message():
+    outcome = judge(Exit(None, 11), Outcome(Result.PASS))
+    assert outcome.contract
+    assert "'pass'" in outcome.fail_reason
+    assert "signal 11" in outcome.fail_reason
+
+
+@pytest.mark.parametrize(
+    ("end", "how"), [(Exit(0), "status 0"), (Exit(3), "status 3"), (Exit(None, 9), "signal 9")]
+)
+def test_silence_breaks_the_contract(end, how):
+    outcome = judge(end, None)
+    assert outcome.contract
+    assert outcome.result is None
+    assert how in outcome.fail_reason

@@ -1,0 +1,128 @@
+"""Messages of payloads that speak for themselves, line by line."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from nrunner.result import Result
+from nrunner.runnable import Runnable
+from nrunner.runners.attempt import Attempt, Order, Settings
+from nrunner.runners.loop import Loop
+from nrunner.runners.reception import Reception
+from nrunner.runners.slot import Slot
+
+
+@pytest.fixture
+def attempt(tmp_path):
+    log_dir = tmp_path / "log"
+    log_dir.mkdir()
+    attempt = Attempt(Order(1, 1, "1-x", Runnable("strange", "x"), str(log_dir)))
+    slot = Slot(str(tmp_path / "slot"))
+    slot.open()
+    attempt.place_in(slot, Settings())
+    yield attempt
+    slot.remove()
+
+
+@pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
+def reception(attempt, heard, tmp_path):
+    """A reception that does not listen: lines are handed to it."""
+    loop = Loop()
+    yield Reception(loop, str(tmp_path / "status"), {"1-x": attempt}, heard.append)
+    loop._poll.close()
+    os.close(loop._woken)
+    os.close(loop._wake)
+
+
+def say(reception: Reception, *, task: str = "1-x", status: str = "running", **fields) -> None:
+    line = json.dumps({"id": task, "time": 1.0, "status": status, **fields})
+    reception.take(line.encode())
+
+
+def data(content: bytes) -> dict[str, str]:
+    return {"__base64_encoded__": base64.b64encode(content).decode()}
+
+
+def test_a_finished_message_is_the_payloads_word(reception, attempt, heard):
+    say(reception, status="started", output_dir="/x")
+    say(reception, status="finished", result="fail", fail_reason="why", returncode=3)
+    assert attempt.said.result is Result.FAIL
+    assert (attempt.said.fail_reason, attempt.said.returncode) == ("why", 3)
+    assert heard == [attempt]
+    assert reception.refused == 0
+
+
+def test_a_second_last_word_is_refused(reception, attempt, heard):
+    say(reception, status="finished", result="fail")
+    say(reception, status="finished", result="pass")
+    assert attempt.said.result is Result.FAIL
+    assert heard == [attempt]
+    assert reception.refused == 1
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[]", b'{"id": "1-x"}', b"\xff", b'{"id": []}'])
+def test_what_is_no_message_is_refused_and_counted(reception, attempt, line):
+    reception.take(line)
+    assert reception.refused == 1
+    assert attempt.said is None
+
+
+def test_a_message_about_another_task_is_refused(reception, attempt):
+    say(reception, task="2-x", status="finished", result="pass")
+    assert (reception.refused, attempt.said) == (1, None)
+
+
+def test_output_and_logs_are_appended_to_the_tasks_files(reception, attempt):
+    for piece in (b"one ", b"two"):
+        say(reception, type="stdout", log=data(piece))
+        say(reception, type="log", log=data(piece))
+    say(reception, type="stderr", log=data(b"kept already"), log_only=True)
+    log_dir = Path(attempt.order.log_dir)
+    assert (log_dir / "stdout").read_bytes() == b"one two"
+    assert (log_dir / "debug.log").read_bytes() == b"one \ntwo\n"
+    assert not (log_dir / "stderr").exists()
+
+
+def test_the_whiteboard_is_kept_and_told_up_to_a_bound(reception, attempt):
+    for _ in range(3):
+        say(reception, type="whiteboard", log=data(b"x" * 30_000))
+    assert attempt.whiteboard == "x" * (64 << 10)
+    assert (Path(attempt.order.log_dir) / "whiteboard").stat().st_size == 90_000
+
+
+def test_a_file_is_appended_to_in_the_output_folder(reception, attempt):
+    say(reception, type="file", path="a/b", log=data(b"1"))
+    say(reception, type="file", path="a/b", log=data(b"2"))
+    assert (Path(attempt.place.output_dir) / "a" / "b").read_bytes() == b"12"
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "", ".", "link/x", "nul\0x"])
+def test_a_file_outside_the_output_folder_is_refused(reception, attempt, tmp_path, path):
+    (Path(attempt.place.output_dir) / "link").symlink_to(tmp_path)
+    before = sorted(tmp_path.rglob("x"))
+    say(reception, type="file", path=path, log=data(b"1"))
+    assert reception.refused == 1
+    assert sorted(tmp_path.rglob("x")) == before
+
+
+def test_a_link_or_pipe_in_place_of_a_log_is_neither_followed_nor_waited_for(
+    reception, attempt, tmp_path
+):
+    log_dir = Path(attempt.order.log_dir)
+    (tmp_path / "precious").write_bytes(b"mine")
+    (log_dir / "stdout").symlink_to(tmp_path / "precious")
+    os.mkfifo(log_dir / "debug.log")
+    say(reception, type="stdout", log=data(b"1"))
+    say(reception, type="log", log=data(b"1"))
+    assert reception.refused == 2
+    assert (tmp_path / "precious").read_bytes() == b"mine"
