@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from types import ModuleType, TracebackType
     from typing import Any, Optional, Union
 
+    Loaded = tuple[Optional[ModuleType], str]
+    """A module and the names in it; without a module, a dotted name for unittest to take apart."""
     Problem = tuple[str, str, str, str]
     ExcInfo = Union[
         tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None]
     ]
 
-__all__ = ["main", "run_test"]
+__all__ = ["conclude", "load", "main", "run_test", "vanish"]
 
 _KEPT = 10
 """How many problems are told in detail; the others are counted."""
@@ -47,16 +49,10 @@ def main(argv: list[str]) -> int:
         with open(text[1:], encoding="utf-8") as file:
             text = file.read()
     spec = json.loads(text)
-    _vanish()
+    vanish()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what was printed survives a timeout
-    pid = os.getpid()
-    outcome = run_test(spec)
-    if os.getpid() != pid:
-        os._exit(1)  # a fork that a test let escape has nothing to report
-    _write_report(spec["report"], outcome)
-    _flush()
-    return 0 if outcome["result"] in ("pass", "skip") else 1
+    return conclude(spec, load(spec))
 
 
 def run_test(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,26 +61,54 @@ def run_test(spec: Mapping[str, Any]) -> dict[str, Any]:
     `spec` holds ``base_dir``, ``uri`` and, where they say something, ``module``, ``top`` and
     ``exclude``. Only the process's death keeps this from returning.
     """
+    return _outcome(spec, load(spec))
+
+
+def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
+    """Go where the test belongs and import its module; return that, or how it ended."""
     sys.argv = ["python -m unittest", spec["uri"]]
-    stream = _Stream()
     try:
         os.chdir(spec["base_dir"])
-        module, names = _find(spec)
-        return _run(module, names, spec, stream)
-    except unittest.SkipTest as skip:
-        return {"result": "skip", "fail_reason": str(skip)}
-    except _Malformed as error:
-        return {"result": "error", "fail_reason": str(error), "malformed": True}
+        return _find(spec)
     except BaseException as error:
-        text = _traceback(error)
-        stream.write(text)
-        stream.flush()
-        return {
-            "result": "error",
-            "fail_reason": _reason(error),
-            "fail_class": type(error).__name__,
-            "traceback": text,
-        }
+        return _outcome_of(error, _Stream())
+
+
+def conclude(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> int:
+    """Run what was loaded and write the report; return the exit status."""
+    pid = os.getpid()
+    outcome = _outcome(spec, loaded)
+    if os.getpid() != pid:
+        os._exit(1)  # a fork that a test let escape has nothing to report
+    _write_report(spec["report"], outcome)
+    _flush()
+    return 0 if outcome["result"] in ("pass", "skip") else 1
+
+
+def _outcome(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> dict[str, Any]:
+    if isinstance(loaded, dict):
+        return loaded
+    stream = _Stream()
+    try:
+        return _run(*loaded, spec, stream)
+    except BaseException as error:
+        return _outcome_of(error, stream)
+
+
+def _outcome_of(error: BaseException, stream: _Stream) -> dict[str, Any]:
+    if isinstance(error, unittest.SkipTest):
+        return {"result": "skip", "fail_reason": str(error)}
+    if isinstance(error, _Malformed):
+        return {"result": "error", "fail_reason": str(error), "malformed": True}
+    text = _traceback(error)
+    stream.write(text)
+    stream.flush()
+    return {
+        "result": "error",
+        "fail_reason": _reason(error),
+        "fail_class": type(error).__name__,
+        "traceback": text,
+    }
 
 
 class _Malformed(Exception):
@@ -94,7 +118,7 @@ class _Malformed(Exception):
 # Finding the module
 
 
-def _find(spec: Mapping[str, Any]) -> tuple[Optional[ModuleType], str]:
+def _find(spec: Mapping[str, Any]) -> Loaded:
     """Import the module that the uri names; return it and the names inside it.
 
     Without a module the names are dotted ones, for unittest to take apart.
@@ -429,7 +453,7 @@ def _is_ours(trace: TracebackType) -> bool:
 # The process
 
 
-def _vanish() -> None:
+def vanish() -> None:
     """Take what was needed to start this out of sight of the tests."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     mine = {os.path.dirname(os.path.abspath(__file__))}
