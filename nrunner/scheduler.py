@@ -35,6 +35,8 @@ from nrunner.task import Task, TaskLimits
 __all__ = ["Scheduler"]
 
 _CLOSE_WITHIN = 30.0
+_NO_LIMITS = TaskLimits()
+"""What an agent assumes where an order says nothing."""
 _MOST_ASKED = 3
 """How many environments are asked about a kind when one after the other is in trouble."""
 
@@ -231,14 +233,15 @@ class Scheduler:
         task = action.task
         runnable = task.runnable.to_json()
         runnable.pop("requirements", None)
-        order = {
+        order: dict[str, Any] = {
             "task": task.number,
             "attempt": action.attempt,
             "id": task.id,
             "runnable": runnable,
             "log_dir": self._log_dir(task, action.attempt),
-            "limits": self._limits_of(task.limits),
         }
+        if task.limits != _NO_LIMITS:
+            order["limits"] = self._limits_of(task.limits)
         try:
             self._berths[action.place].run_nowait(order)
         except ProtocolError as error:

@@ -221,7 +221,7 @@ class FakeAgent:
             self._spool.add(b"")
         elif script.trouble is not Trouble.END_ONLY:
             self._emit(run, "started", {"pid": 0})
-        timeout = run.order["limits"].get("timeout")
+        timeout = run.order.get("limits", {}).get("timeout")
         if timeout is not None:
             self._after(run, timeout, lambda: self._stop(run, "timeout", f"past {timeout:g} s"))
         if script.trouble is Trouble.FORGE:
@@ -252,7 +252,7 @@ class FakeAgent:
         if kill or not run.script.ignores_term:
             self._end(run)
         else:
-            self._after(run, run.order["limits"].get("grace", 5.0), lambda: self._end(run))
+            self._after(run, run.order.get("limits", {}).get("grace", 5.0), lambda: self._end(run))
 
     def _end(self, run: _Run) -> None:
         if run.is_over:
