@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -142,6 +143,7 @@ class Run:
         self.sandbox = sandbox
         self.process = process
         self.pid = process.pid
+        self._said = b""
 
     def wait_started(self, count: int) -> None:
         """Wait until the payloads of so many tasks run."""
@@ -153,6 +155,18 @@ class Run:
 
         wait_until(started, f"{count} tasks started")
 
+    def wait_said(self, pattern: str) -> None:
+        """Wait until it has printed a line that begins like this."""
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+        def said() -> bool:
+            assert self.process.stdout is not None
+            self._said += self.process.stdout.read() or b""
+            return re.search(f"^{pattern}", self._said.decode(), re.M) is not None
+
+        wait_until(said, f"says {pattern!r}")
+
     def signal(self, number: int) -> None:
         """Send a signal to the controller alone."""
         os.kill(self.pid, number)
@@ -161,7 +175,7 @@ class Run:
         """Wait for its end; it may say anything but a traceback."""
         out, err = self.process.communicate(timeout=within)
         code = self.process.returncode
-        end = End(code, (out or b"").decode(), (err or b"").decode())
+        end = End(code, (self._said + (out or b"")).decode(), (err or b"").decode())
         assert "Traceback" not in end.out + end.err, end
         assert "bug in nrunner" not in end.err, end
         return end

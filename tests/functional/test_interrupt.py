@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,19 +131,25 @@ def test_the_second_interrupt_kills(deaf_choir: Choir) -> None:
     assert [each["returncode"] for each in sandbox.results()["tests"]] == [-9, -9, None]
 
 
-def test_the_third_interrupt_leaves_at_once_with_the_journal_whole(deaf_choir: Choir) -> None:
-    sandbox = deaf_choir.sandbox
-    sandbox.env["NRUNNER_RUN_GRACE"] = "50"
-    run = deaf_choir.start()
-    # As in real life: nobody can tell how much of the first two was acted on.
-    for _ in range(3):
+def test_the_third_interrupt_leaves_at_once_with_the_journal_whole(choir: Choir) -> None:
+    """The agent is stopped meanwhile, so that there is something left to leave behind."""
+    sandbox = choir.sandbox
+    run = choir.start()
+    for pid in sandbox.agents():
+        os.kill(pid, signal.SIGSTOP)
+    for text in ("those that run are told to end", "tests that run are killed"):
         run.signal(signal.SIGINT)
-        time.sleep(0.002)
+        run.wait_said(f"NOTICE     : SIGINT: .*{text}")
+    run.signal(signal.SIGINT)
     end = run.wait(10)
-    assert end.code & 8
+    assert end.code == 8 | 2
+    assert len(sandbox.payloads()) == 2
     records = read_journal(sandbox.job / "journal.jsonl")
-    assert sum(1 for each in records if each["type"] == "planned") == 3
+    assert [each["type"] for each in records].count("planned") == 3
+    assert {each["task"] for each in records if each["type"] == "settled"} <= {3}
     # The agent gives up by itself: its orphan deadline is 1 s here.
+    for pid in sandbox.agents():
+        os.kill(pid, signal.SIGCONT)
     sandbox.wait_nothing_runs(15)
 
 
@@ -226,6 +231,29 @@ def test_an_interrupt_while_tests_are_looked_for_ends_nrunner_at_once(sandbox: S
     assert end.err == "nrunner: interrupted\n"
     sandbox.wait_nothing_runs(10)
     assert not sandbox.base.exists()
+
+
+@pytest.mark.parametrize("ended_by", ["interrupt", "limit"])
+def test_a_job_that_ends_while_it_prepares_ends_the_preparing_too(
+    sandbox: Sandbox, ended_by: str
+) -> None:
+    sandbox.plug_in("nrunner-runner-endless", "#!/bin/sh\ntouch begun\nsleep 300\n")
+    sandbox.write(
+        "needy.json",
+        '{"kind": "noop", "requirements": [{"type": "endless", "uri": "x"}]}',
+        executable=False,
+    )
+    flags = ["--job-timeout", "1.5"] if ended_by == "limit" else []
+    run = sandbox.start("run", "needy.json", *flags)
+    wait_until((sandbox.here / "begun").exists, "it prepares")
+    if ended_by == "interrupt":
+        run.signal(signal.SIGINT)
+    end = run.wait(15)
+    sandbox.wait_nothing_runs(10)
+    assert end.code == 8
+    assert statuses(sandbox) == [("CANCEL", "cancelled")]
+    (way,) = check_moves(sandbox.records()).values()
+    assert [phase for phase, _ in way][-2:] == ["PREPARING", "DISCARDED"]
 
 
 def test_nrunner_started_with_interrupts_ignored_can_still_be_told_to_end(choir: Choir) -> None:
