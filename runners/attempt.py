@@ -33,8 +33,8 @@ class Settings:
 
     job_id: str = ""
     base_dir: str = "/"
-    slots_dir: str = "/tmp"
-    """Folder for the files of attempts that run."""
+    slots_dir: str = ""
+    """Folder for the files of attempts that run; nothing runs until it is said."""
     slots: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)

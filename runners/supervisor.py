@@ -22,7 +22,7 @@ from nrunner.runners.base import Command, Outcome
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
 from nrunner.runners.procfs import Process, wait_channel_of
-from nrunner.runners.slot import Slot, remove_tree
+from nrunner.runners.slot import Slot
 
 __all__ = ["Supervisor"]
 
@@ -52,7 +52,7 @@ class Supervisor:
         self._attempts: dict[tuple[int, int], Attempt] = {}
         self._mains: dict[int, Attempt] = {}
         self._free: list[Slot] = []
-        self._slots = 0
+        self._slots: list[Slot] = []
         self._errands = False
         self._last_end = 0.0
         """When an attempt was over, whichever was the last."""
@@ -117,10 +117,14 @@ class Supervisor:
                 _kill(pid)
             self._reap_strays()
             time.sleep(0.005)
-        for slot in self._free:
+        for slot in self._slots:
             slot.remove()
-        if self._slots:
-            remove_tree(self.settings.slots_dir)
+        for folder in {os.path.dirname(slot.folder) for slot in self._slots}:
+            try:
+                # Only once it is empty: whatever else is in there is not ours to remove.
+                os.rmdir(folder)
+            except OSError:
+                pass
 
     # Starting.
 
@@ -176,8 +180,21 @@ class Supervisor:
         self._set_timers(attempt)
 
     def _new_slot(self) -> Slot:
-        self._slots += 1
-        return Slot(f"{self.settings.slots_dir}/{self._slots}")
+        folder = self.settings.slots_dir
+        if not folder.startswith("/"):
+            raise OSError("nobody has said where attempts may write")
+        os.makedirs(folder, 0o700, exist_ok=True)
+        number = len(self._slots)
+        while True:
+            number += 1
+            try:
+                # One of our own making: all in it is removed when it is used and in the end.
+                os.mkdir(f"{folder}/{number}", 0o700)
+                break
+            except FileExistsError:
+                continue
+        self._slots.append(Slot(f"{folder}/{number}"))
+        return self._slots[-1]
 
     def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
         env = {} if command.clear_env else self._env.copy()
@@ -223,6 +240,11 @@ class Supervisor:
         attempt.timers.append(self._loop.after(silence, check))
 
     def _stop(self, attempt: Attempt, stop: str, detail: str, *, kill: bool = False) -> None:
+        if attempt.end is not None and attempt.stop is None:
+            # It ended by itself: its word counts, and what it left is ended as a leak.
+            if kill:
+                self._begin_killing(attempt)
+            return
         first = attempt.stop is None
         if first:
             attempt.stop, attempt.stop_detail = stop, detail
