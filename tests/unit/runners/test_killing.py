@@ -15,10 +15,11 @@ from nrunner.runners.procfs import Process
 ME = os.getpid()
 MAIN, OTHER = 1000, 2000
 MARKS = {MAIN: "job:1:1", OTHER: "job:2:1"}
-NOW = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
+LATER = 1 << 40
+"""A start, in ticks after boot, that comes after anything that has begun."""
 
 
-def process(pid: int, parent: int, session: int = 0, state: str = "S", start: int = NOW + 100):
+def process(pid: int, parent: int, session: int = 0, state: str = "S", start: int = LATER):
     return Process(pid, parent, session or pid, state, start)
 
 

@@ -1,0 +1,580 @@
+"""Real agents: every interpreter, payloads that misbehave, and ends that nobody asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nrunner.errors import LinkError, RequirementError
+from nrunner.runnable import Requirement, Runnable
+from nrunner.runners import procfs
+from nrunner.runners.registry import KINDS
+from nrunner.runners.wire import PROTOCOL_VERSION
+from nrunner.spawners.agentfile import agent_file
+from nrunner.spawners.base import SpawnerContext
+from nrunner.spawners.process import make_spawner
+from nrunner.spawners.process_handle import ProcessHandle
+from nrunner.testing.talk import Talk
+
+Body = Callable[[Talk, ProcessHandle], Coroutine[Any, Any, None]]
+
+UNITTEST = """
+import sys, unittest
+class T(unittest.TestCase):
+    def test_good(self): print("out"); print("err", file=sys.stderr)
+    def test_bad(self): self.assertEqual(1, 2)
+    @unittest.skip("not today")
+    def test_skipped(self): pass
+"""
+
+
+class Agents:
+    """Starts agents in a folder, and finds what is left of them."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        self.runtime = folder / "run"
+        self.runtime.mkdir(mode=0o700)
+        self.slots = folder / "slots"
+        self._context = SpawnerContext(folder.name, self.runtime, cache, 2)
+
+    def talk(self, body: Body, within: float = 20, **settings: Any) -> None:
+        """Run `body` with an agent that was greeted; nothing is left of it afterwards."""
+
+        async def main() -> None:
+            spawner = make_spawner(self._context)
+            handle = await spawner.open("process")
+            assert isinstance(handle, ProcessHandle)
+            talk = Talk(handle, {**self.settings(), **settings})
+            try:
+                await talk.environment.open()
+                await body(talk, handle)
+            finally:
+                await talk.environment.close()
+            assert self.remains() == []
+
+        async def bounded() -> None:
+            async with asyncio.timeout(within):
+                await main()
+
+        asyncio.run(bounded())
+
+    def remains(self) -> list[str]:
+        """Return what is left: processes with the job's mark or folder, and the folder's files."""
+        mark, folder = f"NRUNNER_ATTEMPT={self.folder.name}:", str(self.folder)
+        found = [path.name for path in self.runtime.iterdir()]
+        for pid in procfs.snapshot():
+            named = procfs.mark_of(pid, "NRUNNER_ATTEMPT") or ""
+            if folder in procfs.command_of(pid) or mark.partition("=")[2] in named:
+                found.append(f"{pid} {procfs.command_of(pid)}")
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "job_id": self.folder.name,
+            "base_dir": str(self.folder),
+            "results_dir": str(self.folder),
+            "slots_dir": str(self.slots),
+            "slots": 2,
+        }
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def agents(tmp_path, cache):
+    return Agents(tmp_path, cache)
+
+
+def shell(script: str, **config: Any) -> Runnable:
+    return Runnable("exec-test", "/bin/sh", ("-c", script), config=config)
+
+
+def guardian_of(handle: ProcessHandle) -> int:
+    return handle._process.pid
+
+
+def agent_of(talk: Talk) -> int:
+    return int(talk.environment.hello["pid"])
+
+
+# The same on every interpreter.
+
+
+def test_an_agent_of_any_interpreter_runs_every_kind_alike(
+    agents, portable_python, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(sys, "executable", str(portable_python))
+    (tmp_path / "test_x.py").write_text(UNITTEST)
+    (tmp_path / "data").write_text("")
+    tap = tmp_path / "ok.t"
+    tap.write_text("#!/bin/sh\necho 1..2; echo ok 1; echo not ok 2 - broken\n")
+    tap.chmod(0o755)
+    wanted: dict[int, tuple[Runnable, Mapping[str, Any]]] = {
+        1: (Runnable("noop"), {"result": "pass"}),
+        2: (shell("echo hello"), {"result": "pass", "returncode": 0, "outputs": ["stdout"]}),
+        3: (shell("exit 3"), {"result": "fail", "returncode": 3}),
+        4: (shell("kill -SEGV $$"), {"result": "fail", "returncode": -11}),
+        5: (Runnable("tap", str(tap)), {"result": "fail", "outputs": ["stdout"]}),
+        6: (Runnable("file", "data"), {"result": "pass"}),
+        7: (Runnable("python-unittest", "test_x.py:T.test_good"), {"result": "pass"}),
+        8: (Runnable("python-unittest", "test_x.py:T.test_bad"), {"result": "fail"}),
+        9: (Runnable("python-unittest", "test_x.py:T.test_skipped"), {"result": "skip"}),
+        10: (Runnable("exec-test", "/no/such/file"), {"cause": "malformed"}),
+    }
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        version = portable_python.name.removeprefix("python")
+        assert talk.environment.hello["python"].startswith(version.partition("-")[0][:4] or "3")
+        for number, (runnable, _) in wanted.items():
+            talk.run(number, runnable)
+        for number, (_, expected) in wanted.items():
+            name = "not_started" if "cause" in expected else "ended"
+            end = await talk.hear(number, name)
+            assert {key: end.get(key) for key in expected} == expected, end
+        assert (talk.log_dir(2) / "stdout").read_bytes() == b"hello\n"
+        assert (talk.log_dir(7) / "stdout").read_bytes().startswith(b"out\n")
+        assert not talk.log_dir(1).exists()
+
+    agents.talk(body, config={})
+
+
+def test_the_zipapp_runs_bare_and_imports_the_portable_set_alone(portable_python, cache):
+    """Without site-packages, from a folder that holds nothing else."""
+    source = (
+        "import runpy, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "from importlib import import_module\n"
+        "import zipfile\n"
+        "names = [n for n in zipfile.ZipFile(sys.argv[1]).namelist() if n.endswith('.py')]\n"
+        "for name in names:\n"
+        "    if name != '__main__.py':\n"
+        "        import_module(name[:-3].replace('/', '.').replace('.__init__', ''))\n"
+        "print('\\n'.join(f'{n} {getattr(m, \"__file__\", None)}' "
+        "for n, m in sys.modules.items()))\n"
+    )
+    archive = agent_file(cache)
+    done = subprocess.run(
+        [portable_python, "-I", "-S", "-c", source, archive],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    modules = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    ours = {name for name in modules if name.partition(".")[0] == "nrunner"}
+    assert {"nrunner.runners.agent", "nrunner.runners.guardian", "nrunner.messages"} <= ours
+    assert all(modules[name].startswith(str(archive)) for name in ours)
+    tops = {name.partition(".")[0] for name in modules} - {"nrunner", "__main__"}
+    assert {top for top in tops if "site-packages" in str(modules.get(top))} == set()
+    known = sys.stdlib_module_names | {"__mp_main__"}
+    assert {top for top in tops if top not in known and not top.startswith("_")} == set()
+
+
+def test_the_zipapp_says_how_it_is_used(portable_python, cache):
+    done = subprocess.run(
+        [portable_python, "-I", "-S", agent_file(cache)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: ")
+
+
+# Slots and output.
+
+
+def test_slots_are_used_again_and_no_output_of_one_task_shows_up_in_another(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        for number in range(1, 21):
+            script = f'echo {number}; echo {number} >"$TMPDIR/x"; ls "$TMPDIR" | wc -l'
+            talk.run(number, shell(script if number % 2 else "true"))
+        for number in range(1, 21):
+            end = await talk.hear(number, "ended")
+            if number % 2:
+                text = (talk.log_dir(number) / "stdout").read_text()
+                assert text.split() == [str(number), "1"]
+            else:
+                assert "outputs" not in end
+                assert not talk.log_dir(number).exists()
+        assert len(list(agents.slots.iterdir())) <= 2
+
+    agents.talk(body)
+    assert not agents.slots.exists()
+
+
+def test_nothing_is_removed_that_the_agent_did_not_make(agents):
+    """Whatever folder it is told to use, and whatever looks like a slot of its own there."""
+    precious = [
+        agents.slots / "1" / "stdout",
+        agents.slots / "1" / "work" / "x",
+        agents.slots / "y",
+    ]
+    for path in precious:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("kept")
+    mode = agents.slots.stat().st_mode
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        for number in (1, 2, 3):
+            talk.run(number, shell('echo x >"$TMPDIR/x"; echo out'))
+            await talk.hear(number, "ended")
+
+    agents.talk(body)
+    assert [path.read_text() for path in precious] == ["kept"] * 3
+    assert sorted(path.name for path in agents.slots.iterdir()) == ["1", "y"]
+    assert agents.slots.stat().st_mode == mode
+
+
+def test_nothing_runs_until_it_is_said_where_it_may_write(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("true"))
+        end = await talk.hear(1, "not_started")
+        assert end["cause"] == "infra"
+        assert "where attempts may write" in end["reason"]
+
+    agents.talk(body, slots_dir="")
+
+
+def test_more_is_queued_than_runs_and_what_waits_can_be_cancelled(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        for number in (1, 2, 3, 4):
+            talk.run(number, shell("exec sleep 1000") if number < 3 else shell("true"))
+        await talk.hear(2, "started")
+        talk.cancel(4)
+        assert (await talk.hear(4, "not_started"))["cause"] == "cancelled"
+        assert talk.said(3) == []
+        talk.cancel(1)
+        await talk.hear(3, "ended")
+        assert talk.said(4) == ["not_started"]
+
+    agents.talk(body)
+
+
+# Ending everything.
+
+
+def test_what_a_test_leaves_behind_is_named_and_ended(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("sleep 1000 & echo started"))
+        end = await talk.hear(1, "ended")
+        assert end["result"] == "pass"
+        (leak,) = end["leaks"]
+        assert leak["command"] == "sleep 1000"
+        assert not procfs.read_process(leak["pid"])
+
+    agents.talk(body)
+
+
+def test_a_daemon_without_session_mark_or_ears_is_ended(agents):
+    daemon = "trap '' TERM HUP INT; while :; do sleep 0.2; done"
+    hide = f"import os; os.setsid(); os.execve('/bin/sh', ['sh', '-c', {daemon!r}], {{}})"
+    script = f'( "{sys.executable}" -I -S -c "$0" & ) ; sleep 0.3'
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, Runnable("exec-test", "/bin/sh", ("-c", script, hide)))
+        end = await talk.hear(1, "ended")
+        assert len(end["leaks"]) >= 1
+        assert all(procfs.read_process(leak["pid"]) is None for leak in end["leaks"])
+
+    agents.talk(body)
+
+
+def test_what_ends_by_itself_within_a_moment_is_no_leak(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("sleep 0.05 &"))
+        assert "leaks" not in await talk.hear(1, "ended")
+
+    agents.talk(body)
+
+
+def test_a_test_that_is_over_is_not_past_a_limit_that_passes_while_its_rest_is_ended(agents):
+    """Its main process ended in time: what it left is a leak, not a timeout."""
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("trap '' TERM; sleep 1000 & exit 0"), timeout=0.1, grace=0.2)
+        end = await talk.hear(1, "ended")
+        assert end["result"] == "pass"
+        assert "stop" not in end
+        assert len(end["leaks"]) == 1
+
+    agents.talk(body)
+
+
+def test_a_limit_of_silence_counts_from_the_last_output(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("for i in 1 2 3; do echo; sleep 0.1; done; sleep 1000"), silence=0.25)
+        end = await talk.hear(1, "ended")
+        assert end["stop"] == "silence"
+        assert 0.3 < end["elapsed"] < 5
+
+    agents.talk(body)
+
+
+def test_a_slow_test_is_announced_and_goes_on(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("sleep 0.3"), slow=0.1)
+        assert (await talk.hear(1, "slow"))["elapsed"] >= 0.1
+        assert (await talk.hear(1, "ended"))["result"] == "pass"
+
+    agents.talk(body)
+
+
+def test_limits_hold_while_nobody_is_connected(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("echo $$ >pid; exec sleep 1000"), timeout=0.3, grace=0.1)
+        await talk.hear(1, "started")
+        talk.cut()
+        await asyncio.sleep(0.6)
+        again = Talk(handle, agents.settings(), epoch=2)
+        assert procfs.read_process(int((agents.folder / "pid").read_text())) is None
+        await again.environment.open()
+        assert (await again.hear(1, "ended"))["stop"] == "timeout"
+
+    agents.talk(body)
+
+
+# Ends that nobody asked for.
+
+
+def test_an_agent_that_is_killed_takes_everything_with_it(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("trap '' TERM; while :; do sleep 0.2; done"))
+        talk.run(2, shell("setsid sleep 1000 & exec sleep 1000"))
+        await talk.hear(1, "started")
+        await talk.hear(2, "started")
+        os.kill(agent_of(talk), signal.SIGKILL)
+        assert "exited with status 1" in await handle.wait_gone()
+
+    agents.talk(body)
+
+
+def test_a_payload_that_kills_its_parent_ends_the_environment_and_nothing_else(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("kill -9 $PPID; exec sleep 1000"))
+        assert await handle.wait_gone()
+
+    agents.talk(body)
+
+
+def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("trap '' TERM; while :; do sleep 0.2; done"))
+        await talk.hear(1, "started")
+        os.kill(guardian_of(handle), signal.SIGKILL)
+        await handle.wait_gone()
+        for _ in range(100):
+            if procfs.read_process(agent_of(talk)) is None:
+                break
+            await asyncio.sleep(0.02)
+
+    agents.talk(body)
+
+
+def test_an_agent_that_hangs_is_ended_by_force_and_leaves_nothing(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("trap '' TERM; while :; do sleep 0.2; done"))
+        await talk.hear(1, "started")
+        os.kill(agent_of(talk), signal.SIGSTOP)
+        await handle.destroy()
+
+    agents.talk(body)
+
+
+def test_an_agent_that_never_had_a_controller_does_not_wait_for_ever(cache):
+    """Its patience is not waited for here; it is bounded before anybody says hello."""
+    from nrunner.runners import agent
+
+    assert 0 < agent._UNTIL_FIRST_HELLO <= 60
+
+
+# What is said to it.
+
+
+def say(handle: ProcessHandle, *frames: bytes) -> list[Mapping[str, Any]]:
+    """Send frames on a connection of their own; return what comes back until it is closed."""
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(5)
+        peer.connect(str(handle._folder / "socket"))
+        peer.sendall(b"".join(frames))
+        peer.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := peer.recv(1 << 16):
+            answer += piece
+    return [json.loads(line) for line in answer.splitlines()]
+
+
+def hello(handle: ProcessHandle, **fields: Any) -> bytes:
+    head = {
+        "type": "hello",
+        "protocol": PROTOCOL_VERSION,
+        "token": handle.token,
+        "epoch": 1,
+        "acknowledged": 0,
+        **fields,
+    }
+    return json.dumps(head).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"token": ""}, "wrong token"),
+        ({"token": "\ud800"}, "malformed hello"),
+        ({"token": ["x"]}, "wrong token"),
+        ({"protocol": PROTOCOL_VERSION + 2}, "too far"),
+        ({"protocol": "new"}, "malformed hello"),
+        ({"protocol": None}, "malformed hello"),
+        ({"epoch": 0}, "older"),
+        ({"epoch": "x"}, "older"),
+        ({"acknowledged": []}, "malformed hello"),
+        ({"type": "run"}, "say hello first"),
+    ],
+    ids=str,
+)
+def test_a_hello_that_is_not_right_is_refused_and_harms_nobody(agents, fields, reason):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        if "acknowledged" in fields:
+            fields["epoch"] = 0
+        (answer,) = await asyncio.to_thread(say, handle, hello(handle, **fields))
+        assert answer["type"] == "refused"
+        assert reason in answer["reason"] or "older" in answer["reason"]
+        talk.run(1, shell("true"))
+        await talk.hear(1, "ended")
+
+    agents.talk(body)
+
+
+GARBAGE = (
+    b"\n",
+    b"{\n",
+    b"[]\n",
+    b'"x"\n',
+    b"\xff\xfe\n",
+    b"[" * 5000 + b"\n",
+    b'{"type": []}\n',
+    b'{"type": "explode"}\n',
+    b'{"type": "run"}\n',
+    b'{"type": "run", "task": 1, "attempt": 1, "id": "x", "log_dir": "/x", "runnable": []}\n',
+    b'{"type": "cancel"}\n',
+    b'{"type": "ack", "seq": "x"}\n',
+    b'{"type": "fulfil", "request": 1, "requirement": 7}\n',
+    b'{"type": "fulfil", "request": 2, "requirement": {"kind": "file", "uri": "\\u0000"}}\n',
+    b'{"type": "probe", "kinds": 3}\n',
+    b'{"type": "probe", "kinds": ["\\ud800", "a/b", ""]}\n',
+    b'{"type": "ack", "seq": 1, "body": -1}\n',
+    b'{"type": "ack", "seq": 1, "body": "x"}\n',
+    b"x" * (2 << 20) + b"\n",
+)
+
+
+def test_frames_that_make_no_sense_cost_themselves_alone(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        frames = [hello(handle, epoch=2), *GARBAGE]
+        ask = b'{"type": "probe", "request": 99, "kinds": ["noop"]}\n'
+        answers = await asyncio.to_thread(say, handle, *frames, ask)
+        assert answers[0]["type"] == "hello"
+        assert answers[0]["kinds"] == sorted(KINDS)
+        assert answers[-1] == {"type": "reply", "request": 99, "kinds": {"noop": True}}
+        again = Talk(handle, agents.settings(), epoch=3)
+        await again.environment.open()
+        again.run(5, shell("true"))
+        assert (await again.hear(5, "ended"))["result"] == "pass"
+        await again.environment.close()
+
+    agents.talk(body)
+
+
+def test_a_frame_that_is_cut_off_in_the_middle_is_forgotten(agents):
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        await asyncio.to_thread(say, handle, hello(handle, epoch=2), b'{"type": "shutd')
+        again = Talk(handle, agents.settings(), epoch=3)
+        await again.environment.open()
+        with pytest.raises(LinkError, match="older"):
+            await Talk(handle, agents.settings(), epoch=2).environment.open()
+        await again.environment.close()
+
+    agents.talk(body)
+
+
+# Requirements.
+
+
+def test_requirements_are_met_or_not_several_at_a_time(agents, tmp_path):
+    """Two that are run as programs end in the other order than they began."""
+    (tmp_path / "here").write_text("")
+
+    def fields(name: str) -> dict[str, Any]:
+        return {"id": name, "log_dir": str(tmp_path / name), "limits": {"timeout": 10}}
+
+    def program(script: str) -> Requirement:
+        return Requirement("exec-test", "/bin/sh", ("-c", script))
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        ask = talk.environment.fulfil
+        slow = asyncio.ensure_future(ask(program("sleep 0.3; exit 5"), fields("slow")))
+        await asyncio.sleep(0.05)
+        quick = asyncio.ensure_future(ask(program("exit 0"), fields("quick")))
+        await quick
+        await ask(program("echo out; exit 0"), fields("third"))
+        await ask(Requirement("file", "here"), fields("file"))
+        with pytest.raises(RequirementError, match="nowhere"):
+            await ask(Requirement("file", "nowhere"), fields("file"))
+        assert not slow.done()
+        with pytest.raises(RequirementError, match="status 5"):
+            await slow
+        assert (tmp_path / "third" / "stdout").read_text() == "out\n"
+
+    agents.talk(body)
+
+
+# Runners in any language.
+
+
+def test_a_runner_executable_speaks_for_itself(agents, tmp_path, monkeypatch):
+    runner = tmp_path / "nrunner-runner-strange"
+    runner.write_text(
+        f"#!{sys.executable} -IS\n"
+        "import json, socket, sys\n"
+        "words = sys.argv\n"
+        "peer = socket.socket(socket.AF_UNIX)\n"
+        "peer.connect(words[words.index('-s') + 1])\n"
+        "name, uri = words[words.index('-i') + 1], words[words.index('-u') + 1]\n"
+        "def say(**fields):\n"
+        "    peer.sendall(json.dumps({'id': name, 'time': 1.0, **fields}).encode() + b'\\n')\n"
+        "say(status='started', output_dir='/x')\n"
+        "print('for the log', flush=True)\n"
+        "say(status='running', type='whiteboard', log={'__base64_encoded__': 'Ym9hcmQ='})\n"
+        "if uri != 'silent':\n"
+        "    say(status='finished', result=uri)\n"
+        "import os; os._exit(0 if uri != 'crash' else 7)\n"
+    )
+    runner.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        assert await talk.environment.probe(["strange", "stranger"]) == {
+            "strange": True,
+            "stranger": False,
+        }
+        for number, uri in enumerate(("pass", "fail", "silent", "pass", "skip"), 1):
+            talk.run(number, Runnable("strange", uri))
+        results = [(await talk.hear(number, "ended")) for number in range(1, 6)]
+        assert [each["result"] for each in results] == ["pass", "fail", "", "pass", "skip"]
+        assert results[0]["whiteboard"] == "board"
+        assert results[2]["contract"]
+        assert "runner.log" in results[0]["outputs"]
+        assert (talk.log_dir(1) / "runner.log").read_text() == "for the log\n"
+
+    agents.talk(body)
