@@ -1,0 +1,174 @@
+"""Test suites that nobody here wrote, and what their own runners say about them.
+
+Python's tests are those of its standard library; the TAP scripts are Perl's own, fetched by
+scripts/install-test-tools.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nrunner-tests")
+PERL = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "perl"
+
+PYTHON = sys.executable
+"""An interpreter that has Python's own tests; scripts/install-test-tools sees to that."""
+
+Verdicts = Mapping[str, str]
+
+
+# Scripts that print TAP
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """Some scripts, and the folder of the source in which they are run."""
+
+    name: str
+    folder: str
+    patterns: tuple[str, ...]
+    left_out: Mapping[str, str]
+    """Scripts that are not compared, and why."""
+    beside: str = ""
+    """A folder that they look for beside theirs."""
+
+    def copy(self, folder: Path) -> Path:
+        """Copy what they need; return where to run them. Scripts write beside themselves."""
+        assert PERL.is_dir(), f"{PERL} is not there: scripts/install-test-tools fetches it"
+        place = folder / self.folder
+        for each in filter(None, (self.folder, self.beside)):
+            shutil.copytree(PERL / each, folder / each)
+        for sample in place.glob("t/sample-tests/*"):
+            sample.rename(sample.with_name(sample.name + ".t"))
+        return place
+
+    def files(self, place: Path) -> list[str]:
+        """Return the paths of the scripts in a copy."""
+        found = {str(each.relative_to(place)) for p in self.patterns for each in place.glob(p)}
+        assert set(self.left_out) <= found
+        return sorted(found - set(self.left_out))
+
+
+TEST_SIMPLE = Scripts(
+    "Test-Simple",
+    "cpan/Test-Simple",
+    ("t/Legacy/**/*.t", "t/Test2/behavior/*.t", "t/regression/*.t"),
+    {},
+)
+"""Of Perl's test library: subtests, TODO, skips, forks, deaths. All is as it should be."""
+
+SAMPLES = Scripts(
+    "samples of TAP",
+    "cpan/Test-Harness",
+    ("t/sample-tests/*.t",),
+    {
+        "t/sample-tests/skip_nomsg.t": "every test is skipped, one by one: ok to prove alone",
+    },
+)
+"""Made to be read wrongly: what prove itself is tested with."""
+
+CORE = Scripts(
+    "Perl's core",
+    "t",
+    ("base/*.t", "cmd/*.t", "comp/*.t", "lib/*.t", "mro/*.t", "op/*.t", "opbasic/*.t"),
+    {
+        "op/setpgrpstack.t": "fails where it leads a session, as every test of nrunner does",
+        "op/sigdispatch.t": "sleeps for nine seconds",
+    },
+    "lib",
+)
+"""Many fail, in many ways: they are for a Perl that is being built, and half of it is not here."""
+
+
+def prove(place: Path, files: Sequence[str], env: Mapping[str, str]) -> Verdicts:
+    """Return what prove says of each script: passed, skipped or failed.
+
+    A script that bails out ends prove, so this is asked for the others first.
+    """
+    verdicts: dict[str, str] = {}
+    quitters = [each for each in files if Path(each).stem == "bailout"]
+    for some in (sorted(set(files) - set(quitters)), *([each] for each in quitters)):
+        command = ["prove", "--norc", "--nocolor", "--jobs", "2", *some]
+        done = subprocess.run(
+            command, cwd=place, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if b"FAILED--Further testing stopped" in done.stderr:
+            assert len(some) == 1, some
+            verdicts[some[0]] = "failed"
+            continue
+        verdicts.update(_told(done.stdout.decode("utf-8", "replace")))
+        assert f"Files={len(some)}, ".encode() in done.stdout
+        assert (done.returncode == 0) == ("failed" not in verdicts.values())
+    return verdicts
+
+
+def _told(text: str) -> Verdicts:
+    verdicts = {}
+    for name, word in re.findall(r"^(\S+) \.\.+ (ok$|skipped)?", text, re.M):
+        verdicts[name] = {"ok": "passed", "skipped": "skipped"}.get(word, "failed")
+    for name in re.findall(r"^(\S+) +\(Wstat: [1-9]", text, re.M):
+        verdicts[name] = "failed"  # the line of a script that says it is skipped does not tell
+    return verdicts
+
+
+# Python's own tests
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What unittest said of a module."""
+
+    verdicts: Verdicts
+    """By id; tests that share one, or have none (doctests), are not in it."""
+    counts: Mapping[str, int]
+
+
+def home_of_tests() -> Path:
+    """Return the folder that holds Python's package ``test``."""
+    code = "import os, test; print(os.path.dirname(os.path.dirname(test.__file__)))"
+    command = [PYTHON, "-c", code]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
+def unittest(name: str, place: Path, env: Mapping[str, str]) -> Ran:
+    """Return what ``python -m unittest -v`` says of a module."""
+    command = [PYTHON, "-m", "unittest", "-v", name]
+    done = subprocess.run(
+        command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=50
+    )
+    told = re.findall(_TOLD, done.stderr, re.M)
+    ran = re.search(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?$", done.stderr, re.M)
+    assert ran is not None, done.stderr[-2000:]
+    assert len(told) == int(ran[1]), "not every test's line was understood"
+    words = dict(each.split("=") for each in (ran[2] or "").split(", ") if each)
+    counts = {
+        "passed": 0,
+        "skipped": int(words.pop("skipped", 0)),
+        "failed": int(words.pop("failures", 0)) + int(words.pop("unexpected successes", 0)),
+        "errors": int(words.pop("errors", 0)),
+    }
+    words.pop("expected failures", 0)
+    assert not words
+    counts["passed"] = int(ran[1]) - sum(counts.values())
+    often = Counter(test for test, _ in told)
+    return Ran({test: _WORDS[word] for test, word in told if often[test] == 1}, counts)
+
+
+_TOLD = r"^\w+ \((\S*)\)(?:\n.*)? \.\.\. (ok|skipped|FAIL|ERROR|expected|unexpected)\b"
+_WORDS = {
+    "ok": "passed",
+    "expected": "passed",
+    "skipped": "skipped",
+    "FAIL": "failed",
+    "unexpected": "failed",
+    "ERROR": "errors",
+}

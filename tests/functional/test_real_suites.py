@@ -1,0 +1,101 @@
+"""Suites that nobody here wrote get from nrunner what they get from their own runners."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional import corpus
+from tests.functional.corpus import CORE, SAMPLES, TEST_SIMPLE, Scripts
+from tests.functional.sandbox import End, Sandbox
+
+WORDS = {"PASS": "passed", "WARN": "passed", "SKIP": "skipped", "FAIL": "failed", "ERROR": "failed"}
+WITHIN = 200.0
+"""Seconds for a run of hundreds of tests on a machine that is busy."""
+
+
+def run(sandbox: Sandbox, *references: str) -> End:
+    words = ("--max-parallel-tasks", "2", "--show", "none")
+    end = sandbox.start("run", *words, *references).wait(WITHIN)
+    sandbox.wait_nothing_runs()
+    return end
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("scripts", "least"),
+    [
+        (TEST_SIMPLE, {"passed": 100, "skipped": 3}),
+        (SAMPLES, {"passed": 20, "skipped": 2, "failed": 20}),
+        (CORE, {"passed": 200, "skipped": 2, "failed": 80}),
+    ],
+    ids=lambda each: each.name if isinstance(each, Scripts) else None,
+)
+def test_every_script_that_prints_tap_gets_the_verdict_of_prove(
+    sandbox: Sandbox, tmp_path: Path, scripts: Scripts, least: Mapping[str, int]
+) -> None:
+    theirs, sandbox.here = (scripts.copy(tmp_path / name) for name in ("prove", "nrunner"))
+    files = scripts.files(theirs)
+    expected = corpus.prove(theirs, files, sandbox.env)
+    counts = Counter(expected.values())
+    assert all(counts[word] >= number for word, number in least.items()), counts
+
+    (tmp_path / "files").write_text("\n".join(files))
+    end = run(sandbox, f"@{tmp_path / 'files'}")
+    got = {name: WORDS[test["status"]] for name, test in sandbox.tests().items()}
+    assert list(got) == files
+    assert got == expected
+    assert end.code == (1 if counts["failed"] else 0), end
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("module", ["test_json", "test_textwrap", "test_dict"])
+@pytest.mark.parametrize("way", ["by name", "by file"])
+def test_pythons_own_tests_end_as_unittest_says(sandbox: Sandbox, module: str, way: str) -> None:
+    home = corpus.home_of_tests()
+    expected = corpus.unittest(f"test.{module}", sandbox.here, sandbox.env)
+    assert sum(expected.counts.values()) > 50
+    reference = f"test.{module}"
+    if way == "by file":
+        path = home / "test" / f"{module}.py"
+        reference = str(path if path.exists() else home / "test" / module / "__init__.py")
+
+    end = run(sandbox, reference, "--python", corpus.PYTHON)
+    assert end.code == (1 if expected.counts["failed"] + expected.counts["errors"] else 0), end
+    counts: Counter[str] = Counter()
+    rest = 0
+    for test in sandbox.results()["tests"]:
+        id_ = unittest_id(test["uri"], home)
+        if id_ in expected.verdicts:
+            assert kind_of(test) == expected.verdicts[id_], test
+            counts[kind_of(test)] += 1
+        else:
+            counts.update(counted(test))
+            rest += 1
+    assert +counts == +Counter(expected.counts)
+    assert rest == (1 if module == "test_json" else 0)  # its doctests have no address
+
+
+def unittest_id(uri: str, home: Path) -> str:
+    place, _, name = uri.rpartition(":")
+    module = place.removeprefix(f"{home}/").removesuffix(".py").replace("/", ".")
+    return f"{module}.{name}"
+
+
+def kind_of(test: Mapping[str, Any]) -> str:
+    return "errors" if test["status"] == "ERROR" else WORDS[test["status"]]
+
+
+def counted(test: Mapping[str, Any]) -> Counter[str]:
+    """Return the numbers in the reason of a task that is several tests."""
+    found = re.findall(r"(\d+) (passed|skipped|failed|error)", test["fail_reason"])
+    total = re.match(r"(\d+) tests?: ", test["fail_reason"])
+    assert total is not None
+    numbers = Counter({word.replace("error", "errors"): int(number) for number, word in found})
+    assert sum(numbers.values()) == int(total[1])
+    return numbers
