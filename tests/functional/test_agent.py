@@ -103,6 +103,12 @@ def shell(script: str, **config: Any) -> Runnable:
     return Runnable("exec-test", "/bin/sh", ("-c", script), config=config)
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process can do nothing any more; somebody may still have to wait for it."""
+    process = procfs.read_process(pid)
+    return process is None or not process.is_alive
+
+
 def guardian_of(handle: ProcessHandle) -> int:
     return handle._process.pid
 
@@ -272,7 +278,7 @@ def test_what_a_test_leaves_behind_is_named_and_ended(agents):
         assert end["result"] == "pass"
         (leak,) = end["leaks"]
         assert leak["command"] == "sleep 1000"
-        assert not procfs.read_process(leak["pid"])
+        assert is_gone(leak["pid"])
 
     agents.talk(body)
 
@@ -286,7 +292,7 @@ def test_a_daemon_without_session_mark_or_ears_is_ended(agents):
         talk.run(1, Runnable("exec-test", "/bin/sh", ("-c", script, hide)))
         end = await talk.hear(1, "ended")
         assert len(end["leaks"]) >= 1
-        assert all(procfs.read_process(leak["pid"]) is None for leak in end["leaks"])
+        assert all(is_gone(leak["pid"]) for leak in end["leaks"])
 
     agents.talk(body)
 
@@ -338,7 +344,7 @@ def test_limits_hold_while_nobody_is_connected(agents):
         talk.cut()
         await asyncio.sleep(0.6)
         again = Talk(handle, agents.settings(), epoch=2)
-        assert procfs.read_process(int((agents.folder / "pid").read_text())) is None
+        assert is_gone(int((agents.folder / "pid").read_text()))
         await again.environment.open()
         assert (await again.hear(1, "ended"))["stop"] == "timeout"
 
@@ -375,7 +381,7 @@ def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents):
         os.kill(guardian_of(handle), signal.SIGKILL)
         await handle.wait_gone()
         for _ in range(100):
-            if procfs.read_process(agent_of(talk)) is None:
+            if is_gone(agent_of(talk)):
                 break
             await asyncio.sleep(0.02)
 

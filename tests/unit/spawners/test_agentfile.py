@@ -1,0 +1,60 @@
+"""The agent as one file: named by its content, made once, whole."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import nrunner
+from nrunner.errors import SpawnError
+from nrunner.spawners import agentfile
+from nrunner.spawners.agentfile import agent_file, portable_files
+
+ROOT = Path(nrunner.__file__).parent
+
+
+def test_it_holds_the_portable_set_and_nothing_else(tmp_path):
+    with zipfile.ZipFile(agent_file(tmp_path)) as archive:
+        sources = {name for name in archive.namelist() if name.endswith(".py")}
+        assert sources == {"__main__.py", *(name for name, _ in portable_files())}
+        assert archive.read("nrunner/runners/agent.py") == (ROOT / "runners/agent.py").read_bytes()
+        assert archive.testzip() is None
+    assert "nrunner/errors.py" in sources
+    assert not any("spawners" in name or "scheduler" in name for name in sources)
+
+
+def test_every_source_has_bytecode_that_this_interpreter_believes(tmp_path):
+    with zipfile.ZipFile(agent_file(tmp_path)) as archive:
+        names = set(archive.namelist())
+        assert all(f"{name}c" in names for name, _ in portable_files())
+
+
+def test_the_same_code_is_the_same_file_and_is_not_written_again(tmp_path):
+    first = agent_file(tmp_path)
+    before = first.stat()
+    assert agent_file(tmp_path) == first
+    assert first.stat().st_mtime_ns == before.st_mtime_ns
+    assert list(tmp_path.iterdir()) == [first]
+    other = agent_file(tmp_path / "other")
+    assert other.name == first.name
+    assert other.read_bytes() == first.read_bytes()
+
+
+def test_other_code_is_another_file_beside_it(tmp_path, monkeypatch):
+    first = agent_file(tmp_path / "cache")
+    changed = tmp_path / "errors.py"
+    changed.write_text("CHANGED = True\n")
+    files = [(n, changed if n == "nrunner/errors.py" else path) for n, path in portable_files()]
+    monkeypatch.setattr(agentfile, "portable_files", lambda: iter(files))
+    second = agent_file(tmp_path / "cache")
+    assert second != first
+    assert first.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("")
+    with pytest.raises(SpawnError, match="write the agent to"):
+        agent_file(place / "cache")
