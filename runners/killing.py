@@ -35,21 +35,22 @@ def orphans(mains: Collection[int]) -> list[int]:
 class Claim(NamedTuple):
     """What makes an orphan an attempt's own though it hides (own session, no mark).
 
-    It is younger than the attempt, and either has a file in `folder` open, or there was nobody
-    else whose it could be (`alone`).
+    It is younger than the attempt, and either has a file in `folder` or one of `pipes` open, or
+    there was nobody else whose it could be (`alone`).
     """
 
     folder: str
     began: float
     """Second of the monotonic clock."""
     alone: bool
+    pipes: Collection[str] = ()
 
     def covers(self, process: Process) -> bool:
         """Whether a process that hides belongs to the attempt."""
         asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
         if process.start < int((self.began + asleep) * _TICKS):
             return False
-        return self.alone or procfs.uses(process.pid, self.folder)
+        return self.alone or procfs.uses(process.pid, self.folder, self.pipes)
 
 
 def members(

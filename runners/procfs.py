@@ -7,6 +7,7 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from typing import NamedTuple, Optional
 
 __all__ = [
@@ -110,14 +111,15 @@ def mark_of(pid: int, name: str) -> Optional[str]:
     return None
 
 
-def uses(pid: int, folder: str) -> bool:
-    """Whether a process has a file in `folder` open, or works there."""
+def uses(pid: int, folder: str, pipes: Collection[str] = ()) -> bool:
+    """Whether a process has a file in `folder` or one of `pipes` open, or works there."""
     links = [f"/proc/{pid}/cwd"]
     try:
         links += [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
     except OSError:
         return False
-    return any(_target(link).startswith(folder + "/") for link in links)
+    targets = [_target(link) for link in links]
+    return any(each.startswith(folder + "/") or each in pipes for each in targets)
 
 
 def _target(link: str) -> str:

@@ -1,9 +1,8 @@
 """A slot: the files and folders that an attempt uses while it runs, recycled by the next one.
 
-Most tests write nothing, so nothing is made for them: stdout and stderr are files that stay open
+Most tests write nothing, so nothing is made for them: stdout and stderr are pipes that stay open
 from attempt to attempt, and only what has something in it moves to the task's own folder when the
-attempt is over. The payload writes to the files itself; no byte passes through the agent.
-Not responsible for the payload.
+attempt is over. Not responsible for the payload, nor for the pipes (``nrunner.runners.capture``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -14,38 +13,42 @@ import os
 import stat
 from typing import Optional
 
+from nrunner.runners.capture import Capture
+from nrunner.runners.loop import Loop
+
 __all__ = ["Slot", "remove_tree"]
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _STREAMS = ("stdout", "stderr")
 
 
 class Slot:
     """One of the places in which attempts run one after another."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, loop: Optional[Loop] = None) -> None:
         self.folder = folder
         self.work_dir = folder + "/work"
         self.output_dir = folder + "/output"
         self.report = folder + "/report"
         """Where a payload leaves its own report, apart from what a test may delete."""
-        self._files: dict[str, int] = {}
+        self._captures = {name: Capture(f"{folder}/{name}", loop) for name in _STREAMS}
         self._is_ready = False
 
     def open(self) -> tuple[int, int]:
-        """Make everything ready; return open files for stdout and stderr. Raise OSError."""
+        """Make everything ready; return where to write stdout and stderr. Raise OSError."""
         if not self._is_ready:
             for folder in (self.work_dir, self.output_dir):
                 os.makedirs(folder, 0o700, exist_ok=True)
             self._is_ready = True
-        for name in _STREAMS:
-            if name not in self._files:
-                self._files[name] = os.open(f"{self.folder}/{name}", _FLAGS, 0o600)
-        return self._files["stdout"], self._files["stderr"]
+        return self._captures["stdout"].open(), self._captures["stderr"].open()
+
+    @property
+    def pipes(self) -> frozenset[str]:
+        """How /proc shows the pipes of this slot among a process's files."""
+        return frozenset(capture.mark for capture in self._captures.values())
 
     def written(self) -> int:
         """Return how many bytes of output there are so far."""
-        return sum(os.fstat(fd).st_size for fd in self._files.values())
+        return sum(capture.size for capture in self._captures.values())
 
     def collect(self, log_dir: str, *, keep_names: bool = False) -> tuple[str, ...]:
         """Move what has something in it to `log_dir`; return the names. Raise OSError.
@@ -53,12 +56,14 @@ class Slot:
         With `keep_names` what is there already stays, and ours is added to ``runner.log``.
         """
         names = []
-        for name in _STREAMS:
-            fd = self._files.get(name)
-            if fd is not None and os.fstat(fd).st_size:
+        for name, capture in self._captures.items():
+            capture.drain()
+            if capture.trouble:
+                raise OSError(capture.trouble)
+            if capture.size:
                 _make(log_dir)
                 target = "runner.log" if keep_names else name
-                self._give_away(name, f"{log_dir}/{target}")
+                _give_away(capture, f"{log_dir}/{target}")
                 names.append(target)
         if self._has_entries(self.output_dir):
             _make(log_dir)
@@ -74,13 +79,9 @@ class Slot:
             self._is_ready = False
 
     def renew(self) -> None:
-        """Have new files next time, since somebody may still write to these."""
-        for name in list(self._files):
-            os.close(self._files.pop(name))
-            try:
-                os.unlink(f"{self.folder}/{name}")
-            except OSError:
-                pass
+        """Have new pipes next time, since somebody may still write to these."""
+        for capture in self._captures.values():
+            capture.close()
 
     def remove(self) -> None:
         """Close and remove everything."""
@@ -101,19 +102,6 @@ class Slot:
         except OSError:
             pass
         return False
-
-    def _give_away(self, name: str, target: str) -> None:
-        fd = self._files.pop(name)
-        try:
-            if os.path.lexists(target):
-                _append(fd, target)
-            else:
-                os.rename(f"{self.folder}/{name}", target)
-        except OSError:
-            # The test removed our folder or shut it, or the target is on another file system.
-            _append(fd, target)
-        finally:
-            os.close(fd)
 
 
 def remove_tree(folder: str) -> None:
@@ -150,6 +138,20 @@ def _make(folder: str) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             raise
+
+
+def _give_away(capture: Capture, target: str) -> None:
+    file = capture.hand_over()
+    try:
+        if os.path.lexists(target):
+            _append(file, target)
+        else:
+            os.rename(capture.path, target)
+    except OSError:
+        # The test removed our folder or shut it, or the target is on another file system.
+        _append(file, target)
+    finally:
+        os.close(file)
 
 
 def _move(source: str, target: str) -> None:

@@ -193,7 +193,7 @@ class Supervisor:
                 break
             except FileExistsError:
                 continue
-        self._slots.append(Slot(f"{folder}/{number}"))
+        self._slots.append(Slot(f"{folder}/{number}", self._loop))
         return self._slots[-1]
 
     def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
@@ -333,8 +333,9 @@ class Supervisor:
         mains = {pid: each.mark for pid, each in self._mains.items()}
         others = any(each is not attempt for each in self._attempts.values())
         alone = not others and self._last_end < attempt.began
-        folder = attempt.slot.folder if attempt.slot is not None else os.devnull
-        claim = killing.Claim(folder, attempt.began, alone)
+        slot = attempt.slot
+        folder, pipes = (slot.folder, slot.pipes) if slot is not None else (os.devnull, ())
+        claim = killing.Claim(folder, attempt.began, alone, pipes)
         return killing.members(attempt.pid, attempt.mark, mains, claim)
 
     def _conclude(self, attempt: Attempt) -> None:

@@ -31,7 +31,7 @@ def table(monkeypatch):
         known = {each.pid: each for each in (process(1, 0), process(ME, 1), *processes)}
         monkeypatch.setattr(procfs, "snapshot", lambda: known)
         monkeypatch.setattr(procfs, "mark_of", lambda pid, name: (marks or {}).get(pid))
-        monkeypatch.setattr(procfs, "uses", lambda pid, folder: pid in uses)
+        monkeypatch.setattr(procfs, "uses", lambda pid, folder, pipes: pid in uses)
 
     return table
 

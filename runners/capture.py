@@ -1,0 +1,135 @@
+"""What one stream of a payload writes, taken from a pipe into a file.
+
+The pipe is made once and serves attempt after attempt: the agent keeps its writing end, too, so
+there is no end of file to wait for, and nobody who holds the pipe open delays anything. The file
+exists only once there is something to put into it. Programs expect a pipe or a terminal: with a
+file, ``echo x > /dev/stderr`` would cut off what came before.
+Not responsible for where the file goes afterwards (``nrunner.runners.slot``).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from typing import Optional
+
+from nrunner.runners.loop import Loop
+
+__all__ = ["Capture"]
+
+_PIECE = 1 << 16
+"""What a pipe holds at first; a payload that fills it gets a larger one."""
+_LARGE = 1 << 20
+_SET_PIPE_SIZE = 1031
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Capture:
+    """One stream of a slot; `path` is its file while an attempt runs."""
+
+    def __init__(self, path: str, loop: Optional[Loop] = None) -> None:
+        """Without a loop nothing is taken before `drain`."""
+        self.path = path
+        self.size = 0
+        """How many bytes of the running attempt were taken."""
+        self.trouble = ""
+        """Why some of them could not be kept, or empty."""
+        self._loop = loop
+        self._ends: Optional[tuple[int, int]] = None
+        self._file = -1
+        self._piece = _PIECE
+
+    def open(self) -> int:
+        """Return the end to write to; raise OSError."""
+        if self._ends is None:
+            reading, writing = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(reading, False)
+            self._ends = reading, writing
+            if self._loop is not None:
+                self._loop.watch(reading, self.take)
+        # The one before may have changed what all who share this end have in common.
+        os.set_blocking(self._ends[1], True)
+        return self._ends[1]
+
+    @property
+    def mark(self) -> str:
+        """How /proc shows the pipe among a process's files."""
+        return "" if self._ends is None else f"pipe:[{os.fstat(self._ends[0]).st_ino}]"
+
+    def take(self) -> int:
+        """Take what the pipe holds, one piece at most; return how much that was."""
+        if self._ends is None:
+            return 0
+        try:
+            data = os.read(self._ends[0], self._piece)
+        except BlockingIOError:
+            return 0
+        self.size += len(data)
+        if len(data) == _PIECE and self._piece == _PIECE:
+            self._enlarge(self._ends[0])
+        if not self.trouble:
+            try:
+                self._keep(data)
+            except OSError as error:
+                self.trouble = f"{self.path}: {error.strerror}"
+        return len(data)
+
+    def drain(self) -> None:
+        """Take all that was written until now; whoever still writes is not waited for."""
+        left = _LARGE + _PIECE
+        while left > 0:
+            taken = self.take()
+            if not taken:
+                return
+            left -= taken
+
+    def hand_over(self) -> int:
+        """Return the open file, which is the caller's from now on; -1 if there is none."""
+        file, self._file = self._file, -1
+        self.size = 0
+        self.trouble = ""
+        return file
+
+    def close(self) -> None:
+        """Give up the pipe, since somebody may still write to it, and the file."""
+        if self._ends is not None:
+            if self._loop is not None:
+                self._loop.unwatch(self._ends[0])
+            for end in self._ends:
+                os.close(end)
+            self._ends = None
+        self._piece = _PIECE
+        file = self.hand_over()
+        if file >= 0:
+            os.close(file)
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass
+
+    def _keep(self, data: bytes) -> None:
+        if self._file < 0:
+            self._file = self._create()
+        written = os.write(self._file, data)
+        while written < len(data):
+            written += os.write(self._file, data[written:])
+
+    def _create(self) -> int:
+        try:
+            return os.open(self.path, _FLAGS, 0o600)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            # The test removed our folder.
+            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            return os.open(self.path, _FLAGS, 0o600)
+
+    def _enlarge(self, end: int) -> None:
+        try:
+            fcntl.fcntl(end, _SET_PIPE_SIZE, _LARGE)
+            self._piece = _LARGE
+        except OSError:
+            # The user has too many large pipes already.
+            self._piece = _PIECE + 1

@@ -1,0 +1,135 @@
+"""A pipe is no process and no socket: what a stream takes is tested with real ones."""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from nrunner.runners import procfs
+from nrunner.runners.capture import Capture
+
+
+@pytest.fixture
+def capture(tmp_path: Path):
+    capture = Capture(str(tmp_path / "slot" / "stdout"))
+    yield capture
+    capture.close()
+
+
+def taken(capture: Capture) -> bytes:
+    """Return what one attempt wrote, and have the stream ready for the next one."""
+    capture.drain()
+    file = capture.hand_over()
+    if file < 0:
+        return b""
+    try:
+        return Path(capture.path).read_bytes()
+    finally:
+        os.close(file)
+        Path(capture.path).unlink()
+
+
+def test_what_is_written_is_in_the_file_byte_by_byte(capture):
+    data = bytes(range(256)) * 3
+    os.write(capture.open(), data)
+    assert taken(capture) == data
+
+
+def test_there_is_no_file_where_nothing_was_written(capture):
+    capture.open()
+    capture.drain()
+    assert capture.size == 0
+    assert not Path(capture.path).exists()
+    assert capture.hand_over() == -1
+
+
+def test_the_same_pipe_serves_one_attempt_after_another(capture):
+    first = capture.open()
+    os.write(first, b"one")
+    assert taken(capture) == b"one"
+    assert capture.open() == first
+    os.write(first, b"two")
+    assert taken(capture) == b"two"
+
+
+def test_opening_the_stream_again_by_its_name_cuts_nothing_off(capture):
+    writing = capture.open()
+    os.write(writing, b"before ")
+    Path(f"/proc/self/fd/{writing}").write_bytes(b"by name ")
+    os.write(writing, b"after")
+    assert taken(capture) == b"before by name after"
+
+
+def test_a_payload_that_made_the_pipe_non_blocking_does_not_spoil_it_for_the_next(capture):
+    os.set_blocking(capture.open(), False)
+    assert os.get_blocking(capture.open())
+
+
+def test_more_than_a_pipe_holds_goes_through_and_the_pipe_grows(capture):
+    writing = capture.open()
+    data = os.urandom(3 << 20)
+
+    def write() -> None:
+        rest = data
+        while rest:
+            rest = rest[os.write(writing, rest) :]
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while capture.size < len(data):
+        capture.take()
+    writer.join()
+    assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ if hasattr(fcntl, "F_GETPIPE_SZ") else 1032) > (
+        1 << 16
+    )
+    assert taken(capture) == data
+
+
+def test_draining_ends_though_somebody_goes_on_writing(capture):
+    writing = capture.open()
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            os.write(writing, b"x" * 4096)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    capture.drain()
+    stop.set()
+    while writer.is_alive():
+        capture.take()
+    writer.join()
+    assert capture.size > 0
+
+
+def test_output_goes_on_where_the_folder_was_removed(capture):
+    os.write(capture.open(), b"kept")
+    assert not Path(capture.path).parent.exists()
+    assert taken(capture) == b"kept"
+
+
+def test_what_cannot_be_kept_is_told_and_still_taken(capture):
+    Path(capture.path).mkdir(parents=True)
+    os.write(capture.open(), b"lost")
+    capture.drain()
+    assert capture.size == 4
+    assert capture.trouble == f"{capture.path}: Is a directory"
+
+
+def test_a_closed_stream_gets_another_pipe(capture):
+    capture.open()
+    before = capture.mark
+    capture.close()
+    capture.open()
+    assert before != capture.mark
+
+
+def test_who_holds_the_pipe_can_be_found(capture):
+    capture.open()
+    assert procfs.uses(os.getpid(), "/nowhere", {capture.mark})
+    mark = capture.mark
+    capture.close()
+    assert not procfs.uses(os.getpid(), "/nowhere", {mark})
