@@ -518,7 +518,7 @@ def test_a_frame_that_is_cut_off_in_the_middle_is_forgotten(agents):
 
 
 def test_requirements_are_met_or_not_several_at_a_time(agents, tmp_path):
-    """Two that are run as programs end in the other order than they began."""
+    """A third one begins when the first of two has ended: no answer goes to another question."""
     (tmp_path / "here").write_text("")
 
     def fields(name: str) -> dict[str, Any]:
@@ -529,11 +529,11 @@ def test_requirements_are_met_or_not_several_at_a_time(agents, tmp_path):
 
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
         ask = talk.environment.fulfil
-        slow = asyncio.ensure_future(ask(program("sleep 0.3; exit 5"), fields("slow")))
-        await asyncio.sleep(0.05)
-        quick = asyncio.ensure_future(ask(program("exit 0"), fields("quick")))
+        quick = asyncio.ensure_future(ask(program("sleep 0.1"), fields("quick")))
+        await asyncio.sleep(0)
+        slow = asyncio.ensure_future(ask(program("sleep 0.6; exit 5"), fields("slow")))
         await quick
-        await ask(program("echo out; exit 0"), fields("third"))
+        await ask(program("echo out"), fields("third"))
         await ask(Requirement("file", "here"), fields("file"))
         with pytest.raises(RequirementError, match="nowhere"):
             await ask(Requirement("file", "nowhere"), fields("file"))
