@@ -15,6 +15,7 @@ responsible for tasks or verdicts; those are the same with every spawner.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,6 @@ from nrunner.spawners.base import Handle, Spawner, SpawnerContext
 from nrunner.testing.talk import Talk
 
 __all__ = ["SpawnerContract"]
-
-_JOB = "contract-job"
 
 
 class SpawnerContract:
@@ -44,7 +43,9 @@ class SpawnerContract:
         self.folder = tmp_path_factory.mktemp("contract")
         runtime = self.folder / "runtime"
         runtime.mkdir(mode=0o700)
-        self.context = SpawnerContext(_JOB, runtime, self.folder / "cache", 2)
+        # An id of its own: what another run of the suite has running is not ours.
+        job_id = f"contract-{secrets.token_hex(8)}"
+        self.context = SpawnerContext(job_id, runtime, self.folder / "cache", 2)
 
     # What a subclass says.
 
@@ -281,7 +282,7 @@ class SpawnerContract:
 
     def _settings(self) -> dict[str, Any]:
         return {
-            "job_id": _JOB,
+            "job_id": self.context.job_id,
             "base_dir": str(self.folder),
             "results_dir": str(self.folder),
             "slots_dir": str(self.folder / "slots"),
@@ -291,7 +292,10 @@ class SpawnerContract:
 
 def _processes_of(context: SpawnerContext) -> list[str]:
     """Return the processes that belong to the job, by their mark or by their command line."""
-    mark, folder = f"NRUNNER_ATTEMPT={_JOB}:".encode(), str(context.runtime_folder).encode()
+    mark, folder = (
+        f"NRUNNER_ATTEMPT={context.job_id}:".encode(),
+        str(context.runtime_folder).encode(),
+    )
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -43,10 +44,11 @@ class Agents:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
+        self.job_id = f"job-{secrets.token_hex(8)}"
         self.runtime = folder / "run"
         self.runtime.mkdir(mode=0o700)
         self.slots = folder / "slots"
-        self._context = SpawnerContext(folder.name, self.runtime, cache, 2)
+        self._context = SpawnerContext(self.job_id, self.runtime, cache, 2)
 
     def talk(self, body: Body, within: float = 20, **settings: Any) -> None:
         """Run `body` with an agent that was greeted; nothing is left of it afterwards."""
@@ -71,17 +73,17 @@ class Agents:
 
     def remains(self) -> list[str]:
         """Return what is left: processes with the job's mark or folder, and the folder's files."""
-        mark, folder = f"NRUNNER_ATTEMPT={self.folder.name}:", str(self.folder)
+        mark, folder = f"{self.job_id}:", str(self.folder)
         found = [path.name for path in self.runtime.iterdir()]
         for pid in procfs.snapshot():
             named = procfs.mark_of(pid, "NRUNNER_ATTEMPT") or ""
-            if folder in procfs.command_of(pid) or mark.partition("=")[2] in named:
+            if folder in procfs.command_of(pid) or named.startswith(mark):
                 found.append(f"{pid} {procfs.command_of(pid)}")
         return found
 
     def settings(self) -> dict[str, Any]:
         return {
-            "job_id": self.folder.name,
+            "job_id": self.job_id,
             "base_dir": str(self.folder),
             "results_dir": str(self.folder),
             "slots_dir": str(self.slots),
