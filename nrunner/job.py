@@ -43,6 +43,7 @@ from nrunner.watch import Watch
 __all__ = ["Job", "run_job"]
 
 _PLANNED_AT_ONCE = 500
+_MOST_NAMED = 5
 
 
 def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None = None) -> int:
@@ -98,7 +99,7 @@ class Job:
             try:
                 await self._run_tasks(journal)
             except BaseException:
-                self._give_up()
+                self._give_up(journal)
                 raise
             finally:
                 remove_tree(self._slots_dir)
@@ -209,10 +210,18 @@ class Job:
         self._reporter.close(self._reporter.now(now, exit_code=code, interrupted=self._interrupted))
         return int(code)
 
-    def _give_up(self) -> None:
-        """Tell what is known of a job that cannot go on."""
+    def _give_up(self, journal: Journal) -> None:
+        """Tell what is known of a job that cannot go on, and which tasks have no verdict."""
         code = self._reporter.tally.exit_code(bool(self._interrupted)) | ExitCode.JOB_FAILED
-        self._reporter.close(self._reporter.now(time.monotonic(), exit_code=code))
+        job = self._reporter.now(time.monotonic(), exit_code=code)
+        missing = [each.id for each in self._plan.tasks if not journal.is_settled(each.number)]
+        if missing:
+            named = ", ".join(missing[:_MOST_NAMED])
+            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+            self._reporter.notice(f"{len(missing)} tasks have no verdict: {named}{more}")
+        for problem in write_reports(self._plan, self.folder, job, journal):
+            self._reporter.notice(problem)
+        self._reporter.close(job)
 
     def _tcp(self) -> TcpOptions | None:
         address = self._plan.config.get("status.tcp")

@@ -84,11 +84,15 @@ class Journal:
                     file.seek(offset)
                     yield _settled.decode(file.readline()).report
 
+    def is_settled(self, number: int) -> bool:
+        """Whether a task's report is in the journal."""
+        return number < len(self._settled) and self._settled[number] >= 0
+
     def report_of(self, number: int) -> TaskReport | None:
         """Return the report of one task, None while it has none."""
-        offset = self._settled[number] if number < len(self._settled) else -1
-        if offset < 0:
+        if not self.is_settled(number):
             return None
+        offset = self._settled[number]
         with self.path.open("rb") as file:
             file.seek(offset)
             return _settled.decode(file.readline()).report

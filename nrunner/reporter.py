@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from nrunner.action import Settle
 from nrunner.ending import Ending
 from nrunner.layout import attempt_folder_name
+from nrunner.result import Verdict
 from nrunner.results.base import AttemptReport, JobReport, Listener, TaskReport
 from nrunner.runnable import tags_to_json
 from nrunner.status.tally import Tally
@@ -55,7 +56,8 @@ class Reporter:
             listener.task_started(task, time)
 
     def settled(self, report: TaskReport) -> None:
-        """Tell a task's verdict."""
+        """Count and tell a task's verdict: it is in the journal."""
+        self.tally.add(Verdict(report.result, report.cause))
         for listener in self.listeners:
             listener.task_settled(report)
 
@@ -88,9 +90,8 @@ class Reporter:
         )
 
     def report(self, action: Settle) -> TaskReport:
-        """Make the report of a task that was just settled, and count it."""
+        """Make the report of a task that was just settled."""
         task, verdict, attempts = action.task, action.verdict, action.attempts
-        self.tally.add(verdict)
         began = self._clock.monotonic
         last = attempts[-1] if attempts else None
         ending = (last.ending if last else None) or _NO_ENDING

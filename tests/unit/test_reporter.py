@@ -109,10 +109,10 @@ def test_an_attempt_of_which_nobody_told_the_end_lasted_until_it_was_noticed(rep
     assert report.attempts[0].time_start is None
 
 
-def test_verdicts_are_counted_once_each(reporter):
-    reporter.report(settle(PASS))
-    reporter.report(settle(FAIL))
-    reporter.report(settle(FAIL))
+def test_verdicts_are_counted_once_each_when_they_are_told(reporter):
+    reporter.settled(reporter.report(settle(PASS)))
+    reporter.settled(reporter.report(settle(FAIL)))
+    reporter.settled(reporter.report(settle(FAIL)))
     job = reporter.now(60.0, exit_code=1, interrupted="why")
     assert (job.tally[Result.PASS], job.tally[Result.FAIL]) == (1, 2)
     assert job.causes[Cause.TEST] == 3
