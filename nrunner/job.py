@@ -34,6 +34,7 @@ from nrunner.results.job_log import JobLog
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
+from nrunner.spawners.base import Offer
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
@@ -128,12 +129,11 @@ class Job:
     async def _run_tasks(self, journal: Journal) -> None:
         plan = self._plan
         spawner = self._launch.spawner
-        # With fail-fast nothing is ordered in advance, since it might start after the failure.
-        queue = 0 if plan.fail_fast else max((each.queue for each in spawner.offers()), default=0)
+        limits = _limits(plan, spawner.offers())
         leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
         machine = Machine(
             plan.tasks,
-            Limits(plan.max_parallel + queue),
+            limits,
             in_order=plan.suites_in_order,
             fail_fast=plan.fail_fast,
             dry_run=plan.dry_run,
@@ -257,6 +257,16 @@ def _first_of(group: BaseExceptionGroup[NrunnerError]) -> NrunnerError:
         error = error.exceptions[0]
     assert isinstance(error, NrunnerError)
     return error
+
+
+def _limits(plan: JobPlan, offers: Sequence[Offer]) -> Limits:
+    """Say how many tasks may be ordered, in the job and at each place."""
+    # With fail-fast nothing is ordered in advance, since it might start after the failure.
+    ahead = {each.place: 0 if plan.fail_fast else each.queue for each in offers}
+    limits = Limits(plan.max_parallel + max(ahead.values(), default=0))
+    for offer in offers:
+        limits.set_place(offer.place, offer.slots + ahead[offer.place])
+    return limits
 
 
 def _planned(task: Task) -> dict[str, Any]:
