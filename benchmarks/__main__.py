@@ -110,16 +110,15 @@ def _tools(options: argparse.Namespace, case: Case, shed: Shed) -> tuple[Tool, .
     tools: list[Tool] = []
     for tool in case.tools:
         if tool.peer == OURS:
-            tools += named(tool, ours)
+            knowing = [name for name in ours if not tool.option or shed.knows(name, tool.option)]
+            tools += named(tool, knowing)
         elif (not options.peers or tool.peer in options.peers) and shed.get(tool.peer).folder:
             tools.append(tool)
     return tuple(tools)
 
 
 def _measure(options: argparse.Namespace, case: Case, shed: Shed, scratch: Path) -> CaseFigures:
-    rounds = options.rounds or min(
-        case.rounds or _ROUNDS, _SHORT_ROUNDS if options.short else _ROUNDS
-    )
+    rounds = (options.rounds or (_SHORT_ROUNDS if options.short else _ROUNDS)) * case.times
     memory = case.memory and not options.no_memory
     series = Series(replace(case, memory=memory), shed, rounds, scratch, _progress)
     figures = CaseFigures(case, tuple(series.measure()))

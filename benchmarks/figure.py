@@ -29,7 +29,9 @@ class CaseFigures:
     def per_test(self, tool: str) -> Sequence[float]:
         """Return seconds per test with the start-up taken off, one for each round."""
         outcome = self.outcome(tool)
-        return [] if outcome is None else per_test(outcome.seconds, outcome.one, outcome.tests)
+        if outcome is None:
+            return []
+        return per_test(outcome.seconds, outcome.one, outcome.tests, self.case.own_seconds)
 
     def cpu_per_test(self, tool: str) -> Sequence[float]:
         """Return CPU seconds per test with the start-up taken off, one for each round."""

@@ -62,10 +62,11 @@ class Memory:
         self.whole = max(self.whole, total)
 
 
-def clean_environment(home: Path) -> dict[str, str]:
+def clean_environment(home: Path, temporary: Path) -> dict[str, str]:
     """Return the environment that all tools get: nothing of the caller's but the path."""
     return {
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
         "TERM": "dumb",
@@ -101,7 +102,7 @@ def _started(
         begin = time.perf_counter()
         process = subprocess.Popen(
             command.words,
-            cwd=folder,
+            cwd=command.cwd or folder,
             env={**environment, **command.env},
             stdin=stdin,
             stdout=subprocess.PIPE if command.watch_output else output,

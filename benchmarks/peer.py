@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +41,7 @@ PEERS = (
     Peer("prove", "prove", apt="perl"),
     Peer("meson", "meson", pip=("meson", "ninja")),
     Peer("lit", "lit", pip=("lit",)),
-    Peer("stestr", "stestr", pip=("stestr",), version=("--version",)),
+    Peer("stestr", "stestr", pip=("stestr",)),
     Peer("pytest", "pytest", pip=("pytest", "pytest-xdist")),
     # Every test fails with pytest-forked under pytest 9.
     Peer("pytest-forked", "pytest", pip=("pytest<9", "pytest-xdist", "pytest-forked")),
@@ -93,9 +92,10 @@ class Shed:
             executable = venv / "bin" / "nrunner"
         self.installed[name] = Installed(name, executable.absolute().parent, str(executable))
 
-    def left_out(self) -> Iterable[Installed]:
-        """Return what could not be had."""
-        return [each for each in self.installed.values() if each.folder is None]
+    def knows(self, name: str, option: str) -> bool:
+        """Say whether an installation of nrunner has an option of ``run``."""
+        words = [self.find(name, "nrunner"), "run", "--help"]
+        return option in _said(words, self.home)
 
     def find(self, name: str, executable: str) -> str:
         """Return the path of an executable of an installation."""
@@ -112,7 +112,7 @@ class Shed:
             return Installed(peer.name, reason=_reason(error))
         if found is None:
             return Installed(peer.name, reason=f"{peer.executable} is not here, and may not be got")
-        version = _version(str(found / peer.executable), peer.version, self.home)
+        version = _version(peer, found, self.home)
         return Installed(peer.name, found, version)
 
     def _by_apt(self, peer: Peer) -> Path | None:
@@ -162,17 +162,26 @@ def _call(words: list[str], environment: dict[str, str]) -> None:
     subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
 
 
-def _version(executable: str, words: tuple[str, ...], home: Path) -> str:
+def _version(peer: Peer, folder: Path, home: Path) -> str:
+    if peer.pip:
+        distribution = peer.pip[0].partition("<")[0]
+        say = f"import importlib.metadata as m; print(m.version({distribution!r}))"
+        return _said([str(folder / "python"), "-c", say], home).strip()
+    lines = _said([str(folder / peer.executable), *peer.version], home).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def _said(words: list[str], home: Path) -> str:
     run = subprocess.run(
-        [executable, *words],
-        env=clean_environment(home),
-        capture_output=True,
+        words,
+        env=clean_environment(home, home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        stdin=subprocess.DEVNULL,
     )
-    lines = (run.stdout or run.stderr).strip().splitlines()
-    return lines[0].strip() if lines else ""
+    return run.stdout
 
 
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.figure import CaseFigures, Figures
@@ -16,20 +17,25 @@ from benchmarks.tool import OURS
 __all__ = ["FORMAT", "render_case", "render_peers", "render_targets", "to_json"]
 
 FORMAT = 1
-_HEAD = (
-    "tool", "tests", "whole s", "one test s", "ms a test", "CPU ms", "x nrunner", "whole x",
-    "spread", "main MB", "agent MB", "all MB",
-)  # fmt: skip
+_NOTHING = "-"
+_Cell = Callable[[CaseFigures, Outcome], str]
 
 
 def render_case(case: CaseFigures) -> str:
-    """Return the table of a case, fastest first, and what came of the tools that failed."""
+    """Return the table of a case, fastest first, and what came of the tools that failed.
+
+    Columns of which nothing was measured are left out.
+    """
     measured = [each for each in case.outcomes if case.outcome(each.tool.name)]
     measured.sort(key=lambda each: median_or_none(case.per_test(each.tool.name)) or 0.0)
-    figures = sorted({name for each in measured for name in each.figures})
-    rows = [(*_row(case, each), *_figures(case, each, figures)) for each in measured]
+    columns = []
+    for name, cell in (*_COLUMNS.items(), *_own_columns(measured)):
+        cells = [cell(case, outcome) for outcome in measured]
+        if set(cells) > {_NOTHING} or _NOTHING not in cells:
+            columns.append((name, *cells))
+    head, *rows = zip(*columns, strict=True)
     lines = [f"{each.tool.name}: out: {each.broken}\n" for each in case.outcomes if each.broken]
-    return render_table((*_HEAD, *figures), rows) + "".join(lines)
+    return (render_table(head, rows) if rows else "") + "".join(lines)
 
 
 def render_targets(figures: Figures) -> str:
@@ -37,8 +43,8 @@ def render_targets(figures: Figures) -> str:
     rows = [
         (
             target.text,
-            f"{'>=' if target.at_least else '<='} {target.limit:g} {target.unit}",
-            f"{value:.3g} {target.unit}",
+            f"{'>=' if target.at_least else '<='} {target.limit:,g} {target.unit}",
+            f"{_number(value)} {target.unit}",
             "holds" if target.holds(value) else "DOES NOT HOLD",
         )
         for target, value in verdicts(figures)
@@ -78,24 +84,14 @@ def to_json(
     }
 
 
-def _row(case: CaseFigures, outcome: Outcome) -> tuple[str, ...]:
-    name = outcome.tool.name
-    return (
-        name,
-        f"{outcome.tests:,}",
-        _number(median_or_none(outcome.seconds)),
-        _number(median_or_none(outcome.one)),
-        _milliseconds(case.per_test(name)),
-        _milliseconds(case.cpu_per_test(name)),
-        _number(case.ratio(name, OURS)),
-        _number(case.whole_ratio(name, OURS)),
-        _number(spread(outcome.seconds)),
-        *(_megabytes(case.memory(name, part)) for part in ("main", "agent", "whole")),
-    )
+def _own_columns(outcomes: Sequence[Outcome]) -> list[tuple[str, _Cell]]:
+    """Return a column for each figure that a tool told of itself."""
+    names = sorted({name for each in outcomes for name in each.figures})
+    return [(name, partial(_own_figure, name)) for name in names]
 
 
-def _figures(case: CaseFigures, outcome: Outcome, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_number(case.figure(outcome.tool.name, name)) for name in names)
+def _own_figure(name: str, case: CaseFigures, outcome: Outcome) -> str:
+    return _number(case.figure(outcome.tool.name, name))
 
 
 def _case_json(case: CaseFigures) -> dict[str, Any]:
@@ -128,7 +124,7 @@ def _outcome_json(case: CaseFigures, outcome: Outcome) -> dict[str, Any]:
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "-"
+        return _NOTHING
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
@@ -137,5 +133,41 @@ def _milliseconds(seconds: Sequence[float]) -> str:
     return _number(None if value is None else value * 1000)
 
 
-def _megabytes(kib: int | None) -> str:
-    return "-" if kib is None else f"{kib / 1024:.1f}"
+def _megabytes(part: str, case: CaseFigures, outcome: Outcome) -> str:
+    kib = case.memory(outcome.tool.name, part)
+    return _NOTHING if kib is None else f"{kib / 1024:.1f}"
+
+
+def _per_test(case: CaseFigures, outcome: Outcome) -> str:
+    return _milliseconds(case.per_test(outcome.tool.name)) if outcome.one else _NOTHING
+
+
+def _ratio(case: CaseFigures, outcome: Outcome) -> str:
+    return _number(case.ratio(outcome.tool.name, OURS)) if outcome.one else _NOTHING
+
+
+def _of_ideal(case: CaseFigures, outcome: Outcome) -> str:
+    ideal = case.case.own_seconds * outcome.tests / case.case.parallel
+    whole = median_or_none(outcome.seconds)
+    return _number(whole / ideal) if ideal and whole else _NOTHING
+
+
+_COLUMNS: Mapping[str, _Cell] = {
+    "tool": lambda case, outcome: outcome.tool.name,
+    "tests": lambda case, outcome: f"{outcome.tests:,}",
+    "whole s": lambda case, outcome: _number(median_or_none(outcome.seconds)),
+    "first output ms": lambda case, outcome: _milliseconds(outcome.first_output),
+    "one test s": lambda case, outcome: _number(median_or_none(outcome.one)),
+    "ms a test": _per_test,
+    "CPU ms a test": lambda case, outcome: _milliseconds(case.cpu_per_test(outcome.tool.name)),
+    "of ideal": _of_ideal,
+    "a test, of ours": _ratio,
+    "whole, of ours": lambda case, outcome: _number(case.whole_ratio(outcome.tool.name, OURS)),
+    "spread": lambda case, outcome: _number(spread(outcome.seconds)),
+    "main MB": partial(_megabytes, "main"),
+    "agent MB": partial(_megabytes, "agent"),
+    "all MB": partial(_megabytes, "whole"),
+}
+"""What a table shows of each tool. A test's time is shown where the start-up could be taken off;
+spread is the slowest round as a multiple of the fastest; memory is the peak of the process that was
+started, of nrunner's agent, and of all processes together."""

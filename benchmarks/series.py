@@ -16,15 +16,11 @@ from pathlib import Path
 
 from benchmarks.gauge import Memory, Run, clean_environment, run, run_watched
 from benchmarks.peer import Shed
-from benchmarks.tool import Case, Command, Reading, Site, Tool
+from benchmarks.tool import Broken, Case, Command, Reading, Site, Tool
 
-__all__ = ["Broken", "Outcome", "Series", "scratch_folder"]
+__all__ = ["Outcome", "Series", "scratch_folder"]
 
 _ENOUGH = 4 << 30
-
-
-class Broken(Exception):
-    """A tool did not do the work, so that its time means nothing."""
 
 
 @dataclass(slots=True)
@@ -65,6 +61,8 @@ class Series:
             self.say(f"{self.case.key}: memory")
             for outcome in outcomes:
                 self._attempt(outcome, partial(self._watch, outcome))
+        for made, _ in self._inputs.values():
+            shutil.rmtree(made, ignore_errors=True)
         return outcomes
 
     def _attempt(self, outcome: Outcome, step: Callable[[], None]) -> None:
@@ -94,7 +92,7 @@ class Series:
         with _new_folder(self.scratch) as name:
             folder = Path(name)
             site, command = self._prepare(tool, tests, folder)
-            result = run(command, folder, clean_environment(self.shed.home))
+            result = run(command, folder, self._environment(folder))
             if result.status != command.status:
                 raise Broken(f"status {result.status} of {tests} tests: {_tail(result.output)}")
             reading = tool.read(site, result.output)
@@ -106,13 +104,17 @@ class Series:
         with _new_folder(self.scratch) as name:
             folder = Path(name)
             _, command = self._prepare(outcome.tool, outcome.tests, folder)
-            outcome.memory = run_watched(command, folder, clean_environment(self.shed.home))
+            outcome.memory = run_watched(command, folder, self._environment(folder))
+
+    def _environment(self, folder: Path) -> dict[str, str]:
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return clean_environment(self.shed.home, temporary)
 
     def _prepare(self, tool: Tool, tests: int, folder: Path) -> tuple[Site, Command]:
         key = (tool.name, tests)
         if key not in self._inputs:
-            made = self.scratch / f"input-{len(self._inputs)}"
-            made.mkdir()
+            made = Path(tempfile.mkdtemp(prefix="in-", dir=self.scratch))
             self._inputs[key] = (made, self.case.make_input(made, tests))
         where, programs = self._inputs[key]
         find = partial(self.shed.find, tool.peer)
@@ -125,8 +127,8 @@ def scratch_folder() -> Path:
     memory = Path("/dev/shm")
     with suppress(OSError):
         if shutil.disk_usage(memory).free > _ENOUGH:
-            return Path(tempfile.mkdtemp(prefix="nrunner-bench-", dir=memory))
-    return Path(tempfile.mkdtemp(prefix="nrunner-bench-"))
+            return Path(tempfile.mkdtemp(prefix="nrb-", dir=memory))
+    return Path(tempfile.mkdtemp(prefix="nrb-"))
 
 
 def _new_folder(parent: Path) -> tempfile.TemporaryDirectory[str]:

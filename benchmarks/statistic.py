@@ -17,14 +17,19 @@ def median_or_none(values: Sequence[float]) -> float | None:
     return median(values) if values else None
 
 
-def per_test(many: Sequence[float], one: Sequence[float], tests: int) -> list[float]:
+def per_test(
+    many: Sequence[float], one: Sequence[float], tests: int, own: float = 0.0
+) -> list[float]:
     """Return the time per test of each round, with that round's start-up taken off.
 
-    A run of one test is the start-up and one test, so the other tests share the difference.
+    A run of one test is the start-up and one test, so the other tests share the difference; where
+    it is known what a test takes by its nature (`own`), start-up is the rest, and all tests share.
     Without such a run the whole is shared by all.
     """
     if not one or tests < 2:
         return [seconds / tests for seconds in many]
+    if own:
+        return [(whole - start + own) / tests for whole, start in zip(many, one, strict=True)]
     return [(whole - start) / (tests - 1) for whole, start in zip(many, one, strict=True)]
 
 

@@ -9,10 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["OURS", "Case", "Command", "Reading", "Site", "Tool", "no_input"]
+__all__ = ["OURS", "Broken", "Case", "Command", "Reading", "Site", "Tool", "no_input"]
 
 OURS = "nrunner"
 """The name of the installation that all others are compared with."""
+
+
+class Broken(Exception):
+    """A tool did not do the work, so that its time means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Command:
     words: tuple[str, ...]
     stdin: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path | None = None
+    """Where it runs; if nothing is said, in the new folder."""
     watch_output: bool = False
     """Read the output as it comes, to know when it begins; else it goes to a file."""
     status: int = 0
@@ -70,6 +76,8 @@ class Tool:
     read: Callable[[Site, str], Reading] = _says_nothing
     most: int | None = None
     """Slow tools get no more tests than this; figures per test stay comparable."""
+    option: str = ""
+    """An option that nrunner must know; a version that does not know it is left out."""
 
 
 def no_input(folder: Path, tests: int) -> tuple[str, ...]:
@@ -92,8 +100,10 @@ class Case:
     """The tool, usually the barest, whose time stands for 1 beside ours."""
     with_one: bool = True
     """Whether a run of one test is measured, too, so that the start-up can be taken off."""
-    rounds: int | None = None
-    """Fewer rounds than asked for, where one takes minutes."""
+    own_seconds: float = 0.0
+    """What one test takes by its nature; it is no part of the start-up."""
+    times: int = 1
+    """How often each round is run, where a run is so short that chance has a large part in it."""
     memory: bool = True
     """Whether a further run, untimed, is watched for its memory."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.tool import OURS, Command, Reading, Site, Tool
 
-__all__ = ["PROGRAMS", "named", "read_ours"]
+__all__ = ["NOOPS", "PROGRAMS", "named", "ours", "read_ours"]
 
 
 def _programs(site: Site) -> Command:
@@ -18,9 +19,10 @@ def _programs(site: Site) -> Command:
 
 
 def ours(site: Site, words: tuple[str, ...]) -> Command:
-    """Return ``nrunner run`` of some references."""
-    options = ("--max-parallel-tasks", str(site.parallel), "--job-results-dir", "results")
-    return Command((site.find("nrunner"), "run", *options, *words))
+    """Return ``nrunner run`` of some references, or with further options."""
+    results = ("--job-results-dir", str(site.folder / "results"))
+    many = ("--max-parallel-tasks", str(site.parallel))
+    return Command((site.find("nrunner"), "run", *many, *results, *words))
 
 
 def read_ours(site: Site, output: str) -> Reading:
@@ -33,9 +35,16 @@ def read_ours(site: Site, output: str) -> Reading:
     return Reading(passed)
 
 
-def named(tool: Tool, peers: tuple[str, ...]) -> tuple[Tool, ...]:
+def _noops(site: Site) -> Command:
+    recipe = site.folder / "noops.json"
+    recipe.write_text(json.dumps([{"kind": "noop", "uri": f"n{n}"} for n in range(site.tests)]))
+    return ours(site, (str(recipe),))
+
+
+def named(tool: Tool, peers: Sequence[str]) -> tuple[Tool, ...]:
     """Return one tool for each installation of nrunner that is to be compared."""
     return tuple(replace(tool, name=tool.name.replace(OURS, peer, 1), peer=peer) for peer in peers)
 
 
 PROGRAMS = Tool(OURS, OURS, _programs, read_ours)
+NOOPS = Tool(OURS, OURS, _noops, read_ours)

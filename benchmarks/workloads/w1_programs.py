@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.adapters import ours, plain
+from benchmarks.adapters import ours, plain, recorders, spawning
 from benchmarks.tool import Case
 
 __all__ = ["TITLE", "cases", "true_programs"]
 
 TITLE = "1,000 x /bin/true"
-_TOOLS = (ours.PROGRAMS, plain.XARGS, plain.MAKE, plain.NINJA)
+_TOOLS = (
+    ours.PROGRAMS,
+    plain.XARGS,
+    plain.MAKE,
+    plain.NINJA,
+    recorders.CTEST,
+    recorders.LIT,
+    recorders.KYUA,
+    recorders.PARALLEL,
+    recorders.MESON,
+    recorders.BATS,
+    recorders.KIRK,
+    recorders.AVOCADO,
+    spawning.STESTR,
+    spawning.PYTEST,
+    spawning.PYTEST_N,
+)
 
 
 def true_programs(folder: Path, tests: int) -> tuple[str, ...]:
