@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 from benchmarks.adapters.ours import named
 from benchmarks.figure import CaseFigures, Figures
 from benchmarks.host import describe_host
-from benchmarks.peer import Shed, system_python
+from benchmarks.peer import Shed, default_cache, system_python
 from benchmarks.report import render_case, render_peers, render_targets, to_json
 from benchmarks.series import Series, scratch_folder
 from benchmarks.tool import OURS, Case, Tool
@@ -60,7 +59,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--no-install", action="store_true", help="get nothing that is not here")
     parser.add_argument("--python", metavar="PATH", help="the interpreter for all tools")
     parser.add_argument(
-        "--cache", type=Path, default=_cache(), metavar="FOLDER", help="installations"
+        "--cache", type=Path, default=default_cache(), metavar="FOLDER", help="installations"
     )
     parser.add_argument(
         "--nrunner", type=Path, metavar="PATH", help="measure this, not the checkout"
@@ -77,10 +76,6 @@ def _options() -> argparse.ArgumentParser:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, text.split(","))))
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nrunner-bench"
 
 
 def _shed(options: argparse.Namespace) -> Shed:

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.gauge import clean_environment
 from benchmarks.snapshot import install_snapshot
 
-__all__ = ["PEERS", "Installed", "Peer", "Shed", "system_python"]
+__all__ = ["PEERS", "Installed", "Peer", "Shed", "default_cache", "system_python"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,11 @@ class Shed:
         if not (folder / "bin" / "pip").exists():
             _call([self.python, "-m", "venv", "--clear", str(folder)], _own_environment())
         return folder
+
+
+def default_cache() -> Path:
+    """Return the folder that installations are kept in."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nrunner-bench"
 
 
 def system_python(running: str) -> str:

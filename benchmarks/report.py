@@ -31,7 +31,7 @@ def render_case(case: CaseFigures) -> str:
     columns = []
     for name, cell in (*_COLUMNS.items(), *_own_columns(measured)):
         cells = [cell(case, outcome) for outcome in measured]
-        if set(cells) > {_NOTHING} or _NOTHING not in cells:
+        if set(cells) != {_NOTHING}:
             columns.append((name, *cells))
     head, *rows = zip(*columns, strict=True)
     lines = [f"{each.tool.name}: out: {each.broken}\n" for each in case.outcomes if each.broken]
