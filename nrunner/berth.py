@@ -20,7 +20,8 @@ from nrunner.spawners.base import Handle, Offer, Spawner
 
 __all__ = ["Berth"]
 
-_EVENTS = ("started", "ended", "not_started", "slow")
+_ASIDES = ("notice", "slow")
+_EVENTS = ("started", "ended", "not_started", "notice", "slow")
 
 OnEvents = Callable[["Berth", Sequence[Mapping[str, Any]]], None]
 
@@ -209,7 +210,7 @@ class Berth:
             return None
         if event == "started":
             self._running[key] = True
-        elif event != "slow":
+        elif event not in _ASIDES:
             del self._running[key]
             if is_started is not (event == "ended"):
                 detail = "its agent contradicts itself about whether it was started"

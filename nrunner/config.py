@@ -244,6 +244,15 @@ class Config:
         per_suite=True,
         default_text="that of the active virtual environment, else python3",
     )
+    isolation: str = _setting(
+        "process",
+        "runner.isolation",
+        Choice("process", "interpreter"),
+        "What each Python test has for itself: a process forked from a warm interpreter, or a new"
+        " interpreter.",
+        "--isolation",
+        per_suite=True,
+    )
     skip_exit_codes: tuple[int, ...] = _setting(
         (),
         "runner.exectest.exitcodes.skip",

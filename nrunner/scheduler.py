@@ -292,6 +292,8 @@ class Scheduler:
                     self._slots[head["task"]] = head["slot"]
             elif head["event"] == "slow":
                 self._say_slow(head)
+            elif head["event"] == "notice":
+                self._notice(head["task"], str(head.get("text")))
         self.feed(*events)
 
     def _say_slow(self, head: Mapping[str, Any]) -> None:
@@ -299,8 +301,11 @@ class Scheduler:
         if state is not None:
             where = f", waits in {head['wait_channel']}" if head.get("wait_channel") else ""
             text = f"{state.task.id} is slow: it runs for {head['elapsed']:.0f} s{where}"
-            self._journal.append([{"type": "notice", "task": head["task"], "text": text}])
-            self._reporter.notice(text)
+            self._notice(state.task.number, text)
+
+    def _notice(self, task: int, text: str) -> None:
+        self._journal.append([{"type": "notice", "task": task, "text": text}])
+        self._reporter.notice(text)
 
     async def _keep(self, berth: Berth) -> None:
         """Have an environment at a place whenever something is to run there."""

@@ -15,7 +15,7 @@ from typing import Any, Union
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 
-__all__ = ["Command", "Exit", "Outcome", "Place", "RequirementRunner", "Runner"]
+__all__ = ["Command", "Exit", "Outcome", "Place", "RequirementRunner", "Runner", "Warm"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Warm:
+    """How a payload that is Python code starts without a new interpreter: a zygote forks."""
+
+    argv: tuple[str, ...]
+    """Starts the zygote; the number of an open socket is added."""
+    spec: Mapping[str, Any]
+    """What the fork is to run, as JSON types."""
+
+
+@dataclass(frozen=True)
 class Command:
     """What to execute for a payload; stdout and stderr go to the files of the Place."""
 
@@ -61,6 +71,8 @@ class Command:
     """Path of a file in which the payload leaves its Outcome as JSON, for kinds that do."""
     speaks: bool = False
     """Whether the payload sends status messages (wire format) to the agent's status socket."""
+    warm: Warm | None = None
+    """Another way to run it, with the same outcome."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
-``agent FOLDER FD`` and ``unittest-child JSON``; one door for both, so that the code runs from a
-single file wherever it was copied. Not responsible for what is behind the door.
+``agent FOLDER FD``, ``unittest-child JSON`` and ``zygote FD``; one door for all, so that the code
+runs from a single file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -13,7 +13,7 @@ from typing import Optional
 
 __all__ = ["main"]
 
-_USAGE = "usage: agent FOLDER LISTENING-FD | unittest-child JSON"
+_USAGE = "usage: agent FOLDER LISTENING-FD | unittest-child JSON | zygote FD"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -23,6 +23,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import unittest_child
 
         return int(unittest_child.main(words[1:]) or 0)
+    if words[:1] == ["zygote"]:
+        from nrunner.runners import zygote
+
+        return zygote.main(words[1:])
     if words[:1] == ["agent"] and len(words) == 3:
         from nrunner.runners.guardian import guard
 

@@ -1,6 +1,7 @@
 """python-unittest: a test method, class or module, run by unittest in an interpreter of its own.
 
-The interpreter is ``runner.python`` of the Runnable's configuration, or the agent's own. kwargs
+The interpreter is ``runner.python`` of the Runnable's configuration, or the agent's own; with
+``runner.isolation`` it is a fork of a warm one (``process``) or a new one (``interpreter``). kwargs
 may say more than the uri: ``module`` (a dotted name instead of the uri's path), ``top`` (a folder
 to put first on ``sys.path``) and ``exclude`` (tests of the module that have tasks of their own).
 Not responsible for what happens inside the interpreter: ``nrunner.runners.unittest_child``.
@@ -17,13 +18,15 @@ from typing import Any, Optional, Union
 from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
-from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
+from nrunner.runners.base import Command, Exit, Outcome, Place, Runner, Warm
 from nrunner.runners.payload import describe, environment
 from nrunner.runners.self_command import self_command
 
 __all__ = ["PythonUnittest"]
 
 _PYTHON = "runner.python"
+_ISOLATION = "runner.isolation"
+_ISOLATIONS = ("process", "interpreter")
 _KWARGS = {"module": str, "top": str, "exclude": list}
 _ARGUMENT_LIMIT = 100_000
 """Linux takes no argument of 128 KiB or more; a longer description goes through a file."""
@@ -34,18 +37,23 @@ class PythonUnittest(Runner):
 
     kind = "python-unittest"
     description = "tests of Python's unittest"
-    configuration_used = (_PYTHON,)
+    configuration_used = (_PYTHON, _ISOLATION)
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the command of an interpreter that runs the test and leaves a report."""
         report = place.report or place.work_dir + "/.nrunner-report"
-        argument = json.dumps({**_spec(runnable, place), "report": report})
+        spec = {**_spec(runnable, place), "report": report}
+        argument = json.dumps(spec)
         if len(argument) > _ARGUMENT_LIMIT:
             argument = "@" + _write(place.work_dir + "/.nrunner-spec", argument)
-        argv = (*self_command("unittest-child", _python(runnable, place)), argument)
+        python = _python(runnable, place)
+        argv = (*self_command("unittest-child", python), argument)
         path = os.path.join(place.base_dir, str(runnable.uri))
         env = environment(place, os.path.dirname(path))
-        return Command(argv, place.base_dir, env, report=report)
+        warm = None
+        if _isolation(runnable) == "process":
+            warm = Warm(self_command("zygote", python), spec)
+        return Command(argv, place.base_dir, env, report=report, warm=warm)
 
     def judge(
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
@@ -84,6 +92,14 @@ def _python(runnable: Runnable, place: Place) -> Optional[str]:
     if not isinstance(python, str) or not python:
         raise RunnerError(f'key "{_PYTHON}": expected the path of an interpreter, got {python!r}')
     return os.path.join(place.base_dir, python) if "/" in python else python
+
+
+def _isolation(runnable: Runnable) -> str:
+    isolation = runnable.config.get(_ISOLATION, _ISOLATIONS[0])
+    if isolation not in _ISOLATIONS:
+        known = ", ".join(_ISOLATIONS)
+        raise RunnerError(f'key "{_ISOLATION}": expected one of {known}, got {isolation!r}')
+    return str(isolation)
 
 
 def _write(path: str, text: str) -> str:

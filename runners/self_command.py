@@ -12,7 +12,7 @@ from typing import Optional
 
 __all__ = ["self_command"]
 
-_FILES = {"unittest-child": "unittest_child.py"}
+_FILES = {"unittest-child": "unittest_child.py", "zygote": "zygote.py"}
 
 
 def self_command(entry: str, python: Optional[str] = None) -> tuple[str, ...]:

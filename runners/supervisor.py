@@ -18,9 +18,10 @@ from typing import Any
 from nrunner.errors import RunnerError
 from nrunner.runners import child, killing
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
-from nrunner.runners.base import Command, Outcome
+from nrunner.runners.base import Command, Exit, Outcome
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
+from nrunner.runners.nursery import Nursery
 from nrunner.runners.procfs import Process, wait_channel_of
 from nrunner.runners.slot import Slot
 
@@ -33,6 +34,7 @@ _KILL_FOR = 5.0
 """Seconds after which a process that SIGKILL does not end is called unkillable."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
+_Start = Callable[[Attempt, tuple[int, int]], None]
 Emit = Callable[[Attempt, str, Mapping[str, Any]], None]
 
 
@@ -57,6 +59,8 @@ class Supervisor:
         self._last_end = 0.0
         """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
+        self._nursery = Nursery(loop, self, self._env_of_interpreter)
+        self._notices: list[str] = []
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reap)
 
@@ -107,6 +111,7 @@ class Supervisor:
 
     def close(self) -> None:
         """Kill what is left without ceremony, and remove the slots."""
+        self._nursery.close()
         for attempt in self._mains.values():
             _signal_group(attempt.pid, signal.SIGKILL)
         for _ in range(200):
@@ -139,24 +144,29 @@ class Supervisor:
             except OSError as error:
                 self._fail(attempt, "infra", str(error))
                 continue
-            try:
-                self._start(attempt, slot, files)
-            except RunnerError as error:
-                self._fail(attempt, "malformed", str(error))
-            except OSError as error:
-                program = attempt.command.argv[0] if attempt.command is not None else ""
-                ours = error.errno in _SHORT_OF_MEANS or error.filename != program
-                cause = "infra" if ours else "malformed"
-                self._fail(attempt, cause, child.explain(error, program))
-            except ValueError as error:
-                self._fail(attempt, "malformed", str(error))
+            self._try(self._start, attempt, files)
+
+    def _try(self, start: _Start, attempt: Attempt, files: tuple[int, int]) -> None:
+        """Start an attempt, or say why that is not possible."""
+        try:
+            start(attempt, files)
+        except RunnerError as error:
+            self._fail(attempt, "malformed", str(error))
+        except OSError as error:
+            program = attempt.command.argv[0] if attempt.command is not None else ""
+            ours = error.errno in _SHORT_OF_MEANS or error.filename != program
+            cause = "infra" if ours else "malformed"
+            self._fail(attempt, cause, child.explain(error, program))
+        except ValueError as error:
+            self._fail(attempt, "malformed", str(error))
 
     def _has_room(self) -> bool:
         errands = sum(1 for task, _ in self._attempts if task < 0) if self._errands else 0
         return len(self._attempts) - errands < self.settings.slots
 
-    def _start(self, attempt: Attempt, slot: Slot, files: tuple[int, int]) -> None:
-        order = attempt.order
+    def _start(self, attempt: Attempt, files: tuple[int, int]) -> None:
+        order, slot = attempt.order, attempt.slot
+        assert slot is not None
         runner = attempt.runner = find_runner(order.runnable.kind, self._socket)
         place = attempt.place_in(slot, self.settings)
         command = runner.command(order.runnable, place)
@@ -171,13 +181,64 @@ class Supervisor:
         if command.speaks:
             os.makedirs(order.log_dir, 0o700, exist_ok=True)
             self.speakers[order.id] = attempt
-        env = self._environment(attempt, command)
-        attempt.pid = child.spawn(command.argv, env, command.cwd, *files)
-        self._mains[attempt.pid] = attempt
-        self._emit(
-            attempt, "started", {"time": attempt.began, "pid": attempt.pid, "slot": slot.folder}
-        )
+        if command.warm is None or not self._nursery.take(attempt, command, files):
+            self._spawn(attempt, files)
         self._set_timers(attempt)
+
+    def _spawn(self, attempt: Attempt, files: tuple[int, int]) -> None:
+        command = attempt.command
+        assert command is not None
+        env = self._environment(attempt, command)
+        self._launched(attempt, child.spawn(command.argv, env, command.cwd, *files))
+
+    def _launched(self, attempt: Attempt, pid: int) -> None:
+        attempt.pid = pid
+        self._mains[pid] = attempt
+        folder = attempt.slot.folder if attempt.slot is not None else ""
+        self._emit(attempt, "started", {"time": attempt.began, "pid": pid, "slot": folder})
+        self._tell_notices(attempt)
+
+    # What the nursery tells.
+
+    def forked(self, attempt: Attempt, pid: int) -> None:
+        """Take over a process that a zygote forked."""
+        if attempt.stage is Stage.DONE:
+            _kill(pid)
+        else:
+            self._launched(attempt, pid)
+
+    def ended(self, pid: int, status: int) -> None:
+        """Hear from its zygote that a process ended."""
+        self._over(pid, child.exit_of(status))
+
+    def lost(self, attempt: Attempt) -> None:
+        """Hear that a process ended and its zygote did not say how."""
+        report = attempt.report()
+        if report is None:
+            attempt.trouble = "the zygote that knew how it ended was killed"
+        good = report is not None and report.result is not None and report.result.is_ok
+        self._over(attempt.pid, Exit(0 if good else 1))
+
+    def refused(self, attempt: Attempt) -> None:
+        """Start an attempt by a new interpreter, since no zygote would."""
+        if attempt.stage is Stage.DONE:
+            return
+        if attempt.stop is not None:
+            self._emit(attempt, "started", {"time": attempt.began})
+            self._finish(attempt, Outcome(None))
+            return
+        slot = attempt.slot
+        assert slot is not None
+        self._try(self._spawn, attempt, slot.open())
+
+    def notice(self, text: str) -> None:
+        """Have people told with the next event of any attempt."""
+        self._notices.append(text)
+
+    def _tell_notices(self, attempt: Attempt) -> None:
+        notices, self._notices = self._notices, []
+        for text in notices:
+            self._emit(attempt, "notice", {"text": text})
 
     def _new_slot(self) -> Slot:
         folder = self.settings.slots_dir
@@ -195,6 +256,13 @@ class Supervisor:
                 continue
         self._slots.append(Slot(f"{folder}/{number}", self._loop))
         return self._slots[-1]
+
+    def _env_of_interpreter(self, attempt: Attempt) -> dict[str, str]:
+        """Return what all attempts with the same configuration have in common."""
+        env = self._env.copy()
+        env.update(self.settings.env)
+        env.update(attempt.order.runnable.config.get("runner.env") or {})
+        return env
 
     def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
         env = {} if command.clear_env else self._env.copy()
@@ -254,6 +322,8 @@ class Supervisor:
             self._begin_killing(attempt)
             return
         attempt.stage = Stage.TERMINATING
+        if not attempt.pid:
+            self._nursery.abandon(attempt)
         killing.signal_all(self._members(attempt), signal.SIGTERM)
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
@@ -269,17 +339,23 @@ class Supervisor:
                 break
             if pid == 0:
                 break
-            attempt = self._mains.pop(pid, None)
-            if attempt is None:
-                strays = True
-            else:
-                attempt.end = child.exit_of(status)
-                attempt.ended = time.monotonic()
-                self._main_ended(attempt)
+            end = child.exit_of(status)
+            # What zygotes have said until now may tell whose process it was.
+            if not self._over(pid, end) and not self._nursery.reaped(pid, status):
+                strays |= not self._over(pid, end)
         if strays:
             for attempt in list(self._attempts.values()):
                 if attempt.end is not None:
                     self._look_again(attempt)
+
+    def _over(self, pid: int, end: Exit) -> bool:
+        attempt = self._mains.pop(pid, None)
+        if attempt is None:
+            return False
+        attempt.end = end
+        attempt.ended = time.monotonic()
+        self._main_ended(attempt)
+        return True
 
     def _reap_strays(self) -> None:
         try:
@@ -291,7 +367,7 @@ class Supervisor:
     def _main_ended(self, attempt: Attempt) -> None:
         if attempt.stage is Stage.DONE:
             return
-        if not killing.orphans(self._mains) or not self._members(attempt):
+        if not killing.orphans({*self._mains, *self._nursery.pids}) or not self._members(attempt):
             self._conclude(attempt)
         elif attempt.stage is Stage.RUNNING:
             attempt.stage = Stage.LINGERING
@@ -330,13 +406,18 @@ class Supervisor:
             self._loop.after(pause, lambda: self._kill_round(attempt, until, min(pause * 2, 0.5)))
 
     def _members(self, attempt: Attempt) -> list[Process]:
-        mains = {pid: each.mark for pid, each in self._mains.items()}
+        if not attempt.pid:
+            return []
+        mains = {**dict.fromkeys(self._nursery.pids, ""), **self._marks()}
         others = any(each is not attempt for each in self._attempts.values())
         alone = not others and self._last_end < attempt.began
         slot = attempt.slot
         folder, pipes = (slot.folder, slot.pipes) if slot is not None else (os.devnull, ())
         claim = killing.Claim(folder, attempt.began, alone, pipes)
         return killing.members(attempt.pid, attempt.mark, mains, claim)
+
+    def _marks(self) -> dict[int, str]:
+        return {pid: each.mark for pid, each in self._mains.items()}
 
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""

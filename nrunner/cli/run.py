@@ -46,6 +46,7 @@ __all__ = ["run"]
     "run.spawner",
     "resolver.static",
     "runner.python",
+    "runner.isolation",
     "status.tcp",
 )
 @click.option(

@@ -57,6 +57,19 @@ def test_the_interpreter_is_configured(python: str, program: str) -> None:
     assert command(config={"runner.python": python}).argv[0] == program
 
 
+def test_a_zygote_is_told_the_same_as_a_new_interpreter() -> None:
+    found = command(kwargs={"top": "src"}, config={"runner.python": "/usr/bin/python3"})
+    assert found.warm is not None
+    assert found.warm.argv[0] == "/usr/bin/python3"
+    assert Path(found.warm.argv[-1]).name == "zygote.py"
+    assert found.warm.spec == json.loads(found.argv[-1])
+
+
+def test_whoever_wants_an_interpreter_of_its_own_for_a_test_gets_no_zygote() -> None:
+    assert command(config={"runner.isolation": "interpreter"}).warm is None
+    assert command(config={"runner.isolation": "process"}).warm is not None
+
+
 def test_a_description_too_long_for_an_argument_goes_through_a_file(tmp_path: Path) -> None:
     place = Place("/log", "/out", str(tmp_path), "/base")
     exclude = [f"Class.test_number_{number}" for number in range(10_000)]
@@ -73,6 +86,7 @@ def test_a_description_too_long_for_an_argument_goes_through_a_file(tmp_path: Pa
         (URI, {"kwargs": {"exclude": "x"}}, '"exclude": expected a list'),
         (URI, {"kwargs": {"module": 5}}, '"module": expected a str'),
         (URI, {"config": {"runner.python": 3}}, "path of an interpreter"),
+        (URI, {"config": {"runner.isolation": "none"}}, "expected one of process, interpreter"),
     ],
 )
 def test_what_can_never_work_is_refused(uri: str | None, rest: dict[str, Any], reason: str) -> None:

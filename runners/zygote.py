@@ -1,0 +1,243 @@
+"""A zygote: a warm interpreter of the user's choice, in which each test is a fork.
+
+Started by the agent as ``zygote FD``. Over the socket FD come requests, one packet each: a JSON
+object, and the open files that go with it. The answers are lines of words:
+
+- ``forked NUMBER PID``: the child itself says this before it does anything else, so a request
+  that was not answered did not run;
+- ``ended PID STATUS``: the wait status of a child;
+- ``unfit REASON``: nothing can be forked from this interpreter.
+
+A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``: session,
+output, environment, signals and open files are its own. When the agent hangs up, the zygote ends.
+It imports nothing of nrunner but that module, and leaves no trace of either in ``sys.modules``.
+Not responsible for what a test is, nor for whom to kill when.
+Portable: runs on Python 3.7 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import _socket
+import atexit
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, ModuleType
+    from typing import Any, Optional
+
+    Request = dict[str, Any]
+
+__all__ = ["LONGEST_REQUEST", "PLACEHOLDER", "main"]
+
+LONGEST_REQUEST = 1 << 16
+"""In bytes; what is longer is for a new interpreter."""
+
+PLACEHOLDER = "NRUNNER_ZYGOTE"
+"""A variable that reserves room in the environment for the mark of an attempt."""
+
+_MOST_FILES = 3
+
+
+def main(argv: list[str]) -> int:
+    """Serve the agent; in a child, run what was asked for and return the exit status."""
+    child = _sibling("unittest_child")
+    mark = _Mark()
+    os.environ.pop(PLACEHOLDER, None)
+    child.vanish()
+    zygote = _Zygote(int(argv[0]), mark)
+    if len(os.listdir("/proc/self/task")) > 1:
+        zygote.say("unfit something starts threads as the interpreter starts")
+        return 1
+    gc.collect()
+    gc.freeze()
+    request = zygote.serve()
+    spec = request["spec"]
+    return _leave(child.conclude(spec, child.load(spec)))
+
+
+def _sibling(name: str) -> ModuleType:
+    """Import a module that stands beside this one, without leaving a trace of it."""
+    module = importlib.import_module(f"{__package__}.{name}" if __package__ else name)
+    sys.modules.pop(name, None)
+    return module
+
+
+class _Zygote:
+    """One end of the conversation with the agent."""
+
+    def __init__(self, number: int, mark: _Mark) -> None:
+        self._socket = _socket.socket(fileno=number)
+        os.set_inheritable(number, False)
+        self._mark = mark
+
+    def say(self, words: str) -> None:
+        """Tell the agent; without one there is nothing left to do here."""
+        try:
+            self._socket.send(words.encode())
+        except OSError:
+            os._exit(0)
+
+    def serve(self) -> Request:
+        """Fork for each request until the agent hangs up; return, in the child, what to run."""
+        collects = gc.isenabled()
+        gc.disable()  # nothing is made here, and each page that is touched makes a fork dearer
+        with _Wakeup() as wakeup:
+            poll = select.poll()
+            poll.register(self._socket.fileno(), select.POLLIN)
+            poll.register(wakeup.woken, select.POLLIN)
+            while True:
+                for number, _ in poll.poll():
+                    if number == wakeup.woken:
+                        wakeup.clear()
+                        self._reap()
+                        continue
+                    request, files = self._receive()
+                    pid = os.fork()
+                    if pid == 0:
+                        break
+                    _close(files)
+                else:
+                    continue
+                break
+        self._become(request, files)
+        if collects:
+            gc.enable()
+        return request
+
+    def _receive(self) -> tuple[Request, list[int]]:
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(
+                LONGEST_REQUEST, _socket.CMSG_SPACE(4 * _MOST_FILES), _socket.MSG_CMSG_CLOEXEC
+            )
+        except OSError:
+            data, ancillary = b"", []
+        if not data:
+            os._exit(0)
+        files = [
+            int.from_bytes(content[start : start + 4], sys.byteorder)
+            for _, _, content in ancillary
+            for start in range(0, len(content), 4)
+        ]
+        return json.loads(data), files
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self.say(f"ended {pid} {status}")
+
+    def _become(self, request: Request, files: list[int]) -> None:
+        """Take on the session, files and environment of an attempt."""
+        os.setsid()
+        self.say(f"forked {request['number']} {os.getpid()}")
+        self._socket.close()
+        for target, number in enumerate(files[:2], 1):
+            os.dup2(number, target)
+        _close(files)
+        os.environ.update(request["env"])
+        self._mark.write(request["mark"])
+
+
+class _Wakeup:
+    """While it is entered, the end of a child makes the file `woken` readable."""
+
+    def __enter__(self) -> _Wakeup:
+        self.woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._handler = signal.signal(signal.SIGCHLD, _note)
+        self._before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        return self
+
+    def clear(self) -> None:
+        """Make it unreadable until the next child ends."""
+        os.read(self.woken, 4096)
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._before)
+        signal.signal(signal.SIGCHLD, self._handler)
+        _close([self.woken, self._wake])
+
+
+def _note(_number: int, _frame: Optional[FrameType]) -> None:
+    """Do nothing: that a signal came is told by the wake-up file."""
+
+
+def _close(files: list[int]) -> None:
+    for number in files:
+        os.close(number)
+
+
+class _Mark:
+    """The room for an attempt's mark in the environment that ``/proc`` shows.
+
+    A process that hides from its supervisor is known by it. What a fork puts into its environment
+    is not shown there: only what is written where the environment of the start stands.
+    """
+
+    def __init__(self) -> None:
+        self._address = self._size = 0
+        start = PLACEHOLDER.encode() + b"="
+        try:
+            with open("/proc/self/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            with open("/proc/self/environ", "rb") as file:
+                data = b"\0" + file.read()
+        except OSError:
+            return
+        offset = data.find(b"\0" + start)
+        if offset >= 0:
+            self._address = int(fields[47]) + offset
+            self._size = data.index(b"\0", offset + 1) - offset - 1
+
+    def write(self, text: str) -> None:
+        """Show `text`, ``NAME=value``; where that cannot be, the mark is not seen."""
+        data = text.encode("utf-8", "surrogateescape")
+        if len(data) > self._size:
+            return
+        try:
+            number = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            os.pwrite(number, data.ljust(self._size, b"\0"), self._address)
+        except OSError:
+            pass
+        finally:
+            os.close(number)
+
+
+def _leave(status: int) -> int:
+    """End as an interpreter does: wait for threads, run exit handlers, flush what is open.
+
+    Taking all objects apart costs more than most tests, and is only done where something may be
+    left to write. Otherwise this does not return.
+    """
+    if len([name for name in os.listdir("/proc/self/fd") if int(name) > 2]) > 1:
+        return status  # more is open than the standard files, and the folder that was listed
+    threads = getattr(sys.modules.get("threading"), "_shutdown", None)
+    for step in (threads, atexit._run_exitfuncs):  # noqa: SLF001 - what an interpreter's end calls
+        try:
+            if step is not None:
+                step()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            continue
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
