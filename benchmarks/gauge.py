@@ -62,12 +62,12 @@ class Memory:
         self.whole = max(self.whole, total)
 
 
-def clean_environment(home: Path, temporary: Path) -> dict[str, str]:
-    """Return the environment that all tools get: nothing of the caller's but the path."""
+def clean_environment(home: Path, temporary: Path, python: str) -> dict[str, str]:
+    """Return the environment that all tools get: nothing of the caller's, and one interpreter."""
     return {
         "HOME": str(home),
         "TMPDIR": str(temporary),
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": f"{Path(python).parent}:/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin",
         "LANG": "C.UTF-8",
         "TERM": "dumb",
         "USER": os.environ.get("USER", "user"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +78,10 @@ class Shed:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def environment(self, temporary: Path | None = None) -> dict[str, str]:
+        """Return the environment for a tool that may write to a folder."""
+        return clean_environment(self.home, temporary or self.home, self.python)
+
     def get(self, name: str) -> Installed:
         """Return an installation, made now if need be."""
         if name not in self.installed:
@@ -93,9 +98,12 @@ class Shed:
         self.installed[name] = Installed(name, executable.absolute().parent, str(executable))
 
     def knows(self, name: str, option: str) -> bool:
-        """Say whether an installation of nrunner has an option of ``run``."""
-        words = [self.find(name, "nrunner"), "run", "--help"]
-        return option in _said(words, self.home)
+        """Say whether an installation of nrunner takes an option with its value."""
+        with tempfile.TemporaryDirectory() as results:
+            words = ("run", option, "--dry-run", "--job-results-dir", results, "/bin/true")
+            return (
+                _call_tool([self.find(name, "nrunner"), *words], self.environment()).returncode == 0
+            )
 
     def find(self, name: str, executable: str) -> str:
         """Return the path of an executable of an installation."""
@@ -112,7 +120,7 @@ class Shed:
             return Installed(peer.name, reason=_reason(error))
         if found is None:
             return Installed(peer.name, reason=f"{peer.executable} is not here, and may not be got")
-        version = _version(peer, found, self.home)
+        version = _version(peer, found, self.environment())
         return Installed(peer.name, found, version)
 
     def _by_apt(self, peer: Peer) -> Path | None:
@@ -167,26 +175,29 @@ def _call(words: list[str], environment: dict[str, str]) -> None:
     subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
 
 
-def _version(peer: Peer, folder: Path, home: Path) -> str:
+def _version(peer: Peer, folder: Path, environment: dict[str, str]) -> str:
     if peer.pip:
         distribution = peer.pip[0].partition("<")[0]
         say = f"import importlib.metadata as m; print(m.version({distribution!r}))"
-        return _said([str(folder / "python"), "-c", say], home).strip()
-    lines = _said([str(folder / peer.executable), *peer.version], home).strip().splitlines()
+        return _said([str(folder / "python"), "-c", say], environment).strip()
+    lines = _said([str(folder / peer.executable), *peer.version], environment).strip().splitlines()
     return lines[0] if lines else ""
 
 
-def _said(words: list[str], home: Path) -> str:
-    run = subprocess.run(
+def _said(words: list[str], environment: dict[str, str]) -> str:
+    return _call_tool(words, environment).stdout
+
+
+def _call_tool(words: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         words,
-        env=clean_environment(home, home),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    return run.stdout
 
 
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:

@@ -20,7 +20,6 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.adapters import methods, ours
-from benchmarks.gauge import clean_environment
 from benchmarks.peer import Shed, default_cache, system_python
 from benchmarks.series import scratch_folder
 from benchmarks.table import render_table
@@ -85,7 +84,12 @@ def _watch(tool: Tool, site: Site, shed: Shed, tests: int) -> None:
 
 
 def _table(usage: Usage, tests: int) -> str:
-    parts = {"controller": usage.controller, "agent": usage.agent, "tests": usage.tests}
+    parts = {
+        "controller": usage.controller,
+        "agent": usage.agent,
+        "zygotes": usage.zygotes,
+        "tests": usage.tests,
+    }
     rows = [_row(name, share, usage, tests) for name, share in parts.items()]
     rows.append(("wall", "", "", f"{usage.seconds / tests * 1000:.3f}", ""))
     return render_table(("part", "user s", "kernel s", "ms a test", "of one processor"), rows)
@@ -121,7 +125,7 @@ def _start(command: Command, folder: Path, shed: Shed) -> subprocess.Popen[bytes
         return subprocess.Popen(
             command.words,
             cwd=command.cwd or folder,
-            env=clean_environment(shed.home, folder),
+            env=shed.environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

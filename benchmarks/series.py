@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from benchmarks.gauge import Memory, Run, clean_environment, run, run_watched
+from benchmarks.gauge import Memory, Run, run, run_watched
 from benchmarks.peer import Shed
 from benchmarks.tool import Broken, Case, Command, Reading, Site, Tool
 
@@ -109,7 +109,7 @@ class Series:
     def _environment(self, folder: Path) -> dict[str, str]:
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
-        return clean_environment(self.shed.home, temporary)
+        return self.shed.environment(temporary)
 
     def _prepare(self, tool: Tool, tests: int, folder: Path) -> tuple[Site, Command]:
         key = (tool.name, tests)

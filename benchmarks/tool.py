@@ -77,7 +77,7 @@ class Tool:
     most: int | None = None
     """Slow tools get no more tests than this; figures per test stay comparable."""
     option: str = ""
-    """An option that nrunner must know; a version that does not know it is left out."""
+    """An option that nrunner must take; a version that does not take it is left out."""
 
 
 def no_input(folder: Path, tests: int) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def _avocado(site: Site) -> Command:
 
 
 PROCESS = Tool(OURS, OURS, _ours, read_ours)
-MODULE = Tool(f"{OURS} by module", OURS, _by_module, read_ours, option="--isolation")
+MODULE = Tool(f"{OURS} by module", OURS, _by_module, read_ours, option="--isolation=module")
 STESTR = Tool("stestr", "stestr", stestr_command, read_stestr)
 PYTEST = Tool("pytest", "pytest", _pytest, read_pytest)
 PYTEST_N = Tool("pytest -n", "pytest", partial(_pytest, spread=True), read_pytest)

@@ -33,7 +33,7 @@ def _ctest(site: Site) -> Command:
 
 
 def _read_ctest(site: Site, output: str) -> Reading:
-    return _counted(r"0 tests failed out of (\d+)", output)
+    return _counted(r", 0 tests failed out of (\d+)", output)
 
 
 def _lit(site: Site) -> Command:
