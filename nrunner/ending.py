@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from msgspec import Struct
 
 from nrunner.result import Result
 
@@ -25,7 +24,8 @@ class Stop(enum.Enum):
     ORPHANED = "orphaned"
 
 
-class Ending(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ending:
     """What an agent says when an attempt is over."""
 
     result: Result | None

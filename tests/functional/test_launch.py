@@ -1,5 +1,6 @@
 """An agent is begun before there is a job; where there will be none, nothing of it is left."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ from nrunner.task import TaskLimits, make_tasks
 def plan(tmp_path: Path, **more: object) -> JobPlan:
     tasks = make_tasks([("x", Runnable("noop", "x"))], TaskLimits())
     return JobPlan(tuple(tasks), tmp_path, tmp_path / "results", **more)
+
+
+def wait_agents_of(launch: Launch) -> list[str]:
+    """Return the agent's processes; right after its start it has no command line yet."""
+    deadline = time.monotonic() + 10
+    while not (found := agents_of(launch)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return found
 
 
 def agents_of(launch: Launch) -> list[str]:
@@ -33,7 +42,7 @@ def agents_of(launch: Launch) -> list[str]:
 
 def test_a_launch_that_is_abandoned_leaves_no_agent_and_no_folder(tmp_path):
     launch = Launch(plan(tmp_path))
-    assert agents_of(launch)
+    assert wait_agents_of(launch)
     launch.abandon()
     assert agents_of(launch) == []
     assert not launch.runtime.exists()
@@ -56,8 +65,7 @@ def test_a_job_that_cannot_write_its_results_leaves_no_agent(tmp_path):
 
 def test_the_agent_that_was_begun_is_the_one_that_runs_the_tasks(tmp_path):
     launch = Launch(plan(tmp_path))
-    first = set(agents_of(launch))
-    assert first
+    assert wait_agents_of(launch)
     assert run_job(plan(tmp_path), [], launch) == 0
     assert agents_of(launch) == []
     assert not launch.runtime.exists()

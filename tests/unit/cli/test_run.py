@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from nrunner.cli.main import main
-from nrunner.errors import ExitCode
+from nrunner.errors import ExitCode, UsageError
 from nrunner.plan import ReportTarget
 
 
@@ -20,6 +20,17 @@ def here(tmp_path, monkeypatch, job_results):
     return folder
 
 
+class FakeLaunch:
+    """Begins nothing."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.abandoned = False
+
+    def abandon(self):
+        self.abandoned = True
+
+
 @pytest.fixture
 def job(monkeypatch):
     """Catch plans instead of running them."""
@@ -29,11 +40,13 @@ def job(monkeypatch):
         listeners = ()
         exit_code = 0
 
-        def __call__(self, plan, listeners):
+        def __call__(self, plan, listeners, launch):
+            assert launch.plan is plan
             self.plan, self.listeners = plan, listeners
             return self.exit_code
 
     caught = Caught()
+    monkeypatch.setattr("nrunner.cli.run.Launch", FakeLaunch)
     monkeypatch.setattr("nrunner.job.run_job", caught)
     return caught
 
@@ -91,6 +104,23 @@ def test_the_console_writes_to_stdout_unless_a_report_goes_there(job, monkeypatc
     main(["run", "a.sh", "--tap", "-"])
     main(["run", "a.sh", "--json", "x.json"])
     assert streams == [sys.stdout, sys.stderr, sys.stdout]
+
+
+def test_what_was_begun_is_undone_if_there_is_no_console(job, monkeypatch):
+    launches = []
+
+    def launch(plan):
+        launches.append(FakeLaunch(plan))
+        return launches[0]
+
+    def console(stream, *, show, quiet):
+        raise UsageError("show it")
+
+    monkeypatch.setattr("nrunner.cli.run.Launch", launch)
+    monkeypatch.setattr("nrunner.results.registry.make_console", console)
+    assert main(["run", "a.sh"]) == ExitCode.USAGE
+    assert launches[0].abandoned
+    assert job.plan is None
 
 
 def test_a_job_runs_even_if_stdout_was_closed_before(job, monkeypatch):
