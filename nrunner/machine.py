@@ -319,7 +319,7 @@ class Machine:
         """Find another place for a task that could not be prepared here, if it may have one."""
         state.unmet.append(verdict)
         retry = retry_after(state.task, state.verdicts, ran=False)
-        if self._halt is not None or retry is Retry.NO:
+        if retry is Retry.NO:
             self._discard(state, verdict)
             return
         state.avoid = (*state.avoid, state.place)

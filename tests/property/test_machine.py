@@ -1,78 +1,16 @@
-"""The machine against whatever may happen, in any order: what must hold after every event.
-
-`World` stands for the scheduler and all places: it remembers which actions are not answered yet,
-and holds a second, simpler account of every task against the machine's own.
-"""
+"""The machine against whatever may happen, in any order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nrunner.action import Fulfil, Move, Settle, Start, StopAttempt, Triage
-from nrunner.ending import Ending, Stop
-from nrunner.event import (
-    Begin,
-    Broken,
-    Cancelled,
-    Ended,
-    Met,
-    NotStarted,
-    Refused,
-    Started,
-    StopAll,
-    Triaged,
-    Unmet,
-)
-from nrunner.limits import Limits
-from nrunner.machine import Machine
-from nrunner.phase import Phase, is_legal
-from nrunner.result import Cause, Result, Verdict
-from nrunner.runnable import Requirement, Runnable
-from nrunner.settlement import LeakPolicy, judge, never_started
-from nrunner.task import Task
+from nrunner.settlement import LeakPolicy
+from tests.property.machine_world import REQUIREMENTS, Plan, World
 
-RUNNING = (Phase.STARTING, Phase.STARTED)
-OWN = (Cause.TEST, Cause.CONTRACT, Cause.TIMEOUT)
-REQUIREMENTS = tuple(Requirement("file", name) for name in "xyz")
-PLACES = ("here", "there", "yonder")
-
-INFRA = Verdict(Result.ERROR, Cause.INFRA, "agent died")
-UNSUITABLE = Verdict(Result.SKIP, Cause.UNSUITABLE, "too old")
-NOT_HERE = Verdict(Result.SKIP, Cause.REQUIREMENT, "not there")
-MALFORMED = Verdict(Result.ERROR, Cause.MALFORMED, "no such kind")
-LOST = Verdict(Result.ERROR, Cause.LOST, "unknown")
-
-NOT_STARTED = st.sampled_from([INFRA, UNSUITABLE, NOT_HERE, MALFORMED])
-BROKEN = st.sampled_from([INFRA, LOST])
-UNMET = st.sampled_from([NOT_HERE, INFRA, MALFORMED])
-REFUSED = st.sampled_from([UNSUITABLE, INFRA, MALFORMED])
-ORDERED = st.sampled_from(
-    [
-        *(Verdict(each, Cause.CANCELLED, "why") for each in (Result.CANCEL, Result.INTERRUPT)),
-        Verdict(Result.INTERRUPT, Cause.TIMEOUT, "job limit"),
-    ]
-)
-LEFT = ({"pid": 7, "command": "sleep"},)
-ENDINGS = st.one_of(
-    st.builds(
-        Ending,
-        st.sampled_from([Result.PASS, Result.PASS, Result.FAIL, Result.SKIP, Result.WARN, None]),
-        contract=st.booleans(),
-        leaks=st.sampled_from([(), LEFT]),
-    ),
-    st.builds(
-        Ending,
-        st.none(),
-        stop=st.sampled_from([Stop.TIMEOUT, Stop.SILENCE, Stop.ORPHANED]),
-        unkillable=st.sampled_from([(), LEFT]),
-    ),
-    st.just(Ending(None, malformed=True)),
-)
 TASKS = st.lists(
     st.tuples(
         st.sampled_from(["", "one", "two"]),
@@ -85,415 +23,44 @@ TASKS = st.lists(
 )
 
 
-@dataclass
-class Twin:
-    """What the world knows of one task, from the machine's actions alone."""
-
-    task: Task
-    phases: list[Phase] = field(default_factory=lambda: [Phase.REQUESTED])
-    moved: bool = False
-    place: str = ""
-    places: list[str] = field(default_factory=list)
-    attempt: int = 0
-    alone: bool = False
-    ordered: Verdict | None = None
-    stops: list[bool] = field(default_factory=list)
-    verdicts: list[Verdict] = field(default_factory=list)
-    settled: Settle | None = None
-
-    @property
-    def phase(self) -> Phase:
-        return self.phases[-1]
-
-    @property
-    def is_live(self) -> bool:
-        return self.moved and self.settled is None
-
-
-class World(RuleBasedStateMachine):
-    """Answers actions in any order, and what nobody asked for on top."""
-
-    @initialize(
-        tasks=st.one_of(TASKS, TASKS, TASKS, st.just([])),
-        most=st.integers(1, 4),
-        slots=st.lists(st.integers(1, 3), min_size=1, max_size=3),
-        in_order=st.booleans(),
-        fail_fast=st.booleans(),
-        dry_run=st.sampled_from([False, False, False, True]),
-        lookahead=st.integers(0, 3),
-        leak=st.sampled_from(LeakPolicy),
-        stops=st.integers(0, 3),
-        cancels=st.integers(0, 4),
+def plans(*, stops: int, cancels: int) -> st.SearchStrategy[Plan]:
+    return st.builds(
+        Plan,
+        TASKS | st.just([]) | TASKS.map(lambda tasks: tasks * 2),
+        st.integers(1, 4),
+        st.lists(st.integers(1, 3), min_size=1, max_size=3),
+        st.booleans(),
+        st.sampled_from([False, False, True]),
+        st.sampled_from([False] * 9 + [True]),
+        st.integers(0, 3),
+        st.sampled_from(LeakPolicy),
+        st.just(stops),
+        st.just(cancels),
     )
-    def plan(
-        self, tasks, most, slots, in_order, fail_fast, dry_run, lookahead, leak, stops, cancels
-    ):
-        self.stops, self.cancels = stops, cancels
-        self.time = 0.0
-        self.twins: dict[int, Twin] = {}
-        for number, (suite, needs, retries, idempotent) in enumerate(tasks, 1):
-            runnable = Runnable("noop", requirements=tuple(needs))
-            name = f"{number}-noop"
-            task = Task(number, name, runnable, "", suite, retries=retries, idempotent=idempotent)
-            self.twins[number] = Twin(task)
-        self.most, self.in_order, self.fail_fast, self.leak = most, in_order, fail_fast, leak
-        self.slots = dict(zip(PLACES, slots, strict=False))
-        self.limits = Limits(most)
-        for place, count in self.slots.items():
-            self.limits.set_place(place, count)
-        self.room = most + lookahead
-        self.machine = Machine(
-            [twin.task for twin in self.twins.values()],
-            self.limits,
-            in_order=in_order,
-            fail_fast=fail_fast,
-            dry_run=dry_run,
-            leak=leak,
-            lookahead=lookahead,
-        )
-        self.halted = dry_run
-        self.begun = False
-        self.triages: list[Triage] = []
-        self.fulfils: list[Fulfil] = []
-        self.met: set[tuple[str, str]] = set()
-        self.history: list[object] = []
-
-    # Feeding, and reading what comes back.
-
-    def feed(self, event):
-        self.history.append(event)
-        actions = self.machine.handle(event)
-        for action in actions:
-            getattr(self, f"see_{type(action).__name__.lower()}")(action)
-        return actions
-
-    def now(self) -> float:
-        self.time += 1.0
-        return self.time
-
-    def see_move(self, move: Move) -> None:
-        twin = self.twins[move.number]
-        assert twin.settled is None
-        assert is_legal(twin.phase, move.phase), (twin.phases, move.phase)
-        assert move.time == self.time
-        if move.phase is Phase.READY:
-            assert self.needs(twin) <= self.met
-        twin.phases.append(move.phase)
-        twin.moved = True
-
-    def see_triage(self, triage: Triage) -> None:
-        twin = self.twins[triage.task.number]
-        assert twin.phase is Phase.TRIAGING
-        assert not self.halted
-        assert self.begun
-        assert not [each for each in self.triages if each.task is triage.task]
-        self.may_go(twin)
-        self.triages.append(triage)
-
-    def see_fulfil(self, fulfil: Fulfil) -> None:
-        assert fulfil not in self.fulfils
-        assert (fulfil.place, fulfil.requirement.key) not in self.met
-        self.fulfils.append(fulfil)
-
-    def see_start(self, start: Start) -> None:
-        twin = self.twins[start.task.number]
-        assert twin.phase is Phase.STARTING
-        assert not self.halted
-        assert twin.ordered is None
-        assert start.place == twin.place
-        assert start.attempt == twin.attempt + 1
-        assert len(twin.verdicts) == twin.attempt
-        assert self.needs(twin) <= self.met
-        self.may_go(twin)
-        twin.attempt = start.attempt
-        self.room_holds()
-
-    def see_stopattempt(self, stop: StopAttempt) -> None:
-        twin = self.twins[stop.number]
-        assert twin.phase in RUNNING
-        assert (stop.attempt, stop.place) == (twin.attempt, twin.place)
-        twin.stops.append(stop.kill)
-        assert twin.stops in ([False], [True], [False, True])
-
-    def see_settle(self, settle: Settle) -> None:
-        twin = self.twins[settle.task.number]
-        assert twin.settled is None
-        twin.settled = settle
-        phases = [phase for phase, _ in settle.phases]
-        assert phases == twin.phases
-        assert phases[-1].is_end
-        times = [time for _, time in settle.phases]
-        assert times == sorted(times)
-        assert [each.number for each in settle.attempts] == list(range(1, twin.attempt + 1))
-        self.verdict_holds(twin, settle)
-        self.triages = [each for each in self.triages if each.task is not settle.task]
-        if self.fail_fast and not settle.verdict.result.is_ok:
-            self.halted = True
-
-    def verdict_holds(self, twin: Twin, settle: Settle) -> None:
-        verdicts = [each.verdict for each in settle.attempts]
-        own = [each for each in verdicts if each.cause in OWN and not each.result.is_ok]
-        assert len(own) <= twin.task.retries + 1
-        assert sum(1 for each in verdicts if each.cause is Cause.INFRA) <= 3
-        assert verdicts == twin.verdicts
-        if own and settle.verdict.result.is_ok:
-            assert settle.verdict.result is Result.WARN
-            assert verdicts[-1].result in (Result.PASS, Result.WARN)
-        if settle.verdict.result is Result.PASS:
-            assert verdicts[-1] == settle.verdict
-        if not verdicts:
-            assert twin.phase is Phase.DISCARDED
-
-    def needs(self, twin: Twin) -> set[tuple[str, str]]:
-        return {(twin.place, each.key) for each in twin.task.runnable.requirements}
-
-    def may_go(self, twin: Twin) -> None:
-        """Check that nothing of a suite before this one is open, where suites go in order."""
-        suites = list(dict.fromkeys(each.task.suite for each in self.twins.values()))
-        before = suites[: suites.index(twin.task.suite)] if self.in_order else ()
-        assert all(each.settled for each in self.twins.values() if each.task.suite in before)
-
-    def room_holds(self) -> None:
-        running = [each for each in self.twins.values() if each.phase in RUNNING]
-        assert len(running) <= self.most
-        for place, count in Counter(each.place for each in running).items():
-            is_alone = any(each.alone for each in running if each.place == place)
-            assert count <= (1 if is_alone else self.slots[place])
-
-    def having(self, *phases: Phase) -> list[Twin]:
-        return [each for each in self.twins.values() if each.is_live and each.phase in phases]
-
-    # What may happen.
-
-    @precondition(lambda self: not self.begun)
-    @rule()
-    def begin(self):
-        self.begun = True
-        self.feed(Begin(self.now()))
-
-    @precondition(lambda self: self.triages)
-    @rule(data=st.data(), refused=st.sampled_from([False, False, False, True]))
-    def triage_is_answered(self, data, refused):
-        triage = self.triages.pop(data.draw(st.integers(0, len(self.triages) - 1)))
-        self.answer_triage(triage, data.draw(REFUSED) if refused else None, data)
-
-    def answer_triage(self, triage, refused=None, data=None):
-        twin = self.twins[triage.task.number]
-        assert set(triage.avoid) <= set(twin.places)
-        # A place may have become a new one since the task was tried there.
-        renewed = data is not None and data.draw(st.integers(0, 3)) == 3
-        fit = [place for place in self.slots if renewed or place not in triage.avoid]
-        if refused is not None or not fit:
-            verdict = refused or Verdict(Result.SKIP, Cause.UNSUITABLE, "nowhere else")
-            self.feed(Refused(self.now(), twin.task.number, verdict))
-            return
-        twin.place = data.draw(st.sampled_from(fit)) if data else fit[0]
-        twin.places.append(twin.place)
-        needs = twin.task.runnable.requirements
-        self.feed(Triaged(self.now(), twin.task.number, twin.place, needs))
-
-    @precondition(lambda self: self.fulfils)
-    @rule(data=st.data(), unmet=st.one_of(st.none(), UNMET))
-    def preparation_ends(self, data, unmet):
-        fulfil = self.fulfils.pop(data.draw(st.integers(0, len(self.fulfils) - 1)))
-        self.answer_fulfil(fulfil, unmet)
-
-    def answer_fulfil(self, fulfil, unmet=None):
-        place, key = fulfil.place, fulfil.requirement.key
-        if unmet is not None:
-            self.feed(Unmet(self.now(), place, key, unmet))
-        else:
-            self.met.add((place, key))
-            self.feed(Met(self.now(), place, key))
-
-    @precondition(lambda self: self.having(Phase.STARTING))
-    @rule(data=st.data())
-    def payload_runs(self, data):
-        twin = data.draw(st.sampled_from(self.having(Phase.STARTING)))
-        self.feed(Started(self.now(), twin.task.number, twin.attempt))
-
-    def attempt_ends(self, twin, verdict, event):
-        twin.verdicts.append(verdict)
-        self.feed(event)
-        if twin.is_live and twin.phase not in RUNNING:
-            twin.stops.clear()
-
-    @precondition(lambda self: self.having(Phase.STARTING))
-    @rule(data=st.data(), verdict=NOT_STARTED)
-    def payload_does_not_start(self, data, verdict):
-        twin = data.draw(st.sampled_from(self.having(Phase.STARTING)))
-        event = NotStarted(self.now(), twin.task.number, twin.attempt, verdict)
-        self.attempt_ends(twin, never_started(twin.ordered) if twin.ordered else verdict, event)
-
-    @precondition(lambda self: self.having(*RUNNING))
-    @rule(data=st.data(), verdict=BROKEN)
-    def environment_is_gone(self, data, verdict):
-        twin = data.draw(st.sampled_from(self.having(*RUNNING)))
-        twin.alone = True
-        self.met = {each for each in self.met if each[0] != twin.place}
-        event = Broken(self.now(), twin.task.number, twin.attempt, verdict)
-        self.attempt_ends(twin, twin.ordered or verdict, event)
-
-    @precondition(lambda self: self.having(Phase.STARTED))
-    @rule(data=st.data(), ending=ENDINGS)
-    def payload_ends(self, data, ending):
-        twin = data.draw(st.sampled_from(self.having(Phase.STARTED)))
-        self.end(twin, ending)
-
-    @precondition(lambda self: any(each.stops for each in self.having(Phase.STARTED)))
-    @rule(data=st.data())
-    def payload_is_stopped(self, data):
-        stopped = [each for each in self.having(Phase.STARTED) if each.stops]
-        self.end(data.draw(st.sampled_from(stopped)), Ending(None, stop=Stop.CANCELLED))
-
-    def end(self, twin, ending):
-        verdict = judge(ending, twin.ordered, self.leak)
-        if ending.stop is Stop.CANCELLED:
-            assert verdict == twin.ordered
-        attempts = self.machine.state(twin.task.number).attempts
-        event = Ended(self.now(), twin.task.number, twin.attempt, ending)
-        self.attempt_ends(twin, verdict, event)
-        assert attempts[-1].verdict == verdict
-        assert attempts[-1].ending is ending
-
-    @precondition(lambda self: self.twins and self.cancels)
-    @rule(data=st.data(), verdict=ORDERED, kill=st.booleans())
-    def task_is_cancelled(self, data, verdict, kill):
-        self.cancels -= 1
-        twin = data.draw(st.sampled_from(list(self.twins.values())))
-        ignored = self.machine.ignored
-        if twin.settled is not None:
-            assert self.feed(Cancelled(self.now(), twin.task.number, verdict, kill)) == []
-            assert self.machine.ignored == ignored + 1
-            return
-        running = twin.phase in RUNNING
-        if running and twin.ordered is None:
-            twin.ordered = verdict
-        self.feed(Cancelled(self.now(), twin.task.number, verdict, kill))
-        assert running or twin.settled is not None
-        assert not running or (twin.stops and (twin.stops[-1] or not kill))
-
-    @precondition(lambda self: self.stops)
-    @rule(waiting=ORDERED, running=ORDERED, kill=st.booleans())
-    def job_is_stopped(self, waiting, running, kill):
-        self.stops -= 1
-        for twin in self.having(*RUNNING):
-            twin.ordered = twin.ordered or running
-        self.halted = True
-        self.feed(StopAll(self.now(), waiting, running, kill))
-        assert all(each.phase in RUNNING and each.stops for each in self.live())
-
-    def live(self) -> list[Twin]:
-        return [each for each in self.twins.values() if each.is_live]
-
-    def outdated(self) -> list[object]:
-        """Return the events that were true once and cannot change anything now."""
-        return [event for event in self.history if self.is_outdated(event)]
-
-    def is_outdated(self, event) -> bool:
-        if isinstance(event, Met):
-            return (event.place, event.key) not in self.pending()
-        twin = self.twins.get(getattr(event, "number", 0))
-        if twin is None or twin.settled is not None:
-            return twin is not None
-        is_news = isinstance(event, (Started, NotStarted, Ended, Broken))
-        return is_news and (event.attempt < twin.attempt or len(twin.verdicts) == twin.attempt)
-
-    def pending(self) -> set[tuple[str, str]]:
-        return {(each.place, each.requirement.key) for each in self.fulfils}
-
-    @rule()
-    def nothing_happens(self):
-        """Have a rule that is always allowed."""
-
-    @precondition(lambda self: self.outdated())
-    @rule(data=st.data())
-    def news_come_late_or_twice(self, data):
-        event = data.draw(st.sampled_from(self.outdated()))
-        ignored = self.machine.ignored
-        assert self.machine.handle(event) == []
-        assert self.machine.ignored == ignored + (not isinstance(event, Met))
-
-    # What must hold all the time.
-
-    @invariant()
-    def both_accounts_agree(self):
-        live = {each.task.number: each.phase for each in self.live()}
-        assert {each.task.number: each.phase for each in self.machine.active()} == live
-        settled = [each for each in self.twins.values() if each.settled]
-        assert self.machine.settled == len(settled)
-        untouched = [each for each in self.twins.values() if not each.moved]
-        assert len(settled) + len(live) + len(untouched) == self.machine.total
-        assert self.machine.is_done == (len(settled) == len(self.twins))
-        for twin in settled:
-            assert self.machine.verdict(twin.task.number) == twin.settled.verdict
-
-    @invariant()
-    def slots_are_held_by_what_runs_and_nothing_else(self):
-        running = self.having(*RUNNING)
-        assert self.limits.taken == len(running) <= self.most
-        used = {place: count for place, count in self.limits._used.items() if count}
-        assert used == Counter(each.place for each in running)
-        self.room_holds()
-
-    @invariant()
-    def every_action_is_counted(self):
-        assert self.machine._triaging == len(self.having(Phase.TRIAGING)) == len(self.triages)
-        ready = {each.task.number for each in self.having(Phase.READY)}
-        queues = [*self.machine._ready.values(), *self.machine._suspects.values()]
-        queued = [number for queue in queues for number in queue]
-        assert sorted(queued) == sorted(ready)
-        assert self.machine._waiting == len(ready)
-        preparing = {each.task.number for each in self.having(Phase.PREPARING)}
-        assert set(self.machine._preparations._needs) == preparing
-
-    @invariant()
-    def who_can_go_is_not_held_up(self):
-        running = self.having(*RUNNING)
-        for twin in self.having(Phase.READY):
-            there = [each for each in running if each.place == twin.place]
-            kept_out = there if twin.alone else [each for each in there if each.alone]
-            assert kept_out or self.limits.free(twin.place) == 0
-        for twin in self.having(Phase.PREPARING):
-            assert self.needs(twin) & self.pending()
-        if self.begun and self.machine._requested and self.limits.taken < self.most:
-            assert len(self.triages) >= self.room
-
-    def teardown(self):
-        """Answer whatever is open until nothing is: then all must be as it was before."""
-        if not hasattr(self, "machine"):
-            return
-        if not self.begun:
-            self.begin()
-        while not self.machine.is_done:
-            self.answer_all()
-            self.both_accounts_agree()
-            self.slots_are_held_by_what_runs_and_nothing_else()
-            self.every_action_is_counted()
-            self.who_can_go_is_not_held_up()
-        assert all(each.settled for each in self.twins.values())
-        assert self.limits.taken == 0
-        assert self.machine.active() == []
-        assert not self.machine._requested
-
-    def answer_all(self):
-        fed = len(self.history)
-        while self.triages:
-            self.answer_triage(self.triages.pop())
-        while self.fulfils:
-            self.answer_fulfil(self.fulfils.pop())
-        for twin in self.having(Phase.STARTING):
-            self.feed(Started(self.now(), twin.task.number, twin.attempt))
-        for twin in self.having(Phase.STARTED):
-            stop = Stop.CANCELLED if twin.stops else None
-            self.end(twin, Ending(None if stop else Result.PASS, stop=stop))
-        assert len(self.history) > fed, "tasks are left, and nothing is under way"
 
 
-World.TestCase.settings = settings(
-    max_examples=200,
-    stateful_step_count=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-TestEveryTaskEndsOnceWhateverHappens = World.TestCase
+def run(plan: Plan, draw: Callable[..., Any]) -> None:
+    world = World(plan, draw)
+    world.check()
+    for _ in range(120):
+        possible = world.possible()
+        if not possible:
+            break
+        world.pick(possible)()
+        world.check()
+    world.answer_everything()
+
+
+EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@EXAMPLES
+@given(plans(stops=0, cancels=0), st.data())
+def test_every_task_ends_once_whatever_happens(plan, data):
+    run(plan, data.draw)
+
+
+@EXAMPLES
+@given(plans(stops=2, cancels=3), st.data())
+def test_every_task_ends_once_whenever_it_is_stopped(plan, data):
+    run(plan, data.draw)
