@@ -33,6 +33,10 @@ class Retry(enum.Enum):
     ELSEWHERE = "elsewhere"
 
 
+_PASSED = Verdict(Result.PASS, Cause.TEST)
+"""One for all: a job keeps the verdicts of its tasks, and most of them pass."""
+
+
 def judge(ending: Ending, ordered: Verdict | None, leak: LeakPolicy) -> Verdict:
     """Return the verdict on an attempt whose payload was started.
 
@@ -47,6 +51,8 @@ def judge(ending: Ending, ordered: Verdict | None, leak: LeakPolicy) -> Verdict:
     if ending.result is None or ending.contract:
         reason = ending.fail_reason or "it ended without a result"
         return Verdict(Result.ERROR, Cause.CONTRACT, reason)
+    if ending.result is Result.PASS and not ending.fail_reason and not ending.leaks:
+        return _PASSED
     verdict = Verdict(ending.result, Cause.TEST, ending.fail_reason or "")
     return _with_leaks(verdict, ending, leak)
 
