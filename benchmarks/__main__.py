@@ -6,13 +6,15 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.adapters.ours import named
 from benchmarks.figure import CaseFigures, Figures
 from benchmarks.host import describe_host
-from benchmarks.peer import Shed, default_cache, system_python
+from benchmarks.page import render_page, write_page
+from benchmarks.peer import PEERS, Shed, default_cache, system_python
 from benchmarks.report import render_case, render_peers, render_targets, to_json
 from benchmarks.series import Series, scratch_folder
 from benchmarks.tool import OURS, Case, Tool
@@ -24,54 +26,60 @@ _SHORT_ROUNDS = 2
 
 def main() -> int:
     """Measure, show and write."""
-    options = _options().parse_args()
+    options = _options()
     shed = _shed(options)
     scratch = scratch_folder()
     machine = describe_host(shed.python, scratch)
+    measured: list[CaseFigures] = []
     try:
-        figures = Figures(
-            tuple(_measure(options, case, shed, scratch) for case in _cases(options, shed))
-        )
+        measured.extend(_measure(options, case, shed, scratch) for case in _cases(options, shed))
+    except KeyboardInterrupt:
+        _progress("interrupted: here is what was measured")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _show(f"\n{render_targets(figures)}\n{render_peers(shed.installed.values())}")
-    if options.json:
-        document = to_json(figures, shed.installed.values(), machine)
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    _report(options, Figures(tuple(measured)), shed, machine)
     return 0
 
 
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("benchmarks", description=sys.modules[__name__].__doc__)
-    parser.add_argument("--short", action="store_true", help="fewer cases, two rounds")
-    parser.add_argument(
-        "--only", type=_words, default=(), metavar="W1,W3", help="only these workloads"
-    )
-    parser.add_argument(
-        "--case", default="", metavar="TEXT", help="only cases whose name holds this"
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"rounds, if not {_ROUNDS}")
-    parser.add_argument(
-        "--peers", type=_words, default=(), metavar="A,B", help="only these, beside ours"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
-    parser.add_argument("--no-memory", action="store_true", help="no further run to look at memory")
-    parser.add_argument("--no-install", action="store_true", help="get nothing that is not here")
-    parser.add_argument("--python", metavar="PATH", help="the interpreter for all tools")
-    parser.add_argument(
-        "--cache", type=Path, default=default_cache(), metavar="FOLDER", help="installations"
-    )
-    parser.add_argument(
-        "--nrunner", type=Path, metavar="PATH", help="measure this, not the checkout"
-    )
-    parser.add_argument(
-        "--against",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="another executable of nrunner to compare with, such as an older one",
-    )
-    return parser
+def _report(
+    options: argparse.Namespace, figures: Figures, shed: Shed, machine: Mapping[str, object]
+) -> None:
+    installed = tuple(shed.installed.values())
+    _show(f"\n{render_targets(figures)}\n{render_peers(installed)}")
+    if options.json:
+        document = to_json(figures, installed, machine)
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if options.page:
+        titles = {name: module.TITLE for name, module in WORKLOADS.items()}
+        write_page(options.page, render_page(figures, installed, machine, titles))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--short", action="store_true", help="fewer cases, two rounds")
+    add("--only", type=_words, default=(), metavar="W1,W3", help="only these workloads")
+    add("--case", default="", metavar="TEXT", help="only cases whose name holds this")
+    add("--rounds", type=int, metavar="N", help=f"rounds, if not {_ROUNDS}")
+    add("--peers", type=_words, default=(), metavar="A,B", help="only these, beside ours")
+    add("--json", type=Path, metavar="FILE", help="write everything there, too")
+    add("--page", type=Path, metavar="FILE", help="write the tables between the marks in there")
+    add("--no-memory", action="store_true", help="no further run to look at memory")
+    add("--no-install", action="store_true", help="get nothing that is not here")
+    add("--python", metavar="PATH", help="the interpreter for all tools")
+    add("--cache", type=Path, default=default_cache(), metavar="FOLDER", help="installations")
+    add("--nrunner", type=Path, metavar="PATH", help="measure this, not the checkout")
+    more = "another executable of nrunner to compare with, such as an older one"
+    add("--against", action="append", default=[], metavar="NAME=PATH", help=more)
+    options = parser.parse_args()
+    known = {peer.name for peer in PEERS}
+    for given, names, word in (
+        (options.only, WORKLOADS.keys(), "workload"),
+        (options.peers, known, "tool"),
+    ):
+        for name in set(given) - names:
+            parser.error(f"no {word} {name}: there are {', '.join(sorted(names))}")
+    return options
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ of a process and all its children, and begins with what the parent held when it 
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import subprocess
 import threading
@@ -127,10 +126,8 @@ def _read_along(process: subprocess.Popen[bytes], log: Path, begin: float) -> fl
     """Write the output to the log; return when its first byte came."""
     first = None
     assert process.stdout is not None
-    descriptor = process.stdout.fileno()
-    with log.open("wb") as file, selectors.DefaultSelector() as selector:
-        selector.register(descriptor, selectors.EVENT_READ)
-        while selector.select() and (data := os.read(descriptor, 65536)):
+    with process.stdout as output, log.open("wb") as file:
+        while data := os.read(output.fileno(), 65536):
             first = first or time.perf_counter() - begin
             file.write(data)
     return first

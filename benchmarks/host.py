@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 __all__ = ["describe_host"]
@@ -15,12 +16,17 @@ def describe_host(python: str, scratch: Path) -> dict[str, object]:
         "processor": _processor(),
         "processors": os.cpu_count(),
         "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
-        "kernel": platform.release(),
+        "kernel": ".".join(platform.release().split(".")[:2]),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
-        "python": f"{python} {platform.python_version()}",
-        "load_before": os.getloadavg()[0],
-        "in_memory": scratch.is_relative_to("/dev/shm"),
+        "python": _python_version(python),
+        "load_before": round(os.getloadavg()[0], 1),
+        "files_in_memory": scratch.is_relative_to("/dev/shm"),
     }
+
+
+def _python_version(python: str) -> str:
+    say = "import platform as p; print(p.python_version(), p.python_compiler(), sep=', ')"
+    return subprocess.check_output([python, "-c", say], text=True).strip()
 
 
 def _processor() -> str:

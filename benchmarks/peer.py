@@ -95,7 +95,9 @@ class Shed:
             venv = self._venv(name)
             install_snapshot(venv / "bin" / "python", self.root / "snapshot")
             executable = venv / "bin" / "nrunner"
-        self.installed[name] = Installed(name, executable.absolute().parent, str(executable))
+        folder = executable.absolute().parent
+        version = _distribution("nrunner", folder, self.environment())
+        self.installed[name] = Installed(name, folder, version)
 
     def knows(self, name: str, option: str) -> bool:
         """Say whether an installation of nrunner takes an option with its value."""
@@ -177,11 +179,14 @@ def _call(words: list[str], environment: dict[str, str]) -> None:
 
 def _version(peer: Peer, folder: Path, environment: dict[str, str]) -> str:
     if peer.pip:
-        distribution = peer.pip[0].partition("<")[0]
-        say = f"import importlib.metadata as m; print(m.version({distribution!r}))"
-        return _said([str(folder / "python"), "-c", say], environment).strip()
+        return _distribution(peer.pip[0].partition("<")[0], folder, environment)
     lines = _said([str(folder / peer.executable), *peer.version], environment).strip().splitlines()
     return lines[0] if lines else ""
+
+
+def _distribution(name: str, folder: Path, environment: dict[str, str]) -> str:
+    say = f"import importlib.metadata as m; print(m.version({name!r}))"
+    return _said([str(folder / "python"), "-c", say], environment).strip()
 
 
 def _said(words: list[str], environment: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from subprocess import SubprocessError
 
 from benchmarks.gauge import Memory, Run, run, run_watched
 from benchmarks.peer import Shed
@@ -69,9 +70,11 @@ class Series:
         if not outcome.broken:
             try:
                 step()
-            except (Broken, OSError) as error:
-                outcome.broken = str(error)
-                self.say(f"{self.case.key}: {outcome.tool.name} is out: {error}")
+            except (Broken, OSError, SubprocessError, LookupError, ValueError) as error:
+                # Not to be started, not to be prepared, or with a report that cannot be read.
+                kind = "" if isinstance(error, Broken) else f"{type(error).__name__}: "
+                outcome.broken = f"{kind}{error}"
+                self.say(f"{self.case.key}: {outcome.tool.name} is out: {outcome.broken}")
 
     def _round(self, outcome: Outcome, *, keep: bool) -> None:
         one = self._run(outcome.tool, 1)[0] if self.case.with_one else None
