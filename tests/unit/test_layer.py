@@ -155,6 +155,7 @@ def test_an_environment_setting_can_name_each_setting():
         "run.results": "json",
         "output.show": "app",
         "run.leak": "fail",
+        "runner.isolation": "interpreter",
     }
     environ = {
         option.variable: texts.get(key, "1")
