@@ -54,6 +54,8 @@ class Warm:
     """Starts the zygote; the number of an open socket is added."""
     spec: Mapping[str, Any]
     """What the fork is to run, as JSON types."""
+    module: str = ""
+    """What has to be imported for it: the same for all that may share one import."""
 
 
 @dataclass(frozen=True)

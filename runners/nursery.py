@@ -1,34 +1,35 @@
 """The agent's zygotes: starts them, hands attempts to them, hears what became of the forks.
 
-One for each interpreter, folder and environment; see ``nrunner.runners.zygote`` for what is said
-over its socket. A zygote that ends takes no attempt with it: what it had forked goes on, as the
-agent's child; what it had not is started by a new interpreter. Not responsible for attempts as
-such (``nrunner.runners.supervisor``).
+There is one for each interpreter, folder and environment, and, for each module of tests whose
+import can be shared, one that has imported it, with twins where several attempts run at once. A
+zygote that ends takes no attempt with it: what it had forked goes on, as the agent's child; what
+it had not is started by a new interpreter. Not responsible for attempts as such
+(``nrunner.runners.supervisor``), nor for what a zygote does (``nrunner.runners.zygote``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Protocol
+from typing import ClassVar, Optional, Protocol
 
-from nrunner.runners import child, procfs
+from nrunner.runners import child, killing, procfs
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.base import Command
-from nrunner.runners.killing import MARK
 from nrunner.runners.loop import Loop
 from nrunner.runners.payload import describe
-from nrunner.runners.zygote import LONGEST_REQUEST, PLACEHOLDER
+from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
+from nrunner.runners.zygote import PLACEHOLDER
 
 __all__ = ["Listener", "Nursery"]
 
 _LONGEST_MARK = 128
-_MOST_FAILURES = 2
-"""After so many zygotes of a kind that ended before they forked anything, there is no other."""
+_LONG_IMPORT = 0.5
+"""In seconds: whoever waits so long for each test should know why."""
+_SPARE = 8
+"""How many modules may stay imported beside those whose tests run."""
 
 _Key = tuple[object, ...]
 
@@ -37,7 +38,7 @@ class Listener(Protocol):
     """What a nursery tells its supervisor."""
 
     def forked(self, attempt: Attempt, pid: int) -> None:
-        """An attempt runs, in a process that is no child of the agent."""
+        """An attempt runs, from now on in a process that is no child of the agent."""
 
     def ended(self, pid: int, status: int) -> None:
         """A process that was forked ended with a wait status."""
@@ -47,6 +48,9 @@ class Listener(Protocol):
 
     def refused(self, attempt: Attempt) -> None:
         """An attempt was not started after all."""
+
+    def has_printed(self, attempt: Attempt) -> bool:
+        """Return whether there is output of an attempt until now."""
 
     def notice(self, text: str) -> None:
         """Something that people should know."""
@@ -59,12 +63,19 @@ class Nursery:
         self, loop: Loop, listener: Listener, env: Callable[[Attempt], Mapping[str, str]]
     ) -> None:
         """`env` says in which environment the interpreter for an attempt is started."""
+        self.slots = 1
+        """How many attempts run at once."""
         self._loop = loop
         self._listener = listener
         self._env = env
-        self._kinds: dict[_Key, _Kind] = {}
-        self._zygotes: dict[int, _Zygote] = {}
+        self._processors = len(os.sched_getaffinity(0))
+        self._kinds: dict[_Key, Kind] = {}
+        self._zygotes: dict[int, Zygote] = {}
         """By pid, until their end is known."""
+        self._heirs: dict[int, Zygote] = {}
+        """Processes of attempts that may become zygotes, by pid."""
+        self._expected: dict[int, Zygote] = {}
+        """The same before they are forked, by the number of the request."""
         self._number = 0
 
     @property
@@ -74,120 +85,229 @@ class Nursery:
 
     def take(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
         """Have an attempt run by a fork; return whether there is an answer to wait for."""
-        assert command.warm is not None
+        warm = command.warm
+        assert warm is not None
         variables = attempt.order.runnable.config.get("runner.env") or {}
-        key = (command.warm.argv, command.cwd, tuple(sorted(variables.items())))
-        kind = self._kinds.setdefault(key, _Kind())
-        if kind.zygote is None and kind.failures < _MOST_FAILURES:
-            self._start(kind, command.warm.argv, command.cwd, self._env(attempt))
-        if kind.zygote is None:
-            return False
+        key = (warm.argv, command.cwd, tuple(sorted(variables.items())))
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = Kind(warm.argv, command.cwd)
         self._number += 1
         request = {
             "number": self._number,
-            "spec": command.warm.spec,
-            "env": {**command.env, MARK: attempt.mark},
-            "mark": f"{MARK}={attempt.mark}",
+            "spec": warm.spec,
+            "env": {**command.env, killing.MARK: attempt.mark},
+            "mark": f"{killing.MARK}={attempt.mark}",
         }
-        return kind.zygote.ask(attempt, request, files)
+        return self._assign(kind, warm.module, Waiting(attempt, request, files))
 
     def abandon(self, attempt: Attempt) -> None:
         """Have an attempt that is not forked yet refused, by force."""
+        for kind in self._kinds.values():
+            for module in kind.modules.values():
+                for each in module.waiting:
+                    if each.attempt is attempt:
+                        module.waiting.remove(each)
+                        self._listener.refused(attempt)
+                        return
         for zygote in self._zygotes.values():
-            if attempt in zygote.asked.values():
+            if attempt in zygote.asked.values() and zygote.process is not None:
                 zygote.fate = "did not answer and was killed"
-                _kill(zygote.pid)
+                killing.signal_all([zygote.process], signal.SIGKILL)
 
     def reaped(self, pid: int, status: int) -> bool:
-        """Hear that a child of the agent ended; return whether it was a zygote.
-
-        Whatever the zygotes have said until now is taken first, so that it is known whose it was.
-        """
-        for each in list(self._zygotes.values()):
-            self._listen(each)
+        """Hear that a process ended; return whether it was a zygote."""
+        heir = self._heirs.pop(pid, None)
+        if heir is not None:
+            self._listen(heir)  # it may have become one
         zygote = self._zygotes.pop(pid, None)
         if zygote is None:
             return False
         self._bury(zygote, status)
         return True
 
+    def catch_up(self) -> None:
+        """Take whatever the zygotes have said until now."""
+        for zygote in (*self._zygotes.values(), *self._heirs.values()):
+            self._listen(zygote)
+
     def close(self) -> None:
         """Hang up: zygotes end by themselves."""
-        for zygote in self._zygotes.values():
-            self._hang_up(zygote)
+        for zygote in (*self._zygotes.values(), *self._heirs.values()):
+            if not zygote.is_closed:
+                self._loop.unwatch(zygote.socket.fileno())
+                zygote.socket.close()
 
-    # Starting.
+    # Choosing and starting.
 
-    def _start(self, kind: _Kind, argv: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
+    def _assign(self, kind: Kind, name: str, waiting: Waiting) -> bool:
+        module = kind.modules.setdefault(name, Module(name)) if name else None
+        if module is not None and module.sharing is Sharing.LEARNING:
+            module.waiting.append(waiting)
+            return True
+        if module is not None and module.sharing is Sharing.SHARED:
+            zygote = self._choose(module)
+            return zygote.ask(waiting.attempt, waiting.request, waiting.files)
+        base = kind.zygote or self._start(kind, self._env(waiting.attempt))
+        if base is None:
+            return False
+        if module is None or module.sharing is Sharing.ALONE:
+            return base.ask(waiting.attempt, waiting.request, waiting.files)
+        return self._learn(base, module, waiting)
+
+    def _start(self, kind: Kind, env: Mapping[str, str]) -> Optional[Zygote]:
+        if kind.is_cold:
+            return None
+        ours, theirs = socket_pair()
         theirs.set_inheritable(True)
         with theirs, open(os.devnull, "wb") as null:
-            words = (*argv, str(theirs.fileno()))
-            more = {PLACEHOLDER: "-" * _LONGEST_MARK}
+            words = (*kind.argv, str(theirs.fileno()))
+            env = {**env, PLACEHOLDER: "-" * _LONGEST_MARK}
             try:
-                pid = child.spawn(words, {**env, **more}, cwd, null.fileno(), null.fileno())
+                pid = child.spawn(words, env, kind.cwd, null.fileno(), null.fileno())
             except (OSError, ValueError):
                 ours.close()
-                kind.failures = _MOST_FAILURES  # a new interpreter will say what is wrong
-                return
-        zygote = kind.zygote = _Zygote(kind, pid, ours, argv[0])
+                kind.give_up()  # a new interpreter will say what is wrong
+                return None
+        zygote = kind.zygote = self._watch(Zygote(kind, None, ours))
+        self._is_ready(zygote, pid)
+        return zygote
+
+    def _learn(self, base: Zygote, module: Module, waiting: Waiting) -> bool:
+        """Have a module imported by a fork that becomes a zygote if that can be shared."""
+        ours, theirs = socket_pair()
+        with theirs:
+            files = (*waiting.files, theirs.fileno())
+            if not base.ask(waiting.attempt, waiting.request, files):
+                ours.close()
+                return False
+        heir = self._watch(Zygote(base.kind, module, ours))
+        heir.parent, heir.last = base, waiting.request["number"]
+        self._expected[heir.last] = heir
+        module.sharing = Sharing.LEARNING
+        return True
+
+    def _choose(self, module: Module) -> Zygote:
+        zygote, is_twin_wanted = module.choose(min(self.slots, self._processors))
+        if not is_twin_wanted:
+            return zygote
+        ours, theirs = socket_pair()
+        with theirs:
+            if not zygote.send({"twin": True}, [theirs.fileno()]):
+                ours.close()
+                return zygote
+        twin = self._watch(Zygote(zygote.kind, module, ours))
+        module.zygotes.append(twin)
+        return twin
+
+    def _watch(self, zygote: Zygote) -> Zygote:
+        self._loop.watch(zygote.socket.fileno(), lambda: self._listen(zygote))
+        return zygote
+
+    def _is_ready(self, zygote: Zygote, pid: int) -> None:
+        zygote.process = procfs.read_process(pid)
         self._zygotes[pid] = zygote
-        self._loop.watch(ours.fileno(), lambda: self._listen(zygote))
+        self._dismiss_idle()
+
+    def _dismiss_idle(self) -> None:
+        """Let the zygote go that was not asked for longest, if there are too many."""
+        if len(self._zygotes) <= self.slots + _SPARE:
+            return
+        idle = [each for each in self._zygotes.values() if each.module and not each.load]
+        if idle:
+            oldest = min(idle, key=lambda each: each.last)
+            oldest.is_dismissed = True
+            self._hang_up(oldest)
 
     # Listening.
 
-    def _listen(self, zygote: _Zygote) -> None:
+    def _listen(self, zygote: Zygote) -> None:
         """Take all that a zygote, and those it forked, have said until now."""
         while not zygote.is_closed:
             try:
-                words = zygote.socket.recv(4096).split(b" ", 2)
+                words = zygote.socket.recv(4096).decode().split(" ", 2)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                words = [b""]
-            if not words[0]:
-                self._hang_up(zygote)
-            elif words[0] == b"forked":
-                self._hear_forked(zygote, int(words[1]), int(words[2]))
-            elif words[0] == b"ended":
-                pid = int(words[1])
-                zygote.running.pop(pid, None)
-                self._listener.ended(pid, int(words[2]))
-            elif words[0] == b"unfit":
-                zygote.fate = "cannot be forked: " + b" ".join(words[1:]).decode()
-                zygote.kind.failures = _MOST_FAILURES
+                words = [""]
+            self._handlers[words[0]](self, zygote, words[1:])
 
-    def _hear_forked(self, zygote: _Zygote, number: int, pid: int) -> None:
+    def _hear_forked(self, zygote: Zygote, words: list[str]) -> None:
         zygote.kind.failures = 0
+        number, pid = int(words[0]), int(words[1])
         attempt = zygote.asked.pop(number)
         zygote.running[pid] = attempt
+        heir = self._expected.pop(number, None)
+        if heir is not None:
+            self._heirs[pid] = heir
         self._listener.forked(attempt, pid)
 
-    def _hang_up(self, zygote: _Zygote) -> None:
-        """The conversation is over: what was not forked until now never will be."""
-        if zygote.is_closed:
+    def _hear_ended(self, zygote: Zygote, words: list[str]) -> None:
+        pid, status = int(words[0]), int(words[1])
+        if not self.reaped(pid, status):
+            zygote.running.pop(pid, None)
+            self._listener.ended(pid, status)
+
+    def _hear_imported(self, heir: Zygote, words: list[str]) -> None:
+        """The process of an attempt offers to be a zygote, and to fork that attempt.
+
+        What the import printed belongs to each of the tests, so such a module is not shared.
+        """
+        module, base, pid = heir.module, heir.parent, int(words[0])
+        assert module is not None
+        assert base is not None
+        self._listen(base)  # it has said that it forked the heir
+        attempt = base.running.get(pid)
+        if attempt is None or self._listener.has_printed(attempt):
+            _answer(heir, b"alone")
             return
+        _answer(heir, b"keep")
+        self._heirs.pop(pid, None)
+        heir.asked[heir.last] = base.running.pop(pid)
+        module.sharing = Sharing.SHARED
+        module.zygotes.append(heir)
+        self._is_ready(heir, pid)
+        self._go_on(heir.kind, module)
+
+    def _hear_alone(self, heir: Zygote, words: list[str]) -> None:
+        """A module cannot be shared."""
+        seconds, why = float(words[0]), words[1]
+        if heir.module is not None and seconds > _LONG_IMPORT:
+            name = heir.module.name.partition("|")[0]
+            self._listener.notice(
+                f"{name} is imported for each of its tests, {seconds:.1f} s each, since it {why}"
+            )
+        self._hang_up(heir)
+
+    def _hear_twin(self, twin: Zygote, words: list[str]) -> None:
+        self._is_ready(twin, int(words[0]))
+
+    def _hear_unfit(self, zygote: Zygote, words: list[str]) -> None:
+        zygote.fate = "cannot be forked: " + " ".join(words)
+        zygote.kind.give_up()
+
+    def _hang_up(self, zygote: Zygote, _words: object = None) -> None:
+        """The conversation is over: what was not forked until now never will be."""
         zygote.is_closed = True
         self._loop.unwatch(zygote.socket.fileno())
         zygote.socket.close()
-        if zygote.kind.zygote is zygote:
-            zygote.kind.zygote = None
+        self._expected.pop(zygote.last, None)
+        is_heir = zygote.module is not None and zygote not in zygote.module.zygotes
+        self._forget(zygote)
         asked, zygote.asked = zygote.asked, {}
-        if asked:
+        if asked and zygote.module is None:
             zygote.kind.failures += 1
         for attempt in asked.values():
             self._listener.refused(attempt)
+        if is_heir and zygote.module is not None:
+            zygote.module.sharing = Sharing.ALONE
+            self._go_on(zygote.kind, zygote.module)
 
-    def _bury(self, zygote: _Zygote, status: int) -> None:
+    def _bury(self, zygote: Zygote, status: int) -> None:
         """A zygote is gone: the ends of those it forked are told to the agent from now on."""
-        if zygote.kind.zygote is zygote:
-            # The socket may be open in a child that has not yet said that it was forked.
-            zygote.kind.zygote = None
-        fate = zygote.fate or f"ended: {describe(child.exit_of(status)) or 'exited with status 0'}"
-        cold = zygote.kind.failures >= _MOST_FAILURES
-        rest = "tests get interpreters of their own" if cold else "another takes its place"
-        self._listener.notice(f"{zygote.name} {fate}; {rest}")
+        self._forget(zygote)
+        if not zygote.is_dismissed:
+            self._listener.notice(_obituary(zygote, status))
         me = os.getpid()
         for pid, attempt in zygote.running.items():
             process = procfs.read_process(pid)
@@ -195,46 +315,45 @@ class Nursery:
             if attempt.end is None and not is_mine:
                 self._listener.lost(attempt)
 
+    def _forget(self, zygote: Zygote) -> None:
+        """Ask it for nothing more; its socket may stay open in a child for a moment."""
+        kind, module = zygote.kind, zygote.module
+        if kind.zygote is zygote:
+            kind.zygote = None
+        if module is not None and zygote in module.zygotes:
+            module.zygotes.remove(zygote)
+            if not module.zygotes:
+                module.sharing = Sharing.UNKNOWN
 
-class _Kind:
-    """Zygotes that are alike: at most one at a time."""
+    def _go_on(self, kind: Kind, module: Module) -> None:
+        waiting, module.waiting = module.waiting, []
+        for each in waiting:
+            if not self._assign(kind, module.name, each):
+                self._listener.refused(each.attempt)
 
-    def __init__(self) -> None:
-        self.zygote: Optional[_Zygote] = None
-        self.failures = 0
-
-
-class _Zygote:
-    """A zygote, as its agent sees it."""
-
-    def __init__(self, kind: _Kind, pid: int, peer: socket.socket, python: str) -> None:
-        self.kind = kind
-        self.pid = pid
-        self.socket = peer
-        self.name = f"the zygote {pid} of {python}"
-        self.is_closed = False
-        self.fate = ""
-        """Why it ends, if we know it better than its wait status says."""
-        self.asked: dict[int, Attempt] = {}
-        """What was asked for and is not forked yet, by number."""
-        self.running: dict[int, Attempt] = {}
-        """What was forked and has not ended, by pid."""
-
-    def ask(self, attempt: Attempt, request: Mapping[str, Any], files: tuple[int, int]) -> bool:
-        """Send a request with open files; return whether that was possible."""
-        data = json.dumps(request).encode()
-        if len(data) > LONGEST_REQUEST:
-            return False
-        try:
-            socket.send_fds(self.socket, [data], list(files))
-        except OSError:
-            return False  # it is gone, or too busy to listen
-        self.asked[request["number"]] = attempt
-        return True
+    _handlers: ClassVar[Mapping[str, Callable[[Nursery, Zygote, list[str]], None]]] = {
+        "": _hang_up,
+        "alone": _hear_alone,
+        "ended": _hear_ended,
+        "forked": _hear_forked,
+        "imported": _hear_imported,
+        "twin": _hear_twin,
+        "unfit": _hear_unfit,
+    }
 
 
-def _kill(pid: int) -> None:
+def _answer(zygote: Zygote, word: bytes) -> None:
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        zygote.socket.send(word)
+    except OSError:
+        return  # its end will be told
+
+
+def _obituary(zygote: Zygote, status: int) -> str:
+    pid = zygote.process.pid if zygote.process is not None else 0
+    of = f" of {zygote.module.name.partition('|')[0]}" if zygote.module is not None else ""
+    fate = zygote.fate or f"ended: {describe(child.exit_of(status)) or 'exited with status 0'}"
+    rest = "another takes its place"
+    if zygote.kind.is_cold:
+        rest = "tests get interpreters of their own"
+    return f"the zygote {pid}{of} ({zygote.kind.argv[0]}) {fate}; {rest}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Optional, Union
 
@@ -52,7 +53,7 @@ class PythonUnittest(Runner):
         env = environment(place, os.path.dirname(path))
         warm = None
         if _isolation(runnable) == "process":
-            warm = Warm(self_command("zygote", python), spec)
+            warm = Warm(self_command("zygote", python), spec, _module(spec))
         return Command(argv, place.base_dir, env, report=report, warm=warm)
 
     def judge(
@@ -83,6 +84,16 @@ def _spec(runnable: Runnable, place: Place) -> dict[str, Any]:
             raise RunnerError(f'kwarg "{key}": expected a {expected.__name__}, got {value!r}')
         spec[key] = value
     return spec
+
+
+def _module(spec: Mapping[str, Any]) -> str:
+    """Say what has to be imported; a dotted name alone does not tell where its module ends."""
+    place, colon, _ = spec["uri"].rpartition(":")
+    if not colon and not place:
+        place = spec["uri"]
+    if not (colon or place.endswith(".py") or "module" in spec):
+        return ""
+    return "|".join((place, spec.get("module", ""), spec.get("top", "")))
 
 
 def _python(runnable: Runnable, place: Place) -> Optional[str]:

@@ -50,6 +50,11 @@ class Slot:
         """Return how many bytes of output there are so far."""
         return sum(capture.size for capture in self._captures.values())
 
+    def catch_up(self) -> None:
+        """Take what was written until now."""
+        for capture in self._captures.values():
+            capture.drain()
+
     def collect(self, log_dir: str, *, keep_names: bool = False) -> tuple[str, ...]:
         """Move what has something in it to `log_dir`; return the names. Raise OSError.
 

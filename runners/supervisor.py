@@ -181,6 +181,7 @@ class Supervisor:
         if command.speaks:
             os.makedirs(order.log_dir, 0o700, exist_ok=True)
             self.speakers[order.id] = attempt
+        self._nursery.slots = self.settings.slots
         if command.warm is None or not self._nursery.take(attempt, command, files):
             self._spawn(attempt, files)
         self._set_timers(attempt)
@@ -192,8 +193,11 @@ class Supervisor:
         self._launched(attempt, child.spawn(command.argv, env, command.cwd, *files))
 
     def _launched(self, attempt: Attempt, pid: int) -> None:
-        attempt.pid = pid
+        before, attempt.pid = attempt.pid, pid
+        self._mains.pop(before, None)
         self._mains[pid] = attempt
+        if before:
+            return
         folder = attempt.slot.folder if attempt.slot is not None else ""
         self._emit(attempt, "started", {"time": attempt.began, "pid": pid, "slot": folder})
         self._tell_notices(attempt)
@@ -224,12 +228,20 @@ class Supervisor:
         if attempt.stage is Stage.DONE:
             return
         if attempt.stop is not None:
-            self._emit(attempt, "started", {"time": attempt.began})
+            if not attempt.pid:
+                self._emit(attempt, "started", {"time": attempt.began})
             self._finish(attempt, Outcome(None))
             return
         slot = attempt.slot
         assert slot is not None
         self._try(self._spawn, attempt, slot.open())
+
+    def has_printed(self, attempt: Attempt) -> bool:
+        """Return whether there is output of an attempt until now."""
+        if attempt.slot is None:
+            return True
+        attempt.slot.catch_up()
+        return attempt.slot.written() > 0
 
     def notice(self, text: str) -> None:
         """Have people told with the next event of any attempt."""
@@ -340,9 +352,10 @@ class Supervisor:
             if pid == 0:
                 break
             end = child.exit_of(status)
-            # What zygotes have said until now may tell whose process it was.
-            if not self._over(pid, end) and not self._nursery.reaped(pid, status):
-                strays |= not self._over(pid, end)
+            if not self._nursery.reaped(pid, status) and not self._over(pid, end):
+                # What zygotes have said until now may tell whose process it was.
+                self._nursery.catch_up()
+                strays |= not self._nursery.reaped(pid, status) and not self._over(pid, end)
         if strays:
             for attempt in list(self._attempts.values()):
                 if attempt.end is not None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None]
     ]
 
-__all__ = ["conclude", "load", "main", "run_test", "vanish"]
+__all__ = ["conclude", "found_in", "load", "main", "run_test", "vanish"]
 
 _KEPT = 10
 """How many problems are told in detail; the others are counted."""
@@ -72,6 +72,12 @@ def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
         return _find(spec)
     except BaseException as error:
         return _outcome_of(error, _Stream())
+
+
+def found_in(module: ModuleType, spec: Mapping[str, Any]) -> Loaded:
+    """Return what `load` would, of a module that is imported already."""
+    sys.argv = ["python -m unittest", spec["uri"]]
+    return module, _split(spec["uri"])[1]
 
 
 def conclude(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> int:

@@ -1,16 +1,22 @@
 """A zygote: a warm interpreter of the user's choice, in which each test is a fork.
 
 Started by the agent as ``zygote FD``. Over the socket FD come requests, one packet each: a JSON
-object, and the open files that go with it. The answers are lines of words:
+object, and the open files that go with it. The answers are words:
 
 - ``forked NUMBER PID``: the child itself says this before it does anything else, so a request
   that was not answered did not run;
 - ``ended PID STATUS``: the wait status of a child;
 - ``unfit REASON``: nothing can be forked from this interpreter.
 
+A request may bring a socket of its own. Then the child, once it has imported the module of the
+test, says over that socket whether others may share the import: ``imported PID``, and becomes a
+zygote for that module if the answer is ``keep``; or ``alone SECONDS REASON``. A zygote may be asked
+for a ``twin``, which says ``twin PID`` over the socket that it is given.
+
 A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``: session,
 output, environment, signals and open files are its own. When the agent hangs up, the zygote ends.
-It imports nothing of nrunner but that module, and leaves no trace of either in ``sys.modules``.
+It imports nothing of nrunner but that and ``nrunner.runners.footprint``, and leaves no trace of
+either in ``sys.modules``.
 Not responsible for what a test is, nor for whom to kill when.
 Portable: runs on Python 3.7 with the standard library alone.
 """
@@ -47,7 +53,8 @@ _MOST_FILES = 3
 
 def main(argv: list[str]) -> int:
     """Serve the agent; in a child, run what was asked for and return the exit status."""
-    child = _sibling("unittest_child")
+    child, footprint = _sibling("unittest_child"), _sibling("footprint")
+    inherited = _files() - {argv[0]}
     mark = _Mark()
     os.environ.pop(PLACEHOLDER, None)
     child.vanish()
@@ -57,9 +64,31 @@ def main(argv: list[str]) -> int:
         return 1
     gc.collect()
     gc.freeze()
-    request = zygote.serve()
-    spec = request["spec"]
-    return _leave(child.conclude(spec, child.load(spec)))
+    request, files = zygote.serve()
+    if files:
+        request, loaded = _import_for_all(child, footprint, request, _Zygote(files[0], mark))
+    else:
+        loaded = child.load(request["spec"])
+    return _leave(child.conclude(request["spec"], loaded), inherited)
+
+
+def _import_for_all(
+    child: Any, footprint: Any, request: Request, zygote: _Zygote
+) -> tuple[Request, Any]:
+    """Import the module of a test, and serve others of it; return, in a child, what to run."""
+    with footprint.Footprint(request["env"]) as traces:
+        loaded = child.load(request["spec"])
+    try:
+        reason = traces.reason() if isinstance(loaded, tuple) else "cannot be imported"
+    except OSError:
+        reason = "closes standard files"
+    _flush()
+    if reason or not zygote.offer():
+        zygote.decline(f"alone {traces.seconds:.3f} {reason or 'prints'}")
+        return request, loaded
+    del traces  # or each fork would take it apart
+    request, _ = zygote.serve(request)
+    return request, child.found_in(loaded[0], request["spec"])
 
 
 def _sibling(name: str) -> ModuleType:
@@ -74,6 +103,7 @@ class _Zygote:
 
     def __init__(self, number: int, mark: _Mark) -> None:
         self._socket = _socket.socket(fileno=number)
+        self._file = os.fstat(number).st_ino
         os.set_inheritable(number, False)
         self._mark = mark
 
@@ -84,32 +114,63 @@ class _Zygote:
         except OSError:
             os._exit(0)
 
-    def serve(self) -> Request:
-        """Fork for each request until the agent hangs up; return, in the child, what to run."""
+    def offer(self) -> bool:
+        """Ask the agent whether to be a zygote; it knows what the import has printed."""
+        self.say(f"imported {os.getpid()}")
+        try:
+            return self._socket.recv(16) == b"keep"
+        except OSError:
+            return False
+
+    def decline(self, words: str) -> None:
+        """Say that this is to be no zygote, unless the import did something to the socket."""
+        number = self._socket.detach()
+        try:
+            if os.fstat(number).st_ino == self._file:
+                os.write(number, words.encode())
+                os.close(number)
+        except OSError:
+            return
+
+    def serve(self, request: Optional[Request] = None) -> tuple[Request, list[int]]:
+        """Fork for each request until the agent hangs up.
+
+        Return, in the child, what to run, and further files that came with it. A first `request`
+        is known already, and its files are the standard ones of this process.
+        """
+        files: list[int] = []
         collects = gc.isenabled()
         gc.disable()  # nothing is made here, and each page that is touched makes a fork dearer
-        with _Wakeup() as wakeup:
-            poll = select.poll()
-            poll.register(self._socket.fileno(), select.POLLIN)
-            poll.register(wakeup.woken, select.POLLIN)
-            while True:
-                for number, _ in poll.poll():
-                    if number == wakeup.woken:
-                        wakeup.clear()
-                        self._reap()
-                        continue
-                    request, files = self._receive()
-                    pid = os.fork()
-                    if pid == 0:
-                        break
-                    _close(files)
-                else:
-                    continue
+        while True:
+            with _Wakeup() as wakeup:
+                if request is not None and os.fork():
+                    request = None
+                    self._withdraw()
+                if request is None:
+                    request, files = self._fork_for_requests(wakeup)
+            if "twin" not in request:
                 break
-        self._become(request, files)
+            self._become_twin(files[0])
+            request = None
         if collects:
             gc.enable()
-        return request
+        return request, self._become(request, files)
+
+    def _fork_for_requests(self, wakeup: _Wakeup) -> tuple[Request, list[int]]:
+        """Fork for each request; return, in the child, the request with its files."""
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLIN)
+        poll.register(wakeup.woken, select.POLLIN)
+        while True:
+            for number, _ in poll.poll():
+                if number == wakeup.woken:
+                    wakeup.clear()
+                    self._reap()
+                    continue
+                request, files = self._receive()
+                if os.fork() == 0:
+                    return request, files
+                _close(files)
 
     def _receive(self) -> tuple[Request, list[int]]:
         try:
@@ -137,16 +198,32 @@ class _Zygote:
                 return
             self.say(f"ended {pid} {status}")
 
-    def _become(self, request: Request, files: list[int]) -> None:
-        """Take on the session, files and environment of an attempt."""
+    def _become(self, request: Request, files: list[int]) -> list[int]:
+        """Take on the session, files and environment of an attempt; return what is left over."""
         os.setsid()
         self.say(f"forked {request['number']} {os.getpid()}")
         self._socket.close()
         for target, number in enumerate(files[:2], 1):
             os.dup2(number, target)
-        _close(files)
+        _close(files[:2])
         os.environ.update(request["env"])
         self._mark.write(request["mark"])
+        return files[2:]
+
+    def _withdraw(self) -> None:
+        """Let go of what belongs to the attempt that this process was started for."""
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.close(null)
+        self._mark.write(PLACEHOLDER + "=")
+
+    def _become_twin(self, number: int) -> None:
+        """Go on as a zygote that is the same as its parent, with a socket of its own."""
+        os.setsid()
+        self._socket.close()
+        self._socket = _socket.socket(fileno=number)
+        self.say(f"twin {os.getpid()}")
 
 
 class _Wakeup:
@@ -164,7 +241,7 @@ class _Wakeup:
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(self._before)
-        signal.signal(signal.SIGCHLD, self._handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if self._handler is None else self._handler)
         _close([self.woken, self._wake])
 
 
@@ -216,14 +293,19 @@ class _Mark:
             os.close(number)
 
 
-def _leave(status: int) -> int:
+def _files() -> set[str]:
+    """Return the numbers of open files; the folder itself is listed, too, but closed again."""
+    return {name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/dev/fd/{name}")}
+
+
+def _leave(status: int, inherited: set[str]) -> int:
     """End as an interpreter does: wait for threads, run exit handlers, flush what is open.
 
     Taking all objects apart costs more than most tests, and is only done where something may be
-    left to write. Otherwise this does not return.
+    left to write: where files are open that were not `inherited`. Otherwise this does not return.
     """
-    if len([name for name in os.listdir("/proc/self/fd") if int(name) > 2]) > 1:
-        return status  # more is open than the standard files, and the folder that was listed
+    if _files() - inherited:
+        return status
     threads = getattr(sys.modules.get("threading"), "_shutdown", None)
     for step in (threads, atexit._run_exitfuncs):  # noqa: SLF001 - what an interpreter's end calls
         try:
@@ -231,12 +313,16 @@ def _leave(status: int) -> int:
                 step()
         except BaseException:
             sys.excepthook(*sys.exc_info())
+    _flush()
+    os._exit(status)
+
+
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:
             continue
-    os._exit(status)
 
 
 if __name__ == "__main__":

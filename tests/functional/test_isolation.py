@@ -238,6 +238,43 @@ def test_tests_are_forked_from_one_interpreter(sandbox: Sandbox) -> None:
     sandbox.wait_nothing_runs()
 
 
+LUCKY = """
+import os, random, sys, unittest, uuid
+TOKEN = {draw}
+with open("imports.txt", "a") as file:
+    file.write("imported\\n")
+class T(unittest.TestCase):
+    def look(self):
+        with open("tokens.txt", "a") as file:
+            print(TOKEN, random.random(), file=file)
+    def test_a(self): self.look()
+    def test_b(self): self.look()
+    def test_c(self): self.look()
+"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "imports"),
+    [
+        ("0", 1),
+        ("random.random()", 3),
+        ("uuid.uuid4().hex", 3),
+        ("os.urandom(4).hex()", 3),
+        ("random.SystemRandom().random()", 3),
+    ],
+)
+def test_an_import_is_shared_unless_each_test_would_draw_its_own_lot(
+    sandbox: Sandbox, portable_python: Path, draw: str, imports: int
+) -> None:
+    sandbox.write("test_lucky.py", LUCKY.replace("{draw}", draw))
+    flags = ("--max-parallel-tasks", "2", "--python", str(portable_python))
+    assert sandbox.run("run", *flags, "test_lucky.py").code == 0
+    drawn = [line.split() for line in (sandbox.here / "tokens.txt").read_text().splitlines()]
+    assert len({token for token, _ in drawn}) == imports
+    assert len({number for _, number in drawn}) == 3
+    assert (sandbox.here / "imports.txt").read_text().count("imported") == imports
+
+
 KILLERS = """
 import os, signal, time, unittest
 class T(unittest.TestCase):
@@ -296,6 +333,18 @@ IMPORTS: dict[str, str] = {
     "handles": "import signal\nsignal.signal(signal.SIGCHLD, lambda *_: None)",
     "closes": "import os\nos.closerange(3, 100)",
     "redirects": "import io, sys\nsys.stdout = io.StringIO()",
+    "redirects_files": "import os\nos.dup2(os.open('out.txt', os.O_WRONLY | os.O_CREAT), 1)",
+    "is_someone": "import os\nPID = os.getpid()",
+    "is_someone_by_name": "from os import getpid\nPID = getpid()",
+    "knows_its_attempt": "import os\nFOLDERS = [os.environ['TMPDIR'], dict(os.environ)['TMPDIR']]",
+    "seeds": "import random\nrandom.seed(7)",
+    "sets_variables": "import os\nos.environ['MORE'] = '1'\nos.environ['TMPDIR'] = '/tmp'",
+    "registers": "import atexit\natexit.register(print, 'at the end')",
+    "shares_memory": "import mmap\nmemory = mmap.mmap(-1, 4096)\ncount = memory[0]",
+    "shares_a_lock": "import multiprocessing\nlock = multiprocessing.Lock()",
+    "replaces_its_environment": "import os\nos.environ = dict(os.environ)",
+    "replaces_a_function": "import os\nos.urandom = None",
+    "is_decent": "import logging, random, subprocess, tempfile, socket, asyncio",
 }
 
 CURIOUS = """
@@ -309,11 +358,22 @@ class T(unittest.TestCase):
             "threads": threading.active_count(),
             "files": len(os.listdir("/proc/self/fd")),
             "timer": signal.getitimer(signal.ITIMER_REAL)[0] > 0,
-            "temporary": len(os.listdir(os.environ["TMPDIR"])),
+            "temporary": len(os.listdir(os.environ["NRUNNER_TEST_WORKDIR"])),
             "on_child": callable(signal.getsignal(signal.SIGCHLD)),
             "redirected": sys.stdout is not sys.__stdout__,
-            "seen": globals().get("SEEN", {}),
+            "getpid": type(globals().get("getpid")).__name__,
+            "is_itself": globals().get("PID", os.getpid()) == os.getpid(),
+            "more": os.environ.get("MORE"),
+            "folders": {each == os.environ["TMPDIR"] for each in globals().get("FOLDERS", ())},
+            "seeded": random.random() if "seeds" in __name__ else None,
+            "environment": type(os.environ).__name__,
+            "random": type(os.urandom).__name__,
         }
+        if "memory" in globals():
+            report["memory"] = memory[0]
+            memory[0] = 1
+        if "lock" in globals():
+            report["lock"] = lock.acquire(timeout=0.1)
         os.write(2, repr(report).encode())
     def test_c(self): self.fail("on purpose")
 """

@@ -1,0 +1,135 @@
+"""Zygotes as their agent sees them: the other end of the socket, and what each is for.
+
+Not responsible for when there is one (``nrunner.runners.nursery``), nor for what happens inside
+it (``nrunner.runners.zygote``).
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from nrunner.runners.attempt import Attempt
+from nrunner.runners.procfs import Process
+from nrunner.runners.zygote import LONGEST_REQUEST
+
+__all__ = ["Kind", "Module", "Sharing", "Waiting", "Zygote", "socket_pair"]
+
+_MOST_FAILURES = 2
+"""After so many zygotes of a kind that ended before they forked anything, there is no other."""
+
+
+class Sharing(enum.Enum):
+    """Whether the tests of a module share one import."""
+
+    UNKNOWN = "unknown"
+    LEARNING = "learning"
+    """It is being imported for one of them, and the others wait."""
+    SHARED = "shared"
+    ALONE = "alone"
+    """Each imports it by itself."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An attempt that will be run once it is known whether it can share an import."""
+
+    attempt: Attempt
+    request: Mapping[str, Any]
+    files: tuple[int, int]
+
+
+class Zygote:
+    """A zygote, or a process that is about to become one."""
+
+    def __init__(self, kind: Kind, module: Optional[Module], peer: socket.socket) -> None:
+        self.kind = kind
+        self.module = module
+        """The module that it has imported, None for one that has imported none."""
+        self.socket = peer
+        self.parent: Optional[Zygote] = None
+        """The one that forked it, while it is not known what becomes of it."""
+        self.process: Optional[Process] = None
+        """Known once it is ready, or was spawned."""
+        self.is_closed = False
+        self.is_dismissed = False
+        self.fate = ""
+        """Why it ends, if we know it better than its wait status says."""
+        self.last = 0
+        """Number of the last request."""
+        self.asked: dict[int, Attempt] = {}
+        """What was asked for and is not forked yet, by number."""
+        self.running: dict[int, Attempt] = {}
+        """What was forked and has not ended, by pid."""
+
+    @property
+    def load(self) -> int:
+        """How many attempts it has."""
+        return len(self.asked) + len(self.running)
+
+    def send(self, request: Mapping[str, Any], files: Sequence[int]) -> bool:
+        """Send a request with open files; return whether that was possible."""
+        data = json.dumps(request).encode()
+        if len(data) > LONGEST_REQUEST:
+            return False
+        try:
+            socket.send_fds(self.socket, [data], files)
+        except OSError:
+            return False  # it is gone, or too busy to listen
+        return True
+
+    def ask(self, attempt: Attempt, request: Mapping[str, Any], files: Sequence[int]) -> bool:
+        """Ask for a fork; return whether there will be an answer."""
+        if not self.send(request, files):
+            return False
+        self.last = request["number"]
+        self.asked[self.last] = attempt
+        return True
+
+
+@dataclass
+class Module:
+    """A module of tests, and who has imported it."""
+
+    name: str
+    sharing: Sharing = Sharing.UNKNOWN
+    zygotes: list[Zygote] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+
+    def choose(self, most: int) -> tuple[Zygote, bool]:
+        """Return the zygote that has least to do, and whether it should have a twin."""
+        zygote = min(self.zygotes, key=lambda each: each.load)
+        return zygote, zygote.load > 0 and len(self.zygotes) < most
+
+
+@dataclass
+class Kind:
+    """Zygotes that are alike: interpreter, folder, environment."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    zygote: Optional[Zygote] = None
+    """The one that has imported no module."""
+    failures: int = 0
+    modules: dict[str, Module] = field(default_factory=dict)
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether it was found out that there can be none."""
+        return self.failures >= _MOST_FAILURES
+
+    def give_up(self) -> None:
+        """Note that there can be none."""
+        self.failures = _MOST_FAILURES
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Return our end, which never blocks, and that of a zygote."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    return ours, theirs
