@@ -25,10 +25,12 @@ collect_ignore = ["fixtures"]  # input for tests, some of which look like tests
 def interpreters() -> Mapping[str, Path]:
     """Return version to interpreter for those of VERSIONS that are here: never a pyenv shim.
 
-    The interpreter that runs the tests stands for its own version.
+    The interpreter that runs the tests stands for its own version. With NRUNNER_TESTS_ALONE it is
+    the only one: so each version runs the tests, and none runs them for the others again.
     """
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    found = {version: _find(version) for version in VERSIONS}
+    alone = bool(os.environ.get("NRUNNER_TESTS_ALONE"))
+    found = {version: None if alone else _find(version) for version in VERSIONS}
     found[own] = Path(sys.executable)
     return {version: path for version, path in found.items() if path is not None}
 
