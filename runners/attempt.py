@@ -23,8 +23,6 @@ __all__ = ["Attempt", "Limits", "Order", "Settings", "Stage"]
 
 _LONGEST_TEXT = 64 << 10
 """Reasons and tracebacks are cut to this many characters, so that a frame stays small."""
-_LONGEST_REPORT = 16 << 20
-"""In bytes: a longer one is not believed."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +161,8 @@ class Attempt:
             settings.base_dir,
             order.id,
             settings.job_id,
-            slot.report,
+            slot.report.path,
+            quiet=True,
         )
         return self.place
 
@@ -177,23 +176,16 @@ class Attempt:
                 self.outputs = tuple(sorted(os.listdir(self.order.log_dir)))
 
     def forget_report(self) -> None:
-        """Remove the report that an attempt before may have left in this slot."""
-        if self.command is not None and self.command.report is not None:
-            try:
-                os.unlink(self.command.report)
-            except OSError:
-                pass
+        """Remove the report that an attempt before may have left in this slot; raise OSError."""
+        if self.slot is not None:
+            self.slot.report.blank()
 
     def report(self) -> Optional[Outcome]:
         """Return what the payload said by itself, None if it said nothing readable."""
         if self.said is not None or self.command is None or self.command.report is None:
             return self.said
         try:
-            # A payload that is a pipe's other end, or never stops writing, is not waited for.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with open(os.open(self.command.report, flags), "rb") as file:
-                text = file.read(_LONGEST_REPORT)
-            return Outcome.from_json(json.loads(text))
+            return Outcome.from_json(json.loads(self.slot.report.read())) if self.slot else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

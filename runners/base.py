@@ -34,6 +34,8 @@ class Place:
     job_id: str = ""
     report: str = ""
     """Path, outside all that a test may delete, for a payload that leaves an Outcome as JSON."""
+    quiet: bool = False
+    """Whether nobody wants to read that all went well."""
 
     @property
     def stdout(self) -> str:

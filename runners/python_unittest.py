@@ -44,6 +44,8 @@ class PythonUnittest(Runner):
         """Return the command of an interpreter that runs the test and leaves a report."""
         report = place.report or place.work_dir + "/.nrunner-report"
         spec = {**_spec(runnable, place), "report": report}
+        if place.quiet:
+            spec["quiet"] = True
         argument = json.dumps(spec)
         if len(argument) > _ARGUMENT_LIMIT:
             argument = "@" + _write(place.work_dir + "/.nrunner-spec", argument)

@@ -15,6 +15,7 @@ from typing import Optional
 
 from nrunner.runners.capture import Capture
 from nrunner.runners.loop import Loop
+from nrunner.runners.report import ReportFile
 
 __all__ = ["Slot", "remove_tree"]
 
@@ -28,7 +29,7 @@ class Slot:
         self.folder = folder
         self.work_dir = folder + "/work"
         self.output_dir = folder + "/output"
-        self.report = folder + "/report"
+        self.report = ReportFile(folder + "/report")
         """Where a payload leaves its own report, apart from what a test may delete."""
         self._captures = {name: Capture(f"{folder}/{name}", loop) for name in _STREAMS}
         self._is_ready = False
@@ -87,6 +88,7 @@ class Slot:
         """Have new pipes next time, since somebody may still write to these."""
         for capture in self._captures.values():
             capture.close()
+        self.report.close()
 
     def remove(self) -> None:
         """Close and remove everything."""

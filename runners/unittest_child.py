@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import unittest
+import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
         tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None]
     ]
 
-__all__ = ["conclude", "found_in", "load", "main", "run_test", "vanish"]
+__all__ = ["conclude", "found_in", "load", "main", "run_test", "vanish", "warm_up"]
 
 _KEPT = 10
 """How many problems are told in detail; the others are counted."""
 
 _TEXT_LIMIT = 32 * 1024
+
+_WARM = 16
+"""After so many rounds CPython has adapted its code to what passes through it."""
 
 
 def main(argv: list[str]) -> int:
@@ -58,8 +62,9 @@ def main(argv: list[str]) -> int:
 def run_test(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Run one test, or all of a module, in this process and return the outcome.
 
-    `spec` holds ``base_dir``, ``uri`` and, where they say something, ``module``, ``top`` and
-    ``exclude``. Only the process's death keeps this from returning.
+    `spec` holds ``base_dir``, ``uri`` and, where they say something, ``module``, ``top``,
+    ``exclude`` and ``quiet`` (print nothing about a test that passes). Only the process's death
+    keeps this from returning.
     """
     return _outcome(spec, load(spec))
 
@@ -80,13 +85,28 @@ def found_in(module: ModuleType, spec: Mapping[str, Any]) -> Loaded:
     return module, _split(spec["uri"])[1]
 
 
+def warm_up() -> None:
+    """Go through what each test goes through, before there are tests.
+
+    What an interpreter does only the first few times is then done, and no fork has to.
+    """
+
+    class Nothing(unittest.TestCase):
+        def test(self) -> None:
+            pass
+
+    for _ in range(_WARM):
+        result = _run_quietly(unittest.TestSuite([Nothing("test")]), _Stream())
+        json.dumps(_single_outcome(result, "Nothing", False))
+
+
 def conclude(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> int:
     """Run what was loaded and write the report; return the exit status."""
     pid = os.getpid()
     outcome = _outcome(spec, loaded)
     if os.getpid() != pid:
         os._exit(1)  # a fork that a test let escape has nothing to report
-    _write_report(spec["report"], outcome)
+    _write_report(spec["report"], json.dumps(outcome).encode("ascii") + b"\n")
     _flush()
     return 0 if outcome["result"] in ("pass", "skip") else 1
 
@@ -221,6 +241,11 @@ def _put_first(folder: str) -> None:
 def _run(
     module: Optional[ModuleType], names: str, spec: Mapping[str, Any], stream: _Stream
 ) -> dict[str, Any]:
+    run = _run_quietly if spec.get("quiet") else _run_aloud
+    test = _method(module, names)
+    if test is not None:
+        result = run(unittest.TestSuite([test]), stream)
+        return _single_outcome(result, type(test).__qualname__, False)
     loader = unittest.TestLoader()
     if names:
         suite = loader.loadTestsFromName(names, module)
@@ -232,16 +257,44 @@ def _run(
     if spec.get("exclude") and module is not None:
         suite = _without(suite, frozenset(spec["exclude"]), module)
     count = suite.countTestCases()
-    single = count == 1 and before == 1
-    # A suite lets go of its tests as it runs them.
-    class_name = next(type(test).__qualname__ for test in _tests(suite)) if single else ""
-    result = _execute(unittest.TestSuite([suite]), 0 if single else 2, stream)
-    if single:
-        return _single_outcome(result, class_name, missing)
+    if count == 1 and before == 1:
+        # A suite lets go of its tests as it runs them.
+        class_name = next(type(test).__qualname__ for test in _tests(suite))
+        return _single_outcome(run(suite, stream), class_name, missing)
+    result = _run_aloud(unittest.TestSuite([suite]), stream, 2)
     return _whole_outcome(result, before - count)
 
 
-def _execute(suite: unittest.TestSuite, verbosity: int, stream: _Stream) -> _Result:
+def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestCase]:
+    """Return the test of ``Class.method``; None where that is for unittest to find out."""
+    class_name, _, name = names.partition(".")
+    cls = getattr(module, class_name, None)
+    if not (isinstance(cls, type) and issubclass(cls, unittest.TestCase)):
+        return None
+    if type(getattr(cls, name, None)) is not type(_method):
+        return None
+    test = cls(name)
+    # A static method is a function that makes a test.
+    return None if type(getattr(test, name)) is type(_method) else test
+
+
+def _run_quietly(suite: unittest.TestSuite, stream: _Stream) -> _Result:
+    """Run one test as unittest's runner does, but say nothing unless it is in trouble.
+
+    Most tests run here, in a process forked for it, where each line of Python that is run first
+    costs copies of the pages of memory that it touches.
+    """
+    result = _Result(stream, True, 0)
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("default")
+        suite.run(result)
+    if not result.wasSuccessful():
+        result.printErrors()
+    return result
+
+
+def _run_aloud(suite: unittest.TestSuite, stream: _Stream, verbosity: int = 0) -> _Result:
     # mypy knows only typing.TextIO here; unittest asks for write and flush.
     runner: Any = unittest.TextTestRunner
     result: _Result = runner(
@@ -337,6 +390,9 @@ class _Stream:
         self._text.append(text)
         if text.endswith("\n"):
             self.flush()
+
+    def writeln(self, text: str = "") -> None:
+        self.write(text + "\n")
 
     def flush(self) -> None:
         data, self._text = "".join(self._text).encode("utf-8", "replace"), []
@@ -474,17 +530,21 @@ def vanish() -> None:
     ]
 
 
-def _write_report(path: str, outcome: Mapping[str, Any]) -> None:
-    """Write it whole or not at all; the test may have removed the folder."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    data = json.dumps(outcome).encode("ascii")
-    number = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _write_report(path: str, data: bytes) -> None:
+    """Write it into the file that waits for it, or, where a test removed that, into a new one."""
     try:
-        while data:
-            data = data[os.write(number, data) :]
-    finally:
+        number = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+        is_ours = os.pread(number, 1, 0) == b"\n"
+        if is_ours:
+            os.pwrite(number, data, 0)
         os.close(number)
-    os.replace(path + ".new", path)
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "wb") as file:
+            file.write(data)
+        os.replace(path + ".new", path)
 
 
 def _flush() -> None:

@@ -30,7 +30,6 @@ import importlib
 import json
 import os
 import select
-import signal
 import sys
 
 TYPE_CHECKING = False
@@ -50,6 +49,9 @@ PLACEHOLDER = "NRUNNER_ZYGOTE"
 
 _MOST_FILES = 3
 
+# Not the module signal itself, whose enums would take a tenth of the time of each fork.
+_signal: Any = importlib.import_module("_signal")
+
 
 def main(argv: list[str]) -> int:
     """Serve the agent; in a child, run what was asked for and return the exit status."""
@@ -62,22 +64,25 @@ def main(argv: list[str]) -> int:
     if len(os.listdir("/proc/self/task")) > 1:
         zygote.say("unfit something starts threads as the interpreter starts")
         return 1
+    child.warm_up()
     gc.collect()
     gc.freeze()
-    request, files = zygote.serve()
+    # Whatever loses its last name in a fork costs it time: so names are not used again.
+    request, files = first, files = zygote.serve()
     if files:
-        request, loaded = _import_for_all(child, footprint, request, _Zygote(files[0], mark))
+        heir = _Zygote(files[0], mark)
+        request, loaded = _import_for_all(child, footprint, first, heir)
     else:
         loaded = child.load(request["spec"])
     return _leave(child.conclude(request["spec"], loaded), inherited)
 
 
 def _import_for_all(
-    child: Any, footprint: Any, request: Request, zygote: _Zygote
+    child: Any, footprint: Any, first: Request, zygote: _Zygote
 ) -> tuple[Request, Any]:
     """Import the module of a test, and serve others of it; return, in a child, what to run."""
-    with footprint.Footprint(request["env"]) as traces:
-        loaded = child.load(request["spec"])
+    with footprint.Footprint(first["env"]) as traces:
+        loaded = child.load(first["spec"])
     try:
         reason = traces.reason() if isinstance(loaded, tuple) else "cannot be imported"
     except OSError:
@@ -85,9 +90,9 @@ def _import_for_all(
     _flush()
     if reason or not zygote.offer():
         zygote.decline(f"alone {traces.seconds:.3f} {reason or 'prints'}")
-        return request, loaded
-    del traces  # or each fork would take it apart
-    request, _ = zygote.serve(request)
+        return first, loaded
+    del traces
+    request, _ = zygote.serve(first)
     return request, child.found_in(loaded[0], request["spec"])
 
 
@@ -168,6 +173,8 @@ class _Zygote:
                     self._reap()
                     continue
                 request, files = self._receive()
+                # Here rather than in the fork, which would have to copy what it touches.
+                os.environ.update(request.get("env", {}))
                 if os.fork() == 0:
                     return request, files
                 _close(files)
@@ -206,7 +213,6 @@ class _Zygote:
         for target, number in enumerate(files[:2], 1):
             os.dup2(number, target)
         _close(files[:2])
-        os.environ.update(request["env"])
         self._mark.write(request["mark"])
         return files[2:]
 
@@ -231,8 +237,8 @@ class _Wakeup:
 
     def __enter__(self) -> _Wakeup:
         self.woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._handler = signal.signal(signal.SIGCHLD, _note)
-        self._before = signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        self._handler = _signal.signal(_signal.SIGCHLD, _note)
+        self._before = _signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         return self
 
     def clear(self) -> None:
@@ -240,8 +246,8 @@ class _Wakeup:
         os.read(self.woken, 4096)
 
     def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(self._before)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL if self._handler is None else self._handler)
+        _signal.set_wakeup_fd(self._before)
+        _signal.signal(_signal.SIGCHLD, 0 if self._handler is None else self._handler)
         _close([self.woken, self._wake])
 
 
@@ -294,8 +300,11 @@ class _Mark:
 
 
 def _files() -> set[str]:
-    """Return the numbers of open files; the folder itself is listed, too, but closed again."""
-    return {name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/dev/fd/{name}")}
+    """Return the numbers of open files."""
+    folder = "/proc/self/fd"
+    free = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    os.close(free)
+    return set(os.listdir(folder)) - {str(free)}  # as what it is listed itself
 
 
 def _leave(status: int, inherited: set[str]) -> int:

@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nrunner.runners import unittest_child
 from nrunner.runners.unittest_child import run_test
 
 SAMPLE = """
@@ -164,6 +166,108 @@ def test_prints_and_report_reach_standard_output_in_order(
     assert out.startswith("said by the test\n")
     assert out.endswith("OK\n")
     assert "Ran 1 test in" in out
+
+
+def test_of_a_test_that_passes_a_quiet_run_prints_only_what_the_test_does(
+    base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(base, "sample.py", SAMPLE)
+    assert run(base, "sample.py:T.test_pass", quiet=True)["result"] == "pass"
+    assert capfd.readouterr().out == "said by the test\n"
+    assert run(base, "sample.py:T.test_skip", quiet=True)["result"] == "skip"
+    assert capfd.readouterr().out == ""
+
+
+def test_of_a_test_that_fails_a_quiet_run_prints_why(
+    base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(base, "sample.py", SAMPLE)
+    run(base, "sample.py:T.test_fail", quiet=True)
+    out = capfd.readouterr().out
+    assert out.startswith("=" * 70 + "\nFAIL: test_fail (sample.T")
+    assert out.count("Traceback") == 1
+
+
+ODD = (
+    SAMPLE
+    + """
+class Own(unittest.TestCase):
+    def __init__(self, name): super().__init__("test_other")
+    def test(self): self.fail("not this one")
+    def test_other(self): pass
+
+class Odd(unittest.TestCase):
+    test_value = 5
+    test_partial = __import__("functools").partialmethod(print, "x")
+    @staticmethod
+    def test_static(): return Own("test")
+    @classmethod
+    def test_class(cls): pass
+    @property
+    def test_property(self): raise ValueError("no")
+    @unittest.skip("all")
+    class Inner(unittest.TestCase):
+        def test(self): pass
+
+class NoCase:
+    def test(self): pass
+
+@unittest.skip("class")
+class Skipped(unittest.TestCase):
+    def test(self): pass
+
+class Refuses(unittest.TestCase):
+    def __init__(self, name): raise OSError("refused")
+    def test(self): pass
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            f"T.{each}"
+            for each in re.findall(r"def (test_\w+)\(self", SAMPLE.partition("class S")[0])
+        ),
+        *(f"{each}.test" for each in re.findall(r"class (\w+)\(unittest", SAMPLE + ODD)),
+        "A.test_pass",
+        "A.test_fail",
+        "Own.test_other",
+        "Odd.test_value",
+        "Odd.test_partial",
+        "Odd.test_static",
+        "Odd.test_class",
+        "Odd.test_property",
+        "Odd.Inner.test",
+        "Odd.Inner",
+        "Odd.test",
+        "NoCase.test",
+        "NoCase",
+        "Nothing.test",
+        "unittest.TestCase",
+        "T.",
+        ".test",
+        "T.test_pass.",
+        "T.Own",
+        "SetUpSkips",
+        "Odd.test_value.real",
+    ],
+)
+def test_the_short_way_to_a_test_leads_where_the_loader_does(
+    base: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(base, "odd.py", ODD)
+    short = [run(base, f"odd.py:{name}", quiet=quiet) for quiet in (False, True)]
+    monkeypatch.setattr(unittest_child, "_method", lambda *_: None)
+    long = [run(base, f"odd.py:{name}", quiet=quiet) for quiet in (False, True)]
+    assert [plain(each) for each in short] == [plain(each) for each in long]
+    assert plain(short[0]) == plain(short[1])
+
+
+def plain(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return an outcome without the addresses of objects, and the frames of unittest itself."""
+    return {key: re.sub(r"0x\w+|(?m:^  .*\n)", "", str(value)) for key, value in outcome.items()}
 
 
 @pytest.mark.parametrize("uri", ["sample.py:T.test_nosuch", "sample.py:Nosuch.test"])
