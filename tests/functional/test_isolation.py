@@ -109,7 +109,7 @@ class Files(Pristine, unittest.TestCase):
         self.assertIs(sys.stderr, sys.__stderr__)
         for number, name in ((1, "stdout"), (2, "stderr")):
             self.assertEqual(os.fstat(number).st_size, 0)
-        print("said by", self.id())
+        print("said by", self.id(), flush=True)
         print("warned by", self.id(), file=sys.stderr)
         STATE.append(open("/dev/null"))
         os.dup2(os.open("spoilt.txt", os.O_WRONLY | os.O_CREAT), 1)
