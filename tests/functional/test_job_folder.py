@@ -302,3 +302,39 @@ def test_tests_of_every_kind_run_in_one_job(sandbox: Sandbox) -> None:
     kinds = [each["kind"] for each in sandbox.results()["tests"]]
     assert kinds == ["python-unittest", "tap", "noop", "exec-test"]
     assert statuses(sandbox) == ["PASS"] * 4
+
+
+def test_status_messages_over_tcp_need_the_token_that_is_kept_in_the_folder(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write("talks.py", TALKS)
+    end = sandbox.run("run", "--status-tcp", "127.0.0.1:0", "./talks.py")
+    assert end.code == 0, end.out
+    told = [each for each in sandbox.records() if each["type"] == "message"]
+    assert [each["kind"] for each in told] == ["whiteboard"]
+    board = sandbox.job / "test-results" / "1-._talks.py" / "whiteboard"
+    assert board.read_text() == "with token"
+
+
+TALKS = """#!/usr/bin/env python3
+import base64, json, os, re, socket, time
+job = os.path.dirname(os.path.dirname(os.environ["NRUNNER_TEST_LOGDIR"]))
+log = open(job + "/job.log").read()
+host, port = re.search(r"status messages are taken at (\\S+):(\\d+)", log).groups()
+token = open(job + "/status-token").read().strip()
+for word in ("wrong", token):
+    text = "with token" if word == token else "without"
+    board = {"__base64_encoded__": base64.b64encode(text.encode()).decode()}
+    message = {"status": "running", "type": "whiteboard", "log": board, "time": 1.0}
+    message["id"] = "1-./talks.py"
+    with socket.create_connection((host, int(port))) as peer:
+        peer.sendall(json.dumps({"token": word}).encode() + b"\\n")
+        try:
+            peer.sendall(json.dumps(message).encode() + b"\\n")
+            peer.shutdown(socket.SHUT_WR)
+            while peer.recv(100):
+                pass
+        except OSError:
+            pass
+time.sleep(0.2)
+"""
