@@ -95,6 +95,7 @@ def test_draining_ends_though_somebody_goes_on_writing(capture):
         while not stop.is_set():
             os.write(writing, b"x" * 4096)
 
+    os.write(writing, b"x")
     writer = threading.Thread(target=write)
     writer.start()
     capture.drain()
