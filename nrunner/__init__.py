@@ -6,10 +6,9 @@ runner executable may start once per task.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # loading typing takes longer than all else here
-if TYPE_CHECKING:
-    from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
     from nrunner.errors import ExitCode, NrunnerError
     from nrunner.phase import Phase
     from nrunner.result import Cause, Result, Verdict
