@@ -6,9 +6,10 @@ runner executable may start once per task.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # loading typing takes longer than all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from nrunner.errors import ExitCode, NrunnerError
     from nrunner.phase import Phase
     from nrunner.result import Cause, Result, Verdict

@@ -21,7 +21,7 @@ from nrunner.runners.base import Command
 from nrunner.runners.loop import Loop
 from nrunner.runners.payload import describe
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
-from nrunner.runners.zygote import PLACEHOLDER
+from nrunner.runners.zygote_wire import PLACEHOLDER
 
 __all__ = ["Listener", "Nursery"]
 
@@ -201,7 +201,7 @@ class Nursery:
         return twin
 
     def _watch(self, zygote: Zygote) -> Zygote:
-        self._loop.watch(zygote.socket.fileno(), lambda: self._listen(zygote))
+        self._loop.watch(zygote.socket.fileno(), lambda: self._hear(zygote))
         return zygote
 
     def _is_ready(self, zygote: Zygote, pid: int) -> None:
@@ -223,14 +223,19 @@ class Nursery:
 
     def _listen(self, zygote: Zygote) -> None:
         """Take all that a zygote, and those it forked, have said until now."""
-        while not zygote.is_closed:
-            try:
-                words = zygote.socket.recv(4096).decode().split(" ", 2)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError:
-                words = [""]
-            self._handlers[words[0]](self, zygote, words[1:])
+        while not zygote.is_closed and self._hear(zygote):
+            pass
+
+    def _hear(self, zygote: Zygote) -> bool:
+        """Take what was said first; return whether there was anything."""
+        try:
+            words = zygote.socket.recv(4096).decode().split(" ", 2)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            words = [""]
+        self._handlers[words[0]](self, zygote, words[1:])
+        return True
 
     def _hear_forked(self, zygote: Zygote, words: list[str]) -> None:
         zygote.kind.failures = 0

@@ -1,10 +1,9 @@
 """Runs unittest in the interpreter of the user's choice, and reports what became of it.
 
-Started as a file or from the agent's zipapp, it leaves no trace of nrunner in ``sys.modules`` and
-``sys.path``: tests see what ``python -m unittest`` would show them. Everything it needs is
-imported before the first line of a test runs. It imports nothing of nrunner and returns outcomes
-as JSON objects (see ``Outcome`` in ``nrunner.runners.base``).
-Not responsible for processes, timeouts and output files.
+It leaves no trace of nrunner in ``sys.modules`` and ``sys.path``: tests see what ``python -m
+unittest`` would show them. Everything it needs is imported before the first line of a test runs,
+and that is little. Not responsible for processes, timeouts and output files, nor for the words of
+a report (``nrunner.runners.unittest_result``).
 Portable: runs on Python 3.7 with the standard library alone.
 """
 
@@ -18,25 +17,36 @@ import sys
 import unittest
 import warnings
 
+from nrunner.runners.unittest_result import (
+    Result,
+    Stream,
+    flush,
+    reason_of,
+    single_outcome,
+    traceback_of,
+    whole_outcome,
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from types import ModuleType, TracebackType
+    from types import ModuleType
     from typing import Any, Optional, Union
 
     Loaded = tuple[Optional[ModuleType], str]
     """A module and the names in it; without a module, a dotted name for unittest to take apart."""
-    Problem = tuple[str, str, str, str]
-    ExcInfo = Union[
-        tuple[type[BaseException], BaseException, TracebackType], tuple[None, None, None]
-    ]
 
-__all__ = ["conclude", "found_in", "load", "main", "run_test", "vanish", "warm_up"]
-
-_KEPT = 10
-"""How many problems are told in detail; the others are counted."""
-
-_TEXT_LIMIT = 32 * 1024
+__all__ = [
+    "Prepared",
+    "conclude",
+    "load",
+    "main",
+    "outcome_of",
+    "prepare",
+    "run_test",
+    "vanish",
+    "warm_up",
+]
 
 _WARM = 16
 """After so many rounds CPython has adapted its code to what passes through it."""
@@ -66,7 +76,7 @@ def run_test(spec: Mapping[str, Any]) -> dict[str, Any]:
     ``exclude`` and ``quiet`` (print nothing about a test that passes). Only the process's death
     keeps this from returning.
     """
-    return _outcome(spec, load(spec))
+    return outcome_of(spec, load(spec))
 
 
 def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
@@ -76,13 +86,41 @@ def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
         os.chdir(spec["base_dir"])
         return _find(spec)
     except BaseException as error:
-        return _outcome_of(error, _Stream())
+        return _outcome_of_error(error, Stream())
 
 
-def found_in(module: ModuleType, spec: Mapping[str, Any]) -> Loaded:
-    """Return what `load` would, of a module that is imported already."""
+class Prepared:
+    """A test that was made before the fork that runs it."""
+
+    def __init__(self, test: unittest.TestCase) -> None:
+        self.class_name = type(test).__qualname__
+        self.stream = Stream()
+        self.result = Result(self.stream, True, 0)
+        self.suite = unittest.TestSuite([test])
+
+
+def prepare(spec: Mapping[str, Any], module: ModuleType) -> Union[Prepared, Loaded]:
+    """Do beforehand, for a fork, what is possible without any line of the tests being run.
+
+    In the fork it costs copies of all the pages of memory that it touches.
+    """
     sys.argv = ["python -m unittest", spec["uri"]]
-    return module, _split(spec["uri"])[1]
+    names = _split(spec["uri"])[1]
+    class_name, _, name = names.partition(".")
+    cls = vars(module).get(class_name)
+    if spec.get("quiet") and type(cls) is type and issubclass(cls, unittest.TestCase):
+        method = next((vars(each)[name] for each in cls.__mro__ if name in vars(each)), None)
+        if type(method) is type(prepare) and _is_made_plainly(cls):
+            _show_warnings()
+            return Prepared(cls(name))
+    return module, names
+
+
+def _is_made_plainly(cls: type) -> bool:
+    same = ("__init__", "__new__", "__getattribute__", "__setattr__")
+    return all(getattr(cls, name) is getattr(unittest.TestCase, name) for name in same) and not (
+        hasattr(cls, "__getattr__") or hasattr(cls, "__del__")
+    )
 
 
 def warm_up() -> None:
@@ -96,42 +134,46 @@ def warm_up() -> None:
             pass
 
     for _ in range(_WARM):
-        result = _run_quietly(unittest.TestSuite([Nothing("test")]), _Stream())
-        json.dumps(_single_outcome(result, "Nothing", False))
+        json.dumps(_run_prepared(Prepared(Nothing("test"))))
 
 
-def conclude(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> int:
+def conclude(spec: Mapping[str, Any], loaded: Union[Prepared, Loaded, dict[str, Any]]) -> int:
     """Run what was loaded and write the report; return the exit status."""
     pid = os.getpid()
-    outcome = _outcome(spec, loaded)
+    outcome = outcome_of(spec, loaded)
     if os.getpid() != pid:
         os._exit(1)  # a fork that a test let escape has nothing to report
     _write_report(spec["report"], json.dumps(outcome).encode("ascii") + b"\n")
-    _flush()
+    flush()
     return 0 if outcome["result"] in ("pass", "skip") else 1
 
 
-def _outcome(spec: Mapping[str, Any], loaded: Union[Loaded, dict[str, Any]]) -> dict[str, Any]:
+def outcome_of(
+    spec: Mapping[str, Any], loaded: Union[Prepared, Loaded, dict[str, Any]]
+) -> dict[str, Any]:
+    """Run what was loaded; return how it ended."""
     if isinstance(loaded, dict):
         return loaded
-    stream = _Stream()
+    stream = loaded.stream if isinstance(loaded, Prepared) else Stream()
     try:
+        if isinstance(loaded, Prepared):
+            return _run_prepared(loaded)
         return _run(*loaded, spec, stream)
     except BaseException as error:
-        return _outcome_of(error, stream)
+        return _outcome_of_error(error, stream)
 
 
-def _outcome_of(error: BaseException, stream: _Stream) -> dict[str, Any]:
+def _outcome_of_error(error: BaseException, stream: Stream) -> dict[str, Any]:
     if isinstance(error, unittest.SkipTest):
         return {"result": "skip", "fail_reason": str(error)}
     if isinstance(error, _Malformed):
         return {"result": "error", "fail_reason": str(error), "malformed": True}
-    text = _traceback(error)
+    text = traceback_of(error)
     stream.write(text)
     stream.flush()
     return {
         "result": "error",
-        "fail_reason": _reason(error),
+        "fail_reason": reason_of(error),
         "fail_class": type(error).__name__,
         "traceback": text,
     }
@@ -239,13 +281,13 @@ def _put_first(folder: str) -> None:
 
 
 def _run(
-    module: Optional[ModuleType], names: str, spec: Mapping[str, Any], stream: _Stream
+    module: Optional[ModuleType], names: str, spec: Mapping[str, Any], stream: Stream
 ) -> dict[str, Any]:
     run = _run_quietly if spec.get("quiet") else _run_aloud
     test = _method(module, names)
     if test is not None:
         result = run(unittest.TestSuite([test]), stream)
-        return _single_outcome(result, type(test).__qualname__, False)
+        return single_outcome(result, type(test).__qualname__, False)
     loader = unittest.TestLoader()
     if names:
         suite = loader.loadTestsFromName(names, module)
@@ -260,9 +302,9 @@ def _run(
     if count == 1 and before == 1:
         # A suite lets go of its tests as it runs them.
         class_name = next(type(test).__qualname__ for test in _tests(suite))
-        return _single_outcome(run(suite, stream), class_name, missing)
+        return single_outcome(run(suite, stream), class_name, missing)
     result = _run_aloud(unittest.TestSuite([suite]), stream, 2)
-    return _whole_outcome(result, before - count)
+    return whole_outcome(result, before - count)
 
 
 def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestCase]:
@@ -278,29 +320,39 @@ def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestC
     return None if type(getattr(test, name)) is type(_method) else test
 
 
-def _run_quietly(suite: unittest.TestSuite, stream: _Stream) -> _Result:
-    """Run one test as unittest's runner does, but say nothing unless it is in trouble.
+def _run_prepared(test: Prepared) -> dict[str, Any]:
+    test.stream.reopen()
+    _run_suite(test.suite, test.result)
+    return single_outcome(test.result, test.class_name, False)
 
-    Most tests run here, in a process forked for it, where each line of Python that is run first
-    costs copies of the pages of memory that it touches.
-    """
-    result = _Result(stream, True, 0)
+
+def _run_quietly(suite: unittest.TestSuite, stream: Stream) -> Result:
+    """Run one test as unittest's runner does, but say nothing unless it is in trouble."""
+    result = Result(stream, True, 0)
     with warnings.catch_warnings():
-        if not sys.warnoptions:
-            warnings.simplefilter("default")
-        suite.run(result)
-    if not result.wasSuccessful():
-        result.printErrors()
+        _show_warnings()
+        _run_suite(suite, result)
     return result
 
 
-def _run_aloud(suite: unittest.TestSuite, stream: _Stream, verbosity: int = 0) -> _Result:
+def _run_suite(suite: unittest.TestSuite, result: Result) -> None:
+    suite.run(result)
+    if not result.wasSuccessful():
+        result.printErrors()
+
+
+def _show_warnings() -> None:
+    if not sys.warnoptions:
+        warnings.simplefilter("default")
+
+
+def _run_aloud(suite: unittest.TestSuite, stream: Stream, verbosity: int = 0) -> Result:
     # mypy knows only typing.TextIO here; unittest asks for write and flush.
     runner: Any = unittest.TextTestRunner
-    result: _Result = runner(
+    result: Result = runner(
         stream=stream,
         verbosity=verbosity,
-        resultclass=_Result,
+        resultclass=Result,
         warnings=None if sys.warnoptions else "default",
     ).run(suite)
     return result
@@ -327,149 +379,6 @@ def _ids(test: unittest.TestCase, module: ModuleType) -> Iterator[str]:
         yield f"{cls.__qualname__}.{name.rpartition('.')[2]}"
 
 
-class _Result(unittest.TextTestResult):
-    """Keeps, beside what unittest keeps, the first problems in the form of a report."""
-
-    def __init__(self, stream: Any, descriptions: bool, verbosity: int, **rest: Any) -> None:
-        super().__init__(stream, descriptions, verbosity, **rest)
-        self.passed = 0
-        self.any_passed = False
-        self.problems: list[Problem] = []
-
-    def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
-        super().addSuccess(test)
-        self.passed += 1
-        self.any_passed = True
-
-    def addExpectedFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:  # noqa: N802
-        super().addExpectedFailure(test, err)
-        self.passed += 1
-        self.any_passed = True
-
-    def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:  # noqa: N802
-        super().addError(test, err)
-        self._keep(test, err, self.errors[-1][1])
-
-    def addFailure(self, test: unittest.TestCase, err: ExcInfo) -> None:  # noqa: N802
-        super().addFailure(test, err)
-        self._keep(test, err, self.failures[-1][1])
-
-    def addSubTest(  # noqa: N802
-        self, test: unittest.TestCase, subtest: unittest.TestCase, err: Optional[ExcInfo]
-    ) -> None:
-        before = len(self.failures)
-        super().addSubTest(test, subtest, err)
-        if err is None:
-            self.any_passed = True
-        else:
-            kept = self.failures if len(self.failures) > before else self.errors
-            self._keep(test, err, kept[-1][1], subtest.id()[len(test.id()) :])
-
-    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802
-        super().addUnexpectedSuccess(test)
-        if len(self.problems) < _KEPT:
-            self.problems.append((_short_id(test), "unexpected success", "", ""))
-
-    def _keep(self, test: unittest.TestCase, err: ExcInfo, text: str, which: str = "") -> None:
-        if len(self.problems) < _KEPT and err[1] is not None:
-            reason = _reason(err[1]) + which
-            self.problems.append((_short_id(test), reason, type(err[1]).__name__, text))
-
-
-class _Stream:
-    """Where unittest's text report goes: standard output, as long as that is still ours.
-
-    A test may close or replace it; what then has its number must not get our text.
-    """
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._file = _identity(1)
-
-    def write(self, text: str) -> None:
-        self._text.append(text)
-        if text.endswith("\n"):
-            self.flush()
-
-    def writeln(self, text: str = "") -> None:
-        self.write(text + "\n")
-
-    def flush(self) -> None:
-        data, self._text = "".join(self._text).encode("utf-8", "replace"), []
-        _flush()
-        if data and self._file is not None and _identity(1) == self._file:
-            try:
-                while data:
-                    data = data[os.write(1, data) :]
-            except OSError:
-                self._file = None
-
-
-def _identity(number: int) -> Optional[tuple[int, int]]:
-    try:
-        status = os.fstat(number)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-# Words for people
-
-
-def _single_outcome(result: _Result, class_name: str, missing: bool) -> dict[str, Any]:
-    outcome: dict[str, Any] = {"result": _word(result)}
-    reasons = [problem[1] for problem in result.problems]
-    if outcome["result"] == "skip":
-        reasons = [reason for _, reason in result.skipped if reason]
-    if reasons:
-        outcome["fail_reason"] = "; ".join(reasons)
-    if missing:
-        outcome["malformed"] = True
-    else:
-        outcome["class_name"] = class_name
-    return {**outcome, **_details(result)}
-
-
-def _whole_outcome(result: _Result, left_out: int) -> dict[str, Any]:
-    if not (result.testsRun or result.errors or result.skipped):
-        if left_out:
-            return {"result": "skip", "fail_reason": "all its tests have tasks of their own"}
-        return {"result": "error", "fail_reason": "no tests found"}
-    reason = _counts(result)
-    if result.problems:
-        reason += ": " + "; ".join(f"{test}: {why}" for test, why, _, _ in result.problems)
-    return {"result": _word(result), "fail_reason": reason, **_details(result)}
-
-
-def _word(result: _Result) -> str:
-    if result.failures or result.unexpectedSuccesses:
-        return "fail"
-    if result.errors:
-        return "error"
-    return "skip" if result.skipped and not result.any_passed else "pass"
-
-
-def _counts(result: _Result) -> str:
-    counts = {
-        "passed": result.passed,
-        "failed": len(result.failures) + len(result.unexpectedSuccesses),
-        "error" if len(result.errors) == 1 else "errors": len(result.errors),
-        "skipped": len(result.skipped),
-    }
-    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{result.testsRun} test{'' if result.testsRun == 1 else 's'}: {said}"
-
-
-def _details(result: _Result) -> dict[str, Any]:
-    texts = [text for _, _, _, text in result.problems if text]
-    details: dict[str, Any] = {}
-    if texts:
-        details["traceback"] = "\n".join(texts)[:_TEXT_LIMIT]
-    if result.problems and result.problems[0][2]:
-        details["fail_class"] = result.problems[0][2]
-    return details
-
-
 def _tests(suite: Any) -> Iterator[unittest.TestCase]:
     for test in suite:
         if isinstance(test, unittest.TestSuite):
@@ -478,56 +387,20 @@ def _tests(suite: Any) -> Iterator[unittest.TestCase]:
             yield test
 
 
-def _short_id(test: unittest.TestCase) -> str:
-    name = test.id()
-    module = type(test).__module__ + "."
-    return name[len(module) :] if name.startswith(module) else name
-
-
-def _reason(error: BaseException) -> str:
-    """Return class and first line of an exception that may refuse to be printed."""
-    cls = type(error)
-    name = cls.__qualname__
-    if cls.__module__ not in ("builtins", "__main__"):
-        name = f"{cls.__module__}.{name}"
-    try:
-        text = str(error).strip()
-    except Exception:
-        text = "(its text cannot be read)"
-    return f"{name}: {text.splitlines()[0]}" if text else name
-
-
-def _traceback(error: BaseException) -> str:
-    """Return the traceback without the frames of this file and of the import system."""
-    import traceback
-
-    trace = error.__traceback__
-    while trace is not None and _is_ours(trace):
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))[-_TEXT_LIMIT:]
-
-
-def _is_ours(trace: TracebackType) -> bool:
-    name = trace.tb_frame.f_code.co_filename
-    return name == _is_ours.__code__.co_filename or "importlib" in name
-
-
 # The process
 
 
 def vanish() -> None:
     """Take what was needed to start this out of sight of the tests."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-    mine = {os.path.dirname(os.path.abspath(__file__))}
-    if __name__ != "__main__":
-        mine.add(os.path.abspath(root))
-        for name in [each for each in sys.modules if each.split(".")[0] == "nrunner"]:
-            del sys.modules[name]
-    for place in mine:
-        sys.path_importer_cache.pop(place, None)
-    sys.path[:] = sys.path[:1] and [
-        each for number, each in enumerate(sys.path) if number or os.path.abspath(each) not in mine
-    ]
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for name in [each for each in sys.modules if each.split(".")[0] == "nrunner"]:
+        del sys.modules[name]
+    package = os.path.join(root, "nrunner")
+    for place in list(sys.path_importer_cache):
+        if place == root or place.startswith(package):
+            del sys.path_importer_cache[place]
+    if sys.path and os.path.abspath(sys.path[0]) == root:
+        del sys.path[0]
 
 
 def _write_report(path: str, data: bytes) -> None:
@@ -545,18 +418,3 @@ def _write_report(path: str, data: bytes) -> None:
         with open(path + ".new", "wb") as file:
             file.write(data)
         os.replace(path + ".new", path)
-
-
-def _flush() -> None:
-    """Flush the standard streams; let go of one that cannot be, or the exit status suffers."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name, None)
-        try:
-            if stream is not None:
-                stream.flush()
-        except Exception:
-            setattr(sys, name, None)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

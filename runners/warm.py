@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.procfs import Process
-from nrunner.runners.zygote import LONGEST_REQUEST
+from nrunner.runners.zygote_wire import LONGEST_REQUEST
 
 __all__ = ["Kind", "Module", "Sharing", "Waiting", "Zygote", "socket_pair"]
 

@@ -15,8 +15,7 @@ for a ``twin``, which says ``twin PID`` over the socket that it is given.
 
 A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``: session,
 output, environment, signals and open files are its own. When the agent hangs up, the zygote ends.
-It imports nothing of nrunner but that and ``nrunner.runners.footprint``, and leaves no trace of
-either in ``sys.modules``.
+It imports little of nrunner, and leaves no trace of that in ``sys.modules``.
 Not responsible for what a test is, nor for whom to kill when.
 Portable: runs on Python 3.7 with the standard library alone.
 """
@@ -32,6 +31,10 @@ import os
 import select
 import sys
 
+from nrunner.runners import unittest_child
+from nrunner.runners.footprint import Footprint
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -39,13 +42,7 @@ if TYPE_CHECKING:
 
     Request = dict[str, Any]
 
-__all__ = ["LONGEST_REQUEST", "PLACEHOLDER", "main"]
-
-LONGEST_REQUEST = 1 << 16
-"""In bytes; what is longer is for a new interpreter."""
-
-PLACEHOLDER = "NRUNNER_ZYGOTE"
-"""A variable that reserves room in the environment for the mark of an attempt."""
+__all__ = ["main"]
 
 _MOST_FILES = 3
 
@@ -55,52 +52,43 @@ _signal: Any = importlib.import_module("_signal")
 
 def main(argv: list[str]) -> int:
     """Serve the agent; in a child, run what was asked for and return the exit status."""
-    child, footprint = _sibling("unittest_child"), _sibling("footprint")
     inherited = _files() - {argv[0]}
     mark = _Mark()
     os.environ.pop(PLACEHOLDER, None)
-    child.vanish()
+    unittest_child.vanish()
     zygote = _Zygote(int(argv[0]), mark)
     if len(os.listdir("/proc/self/task")) > 1:
         zygote.say("unfit something starts threads as the interpreter starts")
         return 1
-    child.warm_up()
+    unittest_child.warm_up()
     gc.collect()
     gc.freeze()
     # Whatever loses its last name in a fork costs it time: so names are not used again.
     request, files = first, files = zygote.serve()
     if files:
         heir = _Zygote(files[0], mark)
-        request, loaded = _import_for_all(child, footprint, first, heir)
+        request, loaded = _import_for_all(first, heir)
     else:
-        loaded = child.load(request["spec"])
-    return _leave(child.conclude(request["spec"], loaded), inherited)
+        loaded = unittest_child.load(request["spec"])
+    return _leave(unittest_child.conclude(request["spec"], loaded), inherited)
 
 
-def _import_for_all(
-    child: Any, footprint: Any, first: Request, zygote: _Zygote
-) -> tuple[Request, Any]:
+def _import_for_all(first: Request, zygote: _Zygote) -> tuple[Request, Any]:
     """Import the module of a test, and serve others of it; return, in a child, what to run."""
-    with footprint.Footprint(first["env"]) as traces:
-        loaded = child.load(first["spec"])
+    with Footprint(first["env"]) as traces:
+        loaded = unittest_child.load(first["spec"])
+    module = loaded[0] if isinstance(loaded, tuple) else None
     try:
-        reason = traces.reason() if isinstance(loaded, tuple) else "cannot be imported"
+        reason = traces.reason() if module else "cannot be imported"
     except OSError:
         reason = "closes standard files"
     _flush()
-    if reason or not zygote.offer():
+    if module is None or reason or not zygote.offer():
         zygote.decline(f"alone {traces.seconds:.3f} {reason or 'prints'}")
         return first, loaded
     del traces
-    request, _ = zygote.serve(first)
-    return request, child.found_in(loaded[0], request["spec"])
-
-
-def _sibling(name: str) -> ModuleType:
-    """Import a module that stands beside this one, without leaving a trace of it."""
-    module = importlib.import_module(f"{__package__}.{name}" if __package__ else name)
-    sys.modules.pop(name, None)
-    return module
+    request, _ = zygote.serve(first, module)
+    return request, zygote.prepared
 
 
 class _Zygote:
@@ -111,6 +99,9 @@ class _Zygote:
         self._file = os.fstat(number).st_ino
         os.set_inheritable(number, False)
         self._mark = mark
+        self._module: Optional[ModuleType] = None
+        self.prepared: Any = None
+        """The test of the last request, if the module is known."""
 
     def say(self, words: str) -> None:
         """Tell the agent; without one there is nothing left to do here."""
@@ -137,12 +128,18 @@ class _Zygote:
         except OSError:
             return
 
-    def serve(self, request: Optional[Request] = None) -> tuple[Request, list[int]]:
+    def serve(
+        self, request: Optional[Request] = None, module: Optional[ModuleType] = None
+    ) -> tuple[Request, list[int]]:
         """Fork for each request until the agent hangs up.
 
         Return, in the child, what to run, and further files that came with it. A first `request`
-        is known already, and its files are the standard ones of this process.
+        is known already, and its files are the standard ones of this process. Tests of `module`
+        are `prepared`.
         """
+        self._module = module
+        if request is not None:
+            self._prepare(request)
         files: list[int] = []
         collects = gc.isenabled()
         gc.disable()  # nothing is made here, and each page that is touched makes a fork dearer
@@ -173,11 +170,16 @@ class _Zygote:
                     self._reap()
                     continue
                 request, files = self._receive()
-                # Here rather than in the fork, which would have to copy what it touches.
-                os.environ.update(request.get("env", {}))
+                self._prepare(request)
                 if os.fork() == 0:
                     return request, files
                 _close(files)
+
+    def _prepare(self, request: Request) -> None:
+        """Do what need not be done in the fork, which would have to copy all that it touches."""
+        os.environ.update(request.get("env", {}))
+        if self._module is not None and "spec" in request:
+            self.prepared = unittest_child.prepare(request["spec"], self._module)
 
     def _receive(self) -> tuple[Request, list[int]]:
         try:
@@ -332,7 +334,3 @@ def _flush() -> None:
             stream.flush()
         except Exception:
             continue
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

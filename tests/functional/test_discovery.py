@@ -17,7 +17,7 @@ from nrunner.resolver.engine import resolve
 from nrunner.resolver.python_unittest import PythonUnittestResolver
 from nrunner.resolver.registry import load_resolvers
 from nrunner.runnable import Runnable
-from nrunner.runners import unittest_child
+from nrunner.runners.self_command import self_command
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "discovery"
 MODULES = ("test_json", "test_textwrap", "test_dict")
@@ -138,7 +138,7 @@ def _run(runnable: Runnable, base_dir: Path, report: Path) -> dict[str, int]:
         **runnable.kwargs,
     }
     done = subprocess.run(
-        [sys.executable, str(unittest_child.__file__), json.dumps(spec)],
+        [*self_command("unittest-child"), json.dumps(spec)],
         capture_output=True,
         text=True,
         check=False,

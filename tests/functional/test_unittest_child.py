@@ -150,7 +150,7 @@ def start(folder: Path, start_with: list[str], uri: str) -> Outcome:
 
 def starts(python: Path, folder: Path) -> dict[str, list[str]]:
     return {
-        "file": [str(python), f"{ROOT}/runners/unittest_child.py"],
+        "file": [str(python), f"{ROOT}/runners/entry.py", "unittest-child"],
         "zipapp": [str(python), str(agent_file(folder / "cache")), "unittest-child"],
     }
 

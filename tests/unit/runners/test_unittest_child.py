@@ -223,37 +223,34 @@ class Refuses(unittest.TestCase):
 )
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            f"T.{each}"
-            for each in re.findall(r"def (test_\w+)\(self", SAMPLE.partition("class S")[0])
-        ),
-        *(f"{each}.test" for each in re.findall(r"class (\w+)\(unittest", SAMPLE + ODD)),
-        "A.test_pass",
-        "A.test_fail",
-        "Own.test_other",
-        "Odd.test_value",
-        "Odd.test_partial",
-        "Odd.test_static",
-        "Odd.test_class",
-        "Odd.test_property",
-        "Odd.Inner.test",
-        "Odd.Inner",
-        "Odd.test",
-        "NoCase.test",
-        "NoCase",
-        "Nothing.test",
-        "unittest.TestCase",
-        "T.",
-        ".test",
-        "T.test_pass.",
-        "T.Own",
-        "SetUpSkips",
-        "Odd.test_value.real",
-    ],
-)
+NAMES = [
+    *(f"T.{each}" for each in re.findall(r"def (test_\w+)\(self", SAMPLE.partition("class S")[0])),
+    *(f"{each}.test" for each in re.findall(r"class (\w+)\(unittest", SAMPLE + ODD)),
+    "A.test_pass",
+    "A.test_fail",
+    "Own.test_other",
+    "Odd.test_value",
+    "Odd.test_partial",
+    "Odd.test_static",
+    "Odd.test_class",
+    "Odd.test_property",
+    "Odd.Inner.test",
+    "Odd.Inner",
+    "Odd.test",
+    "NoCase.test",
+    "NoCase",
+    "Nothing.test",
+    "unittest.TestCase",
+    "T.",
+    ".test",
+    "T.test_pass.",
+    "T.Own",
+    "SetUpSkips",
+    "Odd.test_value.real",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_short_way_to_a_test_leads_where_the_loader_does(
     base: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +260,67 @@ def test_the_short_way_to_a_test_leads_where_the_loader_does(
     long = [run(base, f"odd.py:{name}", quiet=quiet) for quiet in (False, True)]
     assert [plain(each) for each in short] == [plain(each) for each in long]
     assert plain(short[0]) == plain(short[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_test_that_is_prepared_for_a_fork_ends_as_it_does_without(base: Path, name: str) -> None:
+    write(base, "odd.py", ODD)
+    spec = {"base_dir": str(base), "uri": f"odd.py:{name}", "quiet": True}
+    loaded = unittest_child.load(spec)
+    assert isinstance(loaded, tuple)
+    assert loaded[0] is not None
+    prepared = unittest_child.prepare(spec, loaded[0])
+    assert plain(unittest_child.outcome_of(spec, prepared)) == plain(run_test(spec))
+
+
+LOUD = """
+import unittest
+class Plain(unittest.TestCase):
+    def test(self): pass
+class Inherits(Plain):
+    pass
+class MadeOddly(unittest.TestCase):
+    def __init__(self, name): raise AssertionError("run too early")
+    def test(self): pass
+class LooksUp(unittest.TestCase):
+    def __getattr__(self, name): raise AssertionError("run too early")
+    def test(self): pass
+class Ends(unittest.TestCase):
+    def __del__(self): raise AssertionError("run too early")
+    def test(self): pass
+class Sets(unittest.TestCase):
+    def __setattr__(self, name, value): raise AssertionError("run too early")
+    def test(self): pass
+class Wrapped(unittest.TestCase):
+    class Call:
+        def __get__(self, instance, owner): raise AssertionError("run too early")
+    test = Call()
+def __getattr__(name):
+    raise AttributeError(name) if name[:2] == "__" else AssertionError("run too early")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "is_made"),
+    [
+        ("Plain", True),
+        ("Inherits", True),
+        ("MadeOddly", False),
+        ("LooksUp", False),
+        ("Ends", False),
+        ("Sets", False),
+        ("Wrapped", False),
+        ("Nothing", False),
+    ],
+)
+def test_no_line_of_a_test_is_run_to_prepare_it(base: Path, name: str, *, is_made: bool) -> None:
+    write(base, "loud.py", LOUD)
+    spec = {"base_dir": str(base), "uri": f"loud.py:{name}.test", "quiet": True}
+    loaded = unittest_child.load(spec)
+    assert isinstance(loaded, tuple)
+    assert loaded[0] is not None
+    prepared = unittest_child.prepare(spec, loaded[0])
+    assert isinstance(prepared, unittest_child.Prepared) == is_made
 
 
 def plain(outcome: dict[str, Any]) -> dict[str, Any]:
