@@ -36,6 +36,8 @@ class Start(Struct, frozen=True):
     task: Task
     attempt: int
     place: str
+    follower: Task | None = None
+    """Who comes next in its series, as far as can be told now."""
 
 
 class StopAttempt(Struct, frozen=True):

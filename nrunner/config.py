@@ -247,9 +247,9 @@ class Config:
     isolation: str = _setting(
         "process",
         "runner.isolation",
-        Choice("process", "interpreter"),
-        "What each Python test has for itself: a process forked from a warm interpreter, or a new"
-        " interpreter.",
+        Choice("process", "module", "interpreter"),
+        "What each Python test has for itself: a process forked from a warm interpreter, one that"
+        " it shares with the tests of its module, or a new interpreter.",
         "--isolation",
         per_suite=True,
     )

@@ -1,19 +1,20 @@
 """Order between tasks, and requirements they share: what must come first (pure).
 
-`Order` knows which suites wait for which; `Preparations` makes sure that one requirement is
-fulfilled once per place, whoever else needs it joins and waits. Not responsible for fulfilling.
+`Order` knows which suites wait for which, `Followers` who comes next in a series; `Preparations`
+makes sure that one requirement is fulfilled once per place, whoever else needs it joins and waits.
+Not responsible for fulfilling.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from nrunner.runnable import Requirement
 from nrunner.task import Task
 
-__all__ = ["Order", "Preparation", "Preparations"]
+__all__ = ["Followers", "Order", "Preparation", "Preparations"]
 
 
 class Order:
@@ -46,6 +47,29 @@ class Order:
             if self._open < len(self._groups):
                 freed.extend(self._groups[self._open])
         return freed
+
+
+class Followers:
+    """Who comes next in a series: the order in which tasks that share a process are planned."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._series: dict[str, list[Task]] = {}
+        self._index: dict[int, int] = {}
+        for task in tasks:
+            if task.series:
+                members = self._series.setdefault(task.series, [])
+                self._index[task.number] = len(members)
+                members.append(task)
+
+    def next_of(self, task: Task, may_follow: Callable[[int], bool]) -> Task | None:
+        """Return the first after `task` in its series whose number `may_follow`."""
+        if not task.series:
+            return None
+        members = self._series[task.series]
+        for index in range(self._index[task.number] + 1, len(members)):
+            if may_follow(members[index].number):
+                return members[index]
+        return None
 
 
 class Preparation(enum.Enum):

@@ -135,6 +135,7 @@ class Job:
             plan.tasks,
             limits,
             in_order=plan.suites_in_order,
+            together=max(1, limits.most // plan.max_parallel),
             fail_fast=plan.fail_fast,
             dry_run=plan.dry_run,
             leak=leak,
@@ -279,4 +280,5 @@ def _planned(task: Task) -> dict[str, Any]:
         "runnable": task.runnable.to_json(),
         "limits": task.limits,
         "retries": task.retries,
+        **({"series": task.series} if task.series else {}),
     }

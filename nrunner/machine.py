@@ -30,8 +30,9 @@ from nrunner.event import (
     Triaged,
     Unmet,
 )
-from nrunner.graph import Order, Preparations
+from nrunner.graph import Followers, Order, Preparations
 from nrunner.limits import Limits
+from nrunner.line import Line
 from nrunner.phase import MOVES, Phase
 from nrunner.result import Cause, Result, Verdict
 from nrunner.settlement import LeakPolicy, Retry, combine, judge, never_started, retry_after
@@ -104,8 +105,12 @@ class Machine:
         dry_run: bool = False,
         leak: LeakPolicy = LeakPolicy.WARN,
         lookahead: int = 64,
+        together: int = 1,
     ) -> None:
-        """`lookahead` says how many tasks are triaged before there is room for them."""
+        """`lookahead` says how many tasks are triaged before there is room for them.
+
+        `together` says how many tasks of a series may be ordered at once at a place.
+        """
         self.total = len(tasks)
         self.settled = 0
         self.ignored = 0
@@ -116,6 +121,7 @@ class Machine:
         self._states: dict[int, TaskState] = {}
         self._ended: dict[int, Verdict] = {}
         self._order = Order(tasks, in_order=in_order)
+        self._followers = Followers(tasks)
         self._preparations = Preparations()
         self._limits = limits
         self._fail_fast = fail_fast
@@ -126,8 +132,9 @@ class Machine:
         )
         self._begun = False
         self._requested: deque[int] = deque()
-        self._ready: dict[str, OrderedDict[int, None]] = {}
-        """Who waits for a slot, by place; leaving from the middle costs no search."""
+        self._together = together
+        self._ready: dict[str, Line] = {}
+        """Who waits for a slot, by place."""
         self._suspects: dict[str, OrderedDict[int, None]] = {}
         """Who waits, by place, until nothing else runs or could run there."""
         self._solo: dict[str, int] = {}
@@ -285,8 +292,13 @@ class Machine:
     def _advance(self) -> None:
         """Do what the event made possible: start and triage as far as there is room."""
         for place, ready in self._ready.items():
-            while ready and place not in self._solo and self._limits.try_take(place):
-                self._start(self._states[ready.popitem(last=False)[0]])
+            while (
+                place not in self._solo
+                and (task := ready.first()) is not None
+                and self._limits.try_take(place)
+            ):
+                ready.order(task)
+                self._start(self._states[task.number])
         while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
             if number in self._ended:
@@ -327,18 +339,24 @@ class Machine:
 
     def _queue(self, state: TaskState) -> None:
         self._waiting += 1
-        self._line(state)[state.task.number] = None
-
-    def _line(self, state: TaskState) -> OrderedDict[int, None]:
-        lines = self._suspects if state.alone else self._ready
-        return lines.setdefault(state.place, OrderedDict())
+        if state.alone:
+            suspects = self._suspects.setdefault(state.place, OrderedDict())
+            suspects[state.task.number] = None
+        else:
+            self._ready.setdefault(state.place, Line(self._together)).add(state.task)
 
     def _start(self, state: TaskState) -> None:
         self._waiting -= 1
         state.attempt += 1
         state.started = None
         self._move(state, Phase.STARTING)
-        self._actions.append(Start(state.task, state.attempt, state.place))
+        follower = None if state.alone else self._followers.next_of(state.task, self._may_follow)
+        self._actions.append(Start(state.task, state.attempt, state.place, follower))
+
+    def _may_follow(self, number: int) -> bool:
+        """Whether a task is still to be started for the first time."""
+        state = self._states.get(number)
+        return number not in self._ended and (state is None or state.phase not in _RUNNING)
 
     def _move(self, state: TaskState, target: Phase) -> None:
         if target not in MOVES[state.phase]:
@@ -353,7 +371,10 @@ class Machine:
             self._triaging -= 1
         elif state.phase is Phase.READY:
             self._waiting -= 1
-            del self._line(state)[state.task.number]
+            if state.alone:
+                del self._suspects[state.place][state.task.number]
+            else:
+                self._ready[state.place].remove(state.task)
         self._preparations.forget(state.task.number)
 
     def _leave(self, place: str) -> None:
@@ -383,6 +404,8 @@ class Machine:
         self._limits.give_back(state.place)
         if self._solo.get(state.place) == state.task.number:
             del self._solo[state.place]
+        else:
+            self._ready[state.place].done(state.task)
         state.attempts.append(
             Attempt(
                 state.attempt,

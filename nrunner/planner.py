@@ -205,9 +205,26 @@ def _number(wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Co
         own = _own_config(suite.config, config)
         if own:
             pairs = [(reference, _with_config(each, own)) for reference, each in pairs]
-        limits = _limits(suite.config)
-        tasks += make_tasks(pairs, limits, suite=suite.name, first=len(tasks) + 1, count=count)
+        made = make_tasks(
+            _gathered(pairs, suite),
+            _limits(suite.config),
+            suite=suite.name,
+            first=len(tasks) + 1,
+            count=count,
+        )
+        tasks += made
     return tasks
+
+
+def _gathered(pairs: list[Pair], suite: SuiteRequest) -> list[tuple[str, Runnable, str]]:
+    """Return each pair with the series it belongs to."""
+    isolation = suite.config.isolation
+    own = any("runner.isolation" in each.config for _, each in pairs)
+    if isolation != "module" and not own:
+        return [(reference, each, "") for reference, each in pairs]
+    from nrunner.series import gathered
+
+    return gathered(pairs, isolation, suite.name)
 
 
 def _limits(config: Config) -> TaskLimits:

@@ -240,6 +240,9 @@ class Scheduler:
             "runnable": runnable,
             "log_dir": self._log_dir(task, action.attempt),
         }
+        if task.series:
+            order["series"] = task.series
+            order["next"] = action.follower.runnable.uri if action.follower else None
         if task.limits != _NO_LIMITS:
             order["limits"] = self._limits_of(task.limits)
         try:

@@ -45,6 +45,8 @@ class Task:
     """How often it may be tried again after its own failure."""
     idempotent: bool = False
     """Whether running it twice does no harm (so a lost attempt may be repeated)."""
+    series: str = ""
+    """What it has in common with those that share a process, one after another; empty if none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def task_id(number: int, count: int, name: str, variant: str | None = None) -> s
 
 
 def make_tasks(
-    planned: list[tuple[str, Runnable]],
+    planned: list[tuple[str, Runnable, str]],
     limits: TaskLimits,
     *,
     suite: str = "",
@@ -76,7 +78,7 @@ def make_tasks(
     count: int | None = None,
     retries: int = 0,
 ) -> list[Task]:
-    """Turn (reference, Runnable) pairs into tasks numbered from `first` of `count` in the job."""
+    """Turn (reference, Runnable, series) into tasks numbered from `first` of `count` in the job."""
     total = count if count is not None else len(planned)
     return [
         Task(
@@ -87,6 +89,7 @@ def make_tasks(
             suite,
             limits,
             retries,
+            series=series,
         )
-        for number, (reference, runnable) in enumerate(planned, first)
+        for number, (reference, runnable, series) in enumerate(planned, first)
     ]

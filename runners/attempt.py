@@ -65,6 +65,10 @@ class Order:
     runnable: Runnable
     log_dir: str
     limits: Limits = _NO_LIMITS
+    series: str = ""
+    """What it has in common with those that may share its process."""
+    follower: str = ""
+    """The uri of the one that comes next in its series, as far as can be told now."""
 
     @property
     def is_errand(self) -> bool:
@@ -85,6 +89,8 @@ class Order:
             Runnable.from_json(recipe),
             data["log_dir"],
             Limits(**limits) if limits else _NO_LIMITS,
+            data.get("series") or "",
+            data.get("next") or "",
         )
 
 

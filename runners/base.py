@@ -58,6 +58,8 @@ class Warm:
     """What the fork is to run, as JSON types."""
     module: str = ""
     """What has to be imported for it: the same for all that may share one import."""
+    is_shared: bool = False
+    """Whether the fork stays for the others of its series, one after another."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,13 @@ class Runner:
         Raise RunnerError if the Runnable can never work as described.
         """
         raise NotImplementedError
+
+    def company(self, runnable: Runnable) -> str:
+        """Name what Runnables that can share a process have in common; empty if this one cannot.
+
+        Those that do are a series: they run one after another, in the order of the job.
+        """
+        return ""
 
     def judge(self, runnable: Runnable, place: Place, end: Exit, report: Outcome | None) -> Outcome:
         """Turn exit status, output files and the payload's own report into the outcome.

@@ -19,7 +19,16 @@ from typing import Any, NamedTuple, Optional
 from nrunner.runners import procfs
 from nrunner.runners.procfs import Process
 
-__all__ = ["MARK", "Claim", "describe", "members", "orphans", "signal_all"]
+__all__ = [
+    "MARK",
+    "Claim",
+    "describe",
+    "kill",
+    "members",
+    "orphans",
+    "signal_all",
+    "signal_group",
+]
 
 MARK = "NRUNNER_ATTEMPT"
 """Environment variable that every process of an attempt inherits."""
@@ -89,6 +98,22 @@ def signal_all(processes: Iterable[Process], number: int) -> None:
                 os.kill(process.pid, signal.SIGCONT)
         except (ProcessLookupError, PermissionError):
             continue
+
+
+def signal_group(leader: int, number: int) -> None:
+    """Send a signal to the process group of a process that is ours and was not reaped yet."""
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def kill(pid: int) -> None:
+    """Kill a child that was not reaped yet."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
 def describe(process: Process) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Optional, Protocol
+from typing import Any, ClassVar, Optional, Protocol
 
 from nrunner.runners import child, killing, procfs
 from nrunner.runners.attempt import Attempt
@@ -42,6 +43,9 @@ class Listener(Protocol):
 
     def ended(self, pid: int, status: int) -> None:
         """A process that was forked ended with a wait status."""
+
+    def done(self, attempt: Attempt, status: int) -> None:
+        """An attempt is over whose process stays for the next of its series."""
 
     def lost(self, attempt: Attempt) -> None:
         """A process ended, and nobody knows how."""
@@ -85,21 +89,50 @@ class Nursery:
 
     def take(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
         """Have an attempt run by a fork; return whether there is an answer to wait for."""
-        warm = command.warm
-        assert warm is not None
-        variables = attempt.order.runnable.config.get("runner.env") or {}
-        key = (warm.argv, command.cwd, tuple(sorted(variables.items())))
-        kind = self._kinds.get(key)
-        if kind is None:
-            kind = self._kinds[key] = Kind(warm.argv, command.cwd)
-        self._number += 1
-        request = {
-            "number": self._number,
-            "spec": warm.spec,
-            "env": {**command.env, killing.MARK: attempt.mark},
-            "mark": f"{killing.MARK}={attempt.mark}",
-        }
-        return self._assign(kind, warm.module, Waiting(attempt, request, files))
+        assert command.warm is not None
+        kind = self._kind(attempt, command)
+        waiting = Waiting(attempt, self._request(attempt, command), files)
+        return self._assign(kind, command.warm.module, waiting)
+
+    def take_first(
+        self, attempt: Attempt, command: Command, files: tuple[int, int]
+    ) -> Optional[Zygote]:
+        """Have the first attempt of a series run by a fork, which stays for the others.
+
+        Return the way to it for `send_on`, None if there is no answer to wait for.
+        """
+        kind = self._kind(attempt, command)
+        base = kind.zygote or self._start(kind, self._env(attempt))
+        if base is None:
+            return None
+        ours, theirs = socket_pair()
+        with theirs:
+            request = {**self._request(attempt, command), "stays": True}
+            if not base.ask(attempt, request, (*files, theirs.fileno())):
+                ours.close()
+                return None
+        resident = self._watch(Zygote(kind, None, ours))
+        resident.parent, resident.tenant = base, attempt
+        return resident
+
+    def send_on(self, resident: Zygote, attempt: Attempt, command: Command) -> bool:
+        """Have the next attempt of a series run; return whether it will be."""
+        before = resident.tenant
+        if resident.is_closed or not resident.send(self._request(attempt, command), ()):
+            return False
+        resident.tenant = attempt
+        if resident.parent is not None and before is not None:
+            resident.parent.running[before.pid] = attempt
+        return True
+
+    def hear(self, resident: Zygote) -> None:
+        """Take whatever the process of a series has said until now."""
+        self._listen(resident)
+
+    def dismiss(self, resident: Zygote) -> None:
+        """Tell the process of a series that nobody comes any more."""
+        if not resident.is_closed:
+            resident.socket.shutdown(socket.SHUT_WR)
 
     def abandon(self, attempt: Attempt) -> None:
         """Have an attempt that is not forked yet refused, by force."""
@@ -139,6 +172,29 @@ class Nursery:
                 zygote.socket.close()
 
     # Choosing and starting.
+
+    def _kind(self, attempt: Attempt, command: Command) -> Kind:
+        assert command.warm is not None
+        variables = attempt.order.runnable.config.get("runner.env") or {}
+        argv = command.warm.argv
+        key = (argv, command.cwd, tuple(sorted(variables.items())))
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = Kind(argv, command.cwd)
+        return kind
+
+    def _request(self, attempt: Attempt, command: Command) -> dict[str, Any]:
+        assert command.warm is not None
+        self._number += 1
+        request = {
+            "number": self._number,
+            "spec": command.warm.spec,
+            "env": {**command.env, killing.MARK: attempt.mark},
+            "mark": f"{killing.MARK}={attempt.mark}",
+        }
+        if attempt.order.follower:
+            request["next"] = attempt.order.follower
+        return request
 
     def _assign(self, kind: Kind, name: str, waiting: Waiting) -> bool:
         module = kind.modules.setdefault(name, Module(name)) if name else None
@@ -253,6 +309,18 @@ class Nursery:
             zygote.running.pop(pid, None)
             self._listener.ended(pid, status)
 
+    def _hear_done(self, resident: Zygote, words: list[str]) -> None:
+        """The process of a series has run an attempt, and waits for the next one."""
+        if resident.parent is not None:
+            self._listen(resident.parent)  # it has said that it forked that process
+        if resident.tenant is not None:
+            self._listener.done(resident.tenant, int(words[0]))
+
+    def _hear_trouble(self, resident: Zygote, words: list[str]) -> None:
+        """What a series had set up could not be torn down."""
+        name = resident.tenant.order.id if resident.tenant is not None else ""
+        self._listener.notice(f"after {name}: {' '.join(words)}")
+
     def _hear_imported(self, heir: Zygote, words: list[str]) -> None:
         """The process of an attempt offers to be a zygote, and to fork that attempt.
 
@@ -339,9 +407,11 @@ class Nursery:
     _handlers: ClassVar[Mapping[str, Callable[[Nursery, Zygote, list[str]], None]]] = {
         "": _hang_up,
         "alone": _hear_alone,
+        "done": _hear_done,
         "ended": _hear_ended,
         "forked": _hear_forked,
         "imported": _hear_imported,
+        "trouble": _hear_trouble,
         "twin": _hear_twin,
         "unfit": _hear_unfit,
     }

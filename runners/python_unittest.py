@@ -1,7 +1,8 @@
 """python-unittest: a test method, class or module, run by unittest in an interpreter of its own.
 
 The interpreter is ``runner.python`` of the Runnable's configuration, or the agent's own; with
-``runner.isolation`` it is a fork of a warm one (``process``) or a new one (``interpreter``). kwargs
+``runner.isolation`` it is a fork of a warm one (``process``), such a fork for all tests of a module
+(``module``), or a new one (``interpreter``). kwargs
 may say more than the uri: ``module`` (a dotted name instead of the uri's path), ``top`` (a folder
 to put first on ``sys.path``) and ``exclude`` (tests of the module that have tasks of their own).
 Not responsible for what happens inside the interpreter: ``nrunner.runners.unittest_child``.
@@ -27,7 +28,7 @@ __all__ = ["PythonUnittest"]
 
 _PYTHON = "runner.python"
 _ISOLATION = "runner.isolation"
-_ISOLATIONS = ("process", "interpreter")
+_ISOLATIONS = ("process", "module", "interpreter")
 _KWARGS = {"module": str, "top": str, "exclude": list}
 _ARGUMENT_LIMIT = 100_000
 """Linux takes no argument of 128 KiB or more; a longer description goes through a file."""
@@ -54,9 +55,19 @@ class PythonUnittest(Runner):
         path = os.path.join(place.base_dir, str(runnable.uri))
         env = environment(place, os.path.dirname(path))
         warm = None
-        if _isolation(runnable) == "process":
+        isolation = _isolation(runnable)
+        if isolation == "process":
             warm = Warm(self_command("zygote", python), spec, _module(spec))
+        elif isolation == "module":
+            warm = Warm(self_command("zygote", python), spec, is_shared=True)
         return Command(argv, place.base_dir, env, report=report, warm=warm)
+
+    def company(self, runnable: Runnable) -> str:
+        """Return the module of a test method; whatever else is asked for runs by itself."""
+        place, _, names = str(runnable.uri).rpartition(":")
+        if not place or "." not in names:
+            return ""
+        return "|".join((place, *(str(runnable.kwargs.get(key, "")) for key in ("module", "top"))))
 
     def judge(
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]

@@ -11,19 +11,20 @@ import errno
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nrunner.errors import RunnerError
-from nrunner.runners import child, killing
+from nrunner.runners import child, killing, procfs
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
+from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Command, Exit, Outcome
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.procfs import Process, wait_channel_of
-from nrunner.runners.slot import Slot
+from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
+from nrunner.runners.slot_pool import SlotPool
 
 __all__ = ["Supervisor"]
 
@@ -32,6 +33,8 @@ _LINGER = 0.2
 _LEAK_GRACE = 0.5
 _KILL_FOR = 5.0
 """Seconds after which a process that SIGKILL does not end is called unkillable."""
+_LOW = 2
+"""So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
 _Start = Callable[[Attempt, tuple[int, int]], None]
@@ -50,16 +53,16 @@ class Supervisor:
         self._loop = loop
         self._emit = emit
         self._socket = socket
-        self._queue: deque[Order] = deque()
+        self._backlog = Backlog()
         self._attempts: dict[tuple[int, int], Attempt] = {}
         self._mains: dict[int, Attempt] = {}
-        self._free: list[Slot] = []
-        self._slots: list[Slot] = []
+        self._slots = SlotPool(loop)
         self._errands = False
         self._last_end = 0.0
         """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
+        self._series = Roster(loop, self._nursery.dismiss)
         self._notices: list[str] = []
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reap)
@@ -67,24 +70,21 @@ class Supervisor:
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
-        return not self._attempts and not self._queue
+        return not self._attempts and not self._backlog
 
     @property
     def has_backlog(self) -> bool:
         """Whether more than one attempt waits: whoever orders them has nothing to hurry for."""
-        return len(self._queue) > 1
+        return len(self._backlog) > 1 and self._backlog.shortest_aside > _LOW
 
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
-        return [*self._attempts, *((order.task, order.attempt) for order in self._queue)]
+        return [*self._attempts, *((order.task, order.attempt) for order in self._backlog)]
 
     def run(self, order: Order) -> None:
         """Run an attempt as soon as a slot is free (see `pump`); an errand needs none."""
-        if order.is_errand:
-            self._errands = True
-            self._queue.appendleft(order)
-        else:
-            self._queue.append(order)
+        self._errands = self._errands or order.is_errand
+        self._backlog.add(order)
 
     def cancel(self, task: int, attempt: int, *, kill: bool, detail: str) -> None:
         """End an attempt early; one that still waits ends without having started."""
@@ -92,17 +92,19 @@ class Supervisor:
         if running is not None:
             self._stop(running, "cancelled", detail, kill=kill)
             return
-        for order in list(self._queue):
+        for order in self._backlog:
             if (order.task, order.attempt) == (task, attempt):
-                self._queue.remove(order)
+                self._backlog.remove(order)
                 self._emit(Attempt(order), "not_started", {"cause": "cancelled", "reason": detail})
 
     def stop_all(self, reason: str, detail: str, *, kill: bool) -> None:
         """End everything early."""
-        for order in list(self._queue):
+        for order in self._backlog:
             self.cancel(order.task, order.attempt, kill=kill, detail=detail)
         for attempt in list(self._attempts.values()):
             self._stop(attempt, reason, detail, kill=kill)
+        for series in self._series.idle() if kill else ():
+            killing.signal_group(series.pid, signal.SIGKILL)
 
     def hear(self, attempt: Attempt) -> None:
         """A payload said that it is finished: it has a grace to end, too."""
@@ -112,39 +114,70 @@ class Supervisor:
     def close(self) -> None:
         """Kill what is left without ceremony, and remove the slots."""
         self._nursery.close()
+        self._let_leave(self._series.idle())
         for attempt in self._mains.values():
-            _signal_group(attempt.pid, signal.SIGKILL)
+            killing.signal_group(attempt.pid, signal.SIGKILL)
         for _ in range(200):
             strays = killing.orphans(())
             if not strays:
                 break
             for pid in strays:
-                _kill(pid)
+                killing.kill(pid)
             self._reap_strays()
             time.sleep(0.005)
-        for slot in self._slots:
-            slot.remove()
-        for folder in {os.path.dirname(slot.folder) for slot in self._slots}:
-            try:
-                # Only once it is empty: whatever else is in there is not ours to remove.
-                os.rmdir(folder)
-            except OSError:
-                pass
+        self._slots.remove()
+
+    def _let_leave(self, waiting: list[Series]) -> None:
+        """Give processes that wait for nobody any more the time to tear down what they set up."""
+        until = time.monotonic() + LEAVE_WITHIN
+        for series in waiting:
+            if series.link is not None:
+                self._nursery.dismiss(series.link)
+        while time.monotonic() < until and any(procfs.read_process(each.pid) for each in waiting):
+            self._reap_strays()
+            time.sleep(0.005)
 
     # Starting.
 
     def pump(self) -> None:
         """Start what there is room for; to be called after each turn of the loop."""
-        while self._queue and (self._has_room() or self._queue[0].is_errand):
-            attempt = Attempt(self._queue.popleft())
-            self._attempts[attempt.key] = attempt
-            try:
-                slot = attempt.slot = self._free.pop() if self._free else self._new_slot()
-                files = slot.open()
-            except OSError as error:
-                self._fail(attempt, "infra", str(error))
-                continue
-            self._try(self._start, attempt, files)
+        for series in self._series.idle():
+            self._continue(series)
+        while True:
+            order = self._backlog.first()
+            if order is None or not (order.is_errand or self._has_room()):
+                return
+            self._take(Attempt(self._backlog.pop()))
+
+    def _take(self, attempt: Attempt) -> None:
+        """Start an attempt in a slot of its own, and its series if it has one."""
+        self._attempts[attempt.key] = attempt
+        try:
+            slot = attempt.slot = self._slots.take(self.settings.slots_dir)
+            files = slot.open()
+        except OSError as error:
+            self._fail(attempt, "infra", str(error))
+            return
+        if attempt.order.series:
+            self._series.open(attempt, slot)
+            self._backlog.open(attempt.order.series)
+        self._try(self._start, attempt, files)
+
+    def _continue(self, series: Series) -> None:
+        """Start the next attempt of a series whose process is ready, if it is here."""
+        order = None if series.is_leaving else self._backlog.pop_next(series.name)
+        if order is None:
+            return
+        attempt = Attempt(order)
+        self._attempts[attempt.key] = attempt
+        attempt.slot = series.slot
+        series.begin(attempt)
+        try:
+            files = series.slot.open()
+        except OSError as error:
+            self._fail(attempt, "infra", str(error))
+            return
+        self._try(self._start, attempt, files)
 
     def _try(self, start: _Start, attempt: Attempt, files: tuple[int, int]) -> None:
         """Start an attempt, or say why that is not possible."""
@@ -162,7 +195,8 @@ class Supervisor:
 
     def _has_room(self) -> bool:
         errands = sum(1 for task, _ in self._attempts if task < 0) if self._errands else 0
-        return len(self._attempts) - errands < self.settings.slots
+        taken = len(self._attempts) - errands + len(self._series.idle())
+        return taken < self.settings.slots
 
     def _start(self, attempt: Attempt, files: tuple[int, int]) -> None:
         order, slot = attempt.order, attempt.slot
@@ -182,9 +216,22 @@ class Supervisor:
             os.makedirs(order.log_dir, 0o700, exist_ok=True)
             self.speakers[order.id] = attempt
         self._nursery.slots = self.settings.slots
-        if command.warm is None or not self._nursery.take(attempt, command, files):
+        if command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
         self._set_timers(attempt)
+
+    def _hand_over(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
+        """Have a zygote, or the process of its series, run an attempt; return whether it will."""
+        series = self._series.of(attempt)
+        if series is None:
+            return self._nursery.take(attempt, command, files)
+        if series.link is None:
+            series.link = self._nursery.take_first(attempt, command, files)
+            return series.link is not None
+        if not self._nursery.send_on(series.link, attempt, command):
+            return False
+        self._launched(attempt, series.pid)
+        return True
 
     def _spawn(self, attempt: Attempt, files: tuple[int, int]) -> None:
         command = attempt.command
@@ -207,13 +254,25 @@ class Supervisor:
     def forked(self, attempt: Attempt, pid: int) -> None:
         """Take over a process that a zygote forked."""
         if attempt.stage is Stage.DONE:
-            _kill(pid)
-        else:
-            self._launched(attempt, pid)
+            killing.kill(pid)
+            return
+        series = self._series.of(attempt)
+        if series is not None:
+            series.pid = pid
+        self._launched(attempt, pid)
 
     def ended(self, pid: int, status: int) -> None:
         """Hear from its zygote that a process ended."""
         self._over(pid, child.exit_of(status))
+
+    def done(self, attempt: Attempt, status: int) -> None:
+        """Hear that an attempt is over, and that its process is ready for the next one."""
+        attempt.end = Exit(status)
+        attempt.ended = time.monotonic()
+        if attempt.stop is not None:
+            self._begin_killing(attempt)  # it was too late: the process is to end, too
+        elif attempt.stage is Stage.RUNNING:
+            self._conclude(attempt)
 
     def lost(self, attempt: Attempt) -> None:
         """Hear that a process ended and its zygote did not say how."""
@@ -227,6 +286,9 @@ class Supervisor:
         """Start an attempt by a new interpreter, since no zygote would."""
         if attempt.stage is Stage.DONE:
             return
+        series = self._series.of(attempt)
+        if series is not None:
+            series.link = None
         if attempt.stop is not None:
             if not attempt.pid:
                 self._emit(attempt, "started", {"time": attempt.began})
@@ -251,23 +313,6 @@ class Supervisor:
         notices, self._notices = self._notices, []
         for text in notices:
             self._emit(attempt, "notice", {"text": text})
-
-    def _new_slot(self) -> Slot:
-        folder = self.settings.slots_dir
-        if not folder.startswith("/"):
-            raise OSError("nobody has said where attempts may write")
-        os.makedirs(folder, 0o700, exist_ok=True)
-        number = len(self._slots)
-        while True:
-            number += 1
-            try:
-                # One of our own making: all in it is removed when it is used and in the end.
-                os.mkdir(f"{folder}/{number}", 0o700)
-                break
-            except FileExistsError:
-                continue
-        self._slots.append(Slot(f"{folder}/{number}", self._loop))
-        return self._slots[-1]
 
     def _env_of_interpreter(self, attempt: Attempt) -> dict[str, str]:
         """Return what all attempts with the same configuration have in common."""
@@ -365,6 +410,14 @@ class Supervisor:
         attempt = self._mains.pop(pid, None)
         if attempt is None:
             return False
+        series = self._series.of(attempt)
+        if series is not None and series.pid == pid:
+            if series.link is not None:
+                self._nursery.hear(series.link)  # that the attempt was over before
+            series.pid, series.link = 0, None
+            if series.is_idle:
+                self._disband(series)
+                return True
         attempt.end = end
         attempt.ended = time.monotonic()
         self._main_ended(attempt)
@@ -461,23 +514,22 @@ class Supervisor:
         self._last_end = time.monotonic()
         self._attempts.pop(attempt.key, None)
         self.speakers.pop(attempt.order.id, None)
-        slot = attempt.slot
-        if slot is not None:
-            if attempt.leaks or attempt.unkillable or attempt.trouble:
-                slot.renew()
-            slot.clean()
-            self._free.append(slot)
+        series = self._series.of(attempt)
+        if series is not None and series.attempt is attempt:
+            if series.pid:
+                self._series.pause(series)
+                return
+            self._close_series(series)
+        if attempt.slot is not None:
+            renew = bool(attempt.leaks or attempt.unkillable or attempt.trouble)
+            self._slots.give_back(attempt.slot, renew=renew)
 
+    def _close_series(self, series: Series) -> None:
+        self._series.close(series)
+        self._backlog.close(series.name)
 
-def _signal_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
+    def _disband(self, series: Series) -> None:
+        """Free the slot of a series whose process ended while it waited."""
+        self._close_series(series)
+        killing.signal_all(self._members(series.last), signal.SIGKILL)
+        self._slots.give_back(series.slot, renew=True)

@@ -42,8 +42,12 @@ __all__ = [
     "load",
     "main",
     "outcome_of",
+    "outcome_of_error",
     "prepare",
+    "report",
     "run_test",
+    "show_warnings",
+    "tests_in",
     "vanish",
     "warm_up",
 ]
@@ -86,7 +90,7 @@ def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
         os.chdir(spec["base_dir"])
         return _find(spec)
     except BaseException as error:
-        return _outcome_of_error(error, Stream())
+        return outcome_of_error(error, Stream())
 
 
 class Prepared:
@@ -111,7 +115,7 @@ def prepare(spec: Mapping[str, Any], module: ModuleType) -> Union[Prepared, Load
     if spec.get("quiet") and type(cls) is type and issubclass(cls, unittest.TestCase):
         method = next((vars(each)[name] for each in cls.__mro__ if name in vars(each)), None)
         if type(method) is type(prepare) and _is_made_plainly(cls):
-            _show_warnings()
+            show_warnings()
             return Prepared(cls(name))
     return module, names
 
@@ -140,7 +144,11 @@ def warm_up() -> None:
 def conclude(spec: Mapping[str, Any], loaded: Union[Prepared, Loaded, dict[str, Any]]) -> int:
     """Run what was loaded and write the report; return the exit status."""
     pid = os.getpid()
-    outcome = outcome_of(spec, loaded)
+    return report(spec, outcome_of(spec, loaded), pid)
+
+
+def report(spec: Mapping[str, Any], outcome: dict[str, Any], pid: int) -> int:
+    """Write the outcome of a test that began in process `pid`; return the exit status."""
     if os.getpid() != pid:
         os._exit(1)  # a fork that a test let escape has nothing to report
     _write_report(spec["report"], json.dumps(outcome).encode("ascii") + b"\n")
@@ -160,10 +168,11 @@ def outcome_of(
             return _run_prepared(loaded)
         return _run(*loaded, spec, stream)
     except BaseException as error:
-        return _outcome_of_error(error, stream)
+        return outcome_of_error(error, stream)
 
 
-def _outcome_of_error(error: BaseException, stream: Stream) -> dict[str, Any]:
+def outcome_of_error(error: BaseException, stream: Stream) -> dict[str, Any]:
+    """Return how a test ended that let an exception escape."""
     if isinstance(error, unittest.SkipTest):
         return {"result": "skip", "fail_reason": str(error)}
     if isinstance(error, _Malformed):
@@ -288,13 +297,7 @@ def _run(
     if test is not None:
         result = run(unittest.TestSuite([test]), stream)
         return single_outcome(result, type(test).__qualname__, False)
-    loader = unittest.TestLoader()
-    if names:
-        suite = loader.loadTestsFromName(names, module)
-    else:
-        assert module is not None
-        suite = loader.loadTestsFromModule(module)
-    missing = bool(names and loader.errors)
+    suite, missing = _load_suite(module, names)
     before = suite.countTestCases()
     if spec.get("exclude") and module is not None:
         suite = _without(suite, frozenset(spec["exclude"]), module)
@@ -305,6 +308,26 @@ def _run(
         return single_outcome(run(suite, stream), class_name, missing)
     result = _run_aloud(unittest.TestSuite([suite]), stream, 2)
     return whole_outcome(result, before - count)
+
+
+def _load_suite(module: Optional[ModuleType], names: str) -> tuple[unittest.TestSuite, bool]:
+    """Return what unittest finds, and whether there is nothing of that name."""
+    loader = unittest.TestLoader()
+    if names:
+        suite = loader.loadTestsFromName(names, module)
+    else:
+        assert module is not None
+        suite = loader.loadTestsFromModule(module)
+    return suite, bool(names and loader.errors)
+
+
+def tests_in(module: ModuleType, names: str) -> tuple[list[unittest.TestCase], bool]:
+    """Return the tests of ``Class.method`` and the like, and whether there is no such thing."""
+    test = _method(module, names)
+    if test is not None:
+        return [test], False
+    suite, missing = _load_suite(module, names)
+    return list(_tests(suite)), missing
 
 
 def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestCase]:
@@ -330,7 +353,7 @@ def _run_quietly(suite: unittest.TestSuite, stream: Stream) -> Result:
     """Run one test as unittest's runner does, but say nothing unless it is in trouble."""
     result = Result(stream, True, 0)
     with warnings.catch_warnings():
-        _show_warnings()
+        show_warnings()
         _run_suite(suite, result)
     return result
 
@@ -341,7 +364,8 @@ def _run_suite(suite: unittest.TestSuite, result: Result) -> None:
         result.printErrors()
 
 
-def _show_warnings() -> None:
+def show_warnings() -> None:
+    """Have warnings shown as unittest shows them, unless the user said how."""
     if not sys.warnoptions:
         warnings.simplefilter("default")
 

@@ -90,6 +90,8 @@ class Result(unittest.TextTestResult):
     def _keep(self, test: unittest.TestCase, err: ExcInfo, text: str, which: str = "") -> None:
         if len(self.problems) < _KEPT and err[1] is not None:
             reason = reason_of(err[1]) + which
+            if not isinstance(test, unittest.TestCase):
+                reason = f"{_short_id(test)}: {reason}"  # of setting up or tearing down
             self.problems.append((_short_id(test), reason, type(err[1]).__name__, text))
 
 

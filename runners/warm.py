@@ -54,6 +54,8 @@ class Zygote:
         self.socket = peer
         self.parent: Optional[Zygote] = None
         """The one that forked it, while it is not known what becomes of it."""
+        self.tenant: Optional[Attempt] = None
+        """Who runs in the process of a series, or ran there last."""
         self.process: Optional[Process] = None
         """Known once it is ready, or was spawned."""
         self.is_closed = False

@@ -11,7 +11,8 @@ object, and the open files that go with it. The answers are words:
 A request may bring a socket of its own. Then the child, once it has imported the module of the
 test, says over that socket whether others may share the import: ``imported PID``, and becomes a
 zygote for that module if the answer is ``keep``; or ``alone SECONDS REASON``. A zygote may be asked
-for a ``twin``, which says ``twin PID`` over the socket that it is given.
+for a ``twin``, which says ``twin PID`` over the socket that it is given. A request that ``stays``
+brings a socket over which further tests come (``nrunner.runners.resident``).
 
 A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``: session,
 output, environment, signals and open files are its own. When the agent hangs up, the zygote ends.
@@ -31,7 +32,7 @@ import os
 import select
 import sys
 
-from nrunner.runners import unittest_child
+from nrunner.runners import resident, unittest_child
 from nrunner.runners.footprint import Footprint
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
 
@@ -65,6 +66,8 @@ def main(argv: list[str]) -> int:
     gc.freeze()
     # Whatever loses its last name in a fork costs it time: so names are not used again.
     request, files = first, files = zygote.serve()
+    if "stays" in request:
+        return _leave(resident.reside(request, files[0], mark.write), inherited)
     if files:
         heir = _Zygote(files[0], mark)
         request, loaded = _import_for_all(first, heir)

@@ -52,7 +52,7 @@ def plan(tmp_path, job_results):
     """Return a function that plans a job of shell scripts."""
 
     def plan(*scripts: str, **options) -> JobPlan:
-        tasks = make_tasks([("x", shell(script)) for script in scripts], TaskLimits(grace=0.5))
+        tasks = make_tasks([("x", shell(script), "") for script in scripts], TaskLimits(grace=0.5))
         return JobPlan(tuple(tasks), tmp_path, job_results, max_parallel=2, **options)
 
     return plan

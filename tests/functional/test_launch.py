@@ -14,7 +14,7 @@ from nrunner.task import TaskLimits, make_tasks
 
 
 def plan(tmp_path: Path, **more: object) -> JobPlan:
-    tasks = make_tasks([("x", Runnable("noop", "x"))], TaskLimits())
+    tasks = make_tasks([("x", Runnable("noop", "x"), "")], TaskLimits())
     return JobPlan(tuple(tasks), tmp_path, tmp_path / "results", **more)
 
 

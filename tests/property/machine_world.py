@@ -104,7 +104,8 @@ class Twin:
 class Plan:
     """A job, and how often it is interfered with."""
 
-    tasks: list[tuple[str, list[Requirement], int, bool]]
+    tasks: list[tuple[str, list[Requirement], int, bool, str]]
+    together: int
     most: int
     slots: list[int]
     in_order: bool
@@ -124,11 +125,18 @@ class World:
         self.stops, self.cancels, self.late = plan.stops, plan.cancels, 4
         self.time = 0.0
         self.twins: dict[int, Twin] = {}
-        for number, (suite, needs, retries, idempotent) in enumerate(plan.tasks, 1):
-            runnable = Runnable("noop", requirements=tuple(needs))
-            name = f"{number}-noop"
-            task = Task(number, name, runnable, "", suite, retries=retries, idempotent=idempotent)
+        for number, (suite, needs, retries, idempotent, series) in enumerate(plan.tasks, 1):
+            task = Task(
+                number,
+                f"{number}-noop",
+                Runnable("noop", requirements=tuple(needs)),
+                suite=suite,
+                retries=retries,
+                idempotent=idempotent,
+                series=series,
+            )
             self.twins[number] = Twin(task)
+        self.together = plan.together
         self.most, self.in_order = plan.most, plan.in_order
         self.fail_fast, self.leak = plan.fail_fast, plan.leak
         self.slots = dict(zip(PLACES, plan.slots, strict=False))
@@ -144,6 +152,7 @@ class World:
             dry_run=plan.dry_run,
             leak=plan.leak,
             lookahead=plan.lookahead,
+            together=plan.together,
         )
         self.halted = plan.dry_run
         self.begun = False
@@ -199,6 +208,8 @@ class World:
         assert len(twin.verdicts) == twin.attempt
         assert self.needs(twin) <= self.met
         self.may_go(twin)
+        if start.follower is not None:
+            self.may_follow(twin, start.follower)
         twin.attempt = start.attempt
         self.room_holds()
 
@@ -246,6 +257,21 @@ class World:
         suites = list(dict.fromkeys(each.task.suite for each in self.twins.values()))
         before = suites[: suites.index(twin.task.suite)] if self.in_order else ()
         assert all(each.settled for each in self.twins.values() if each.task.suite in before)
+
+    def may_follow(self, twin: Twin, follower: Task) -> None:
+        assert not twin.alone
+        assert follower.series == twin.task.series != ""
+        assert follower.number > twin.task.number
+        other = self.twins[follower.number]
+        assert other.settled is None
+        assert other.phase not in RUNNING
+
+    def is_full(self, twin: Twin) -> bool:
+        """Whether enough of a task's series are ordered where it would run."""
+        running = [each for each in self.having(*RUNNING) if each.place == twin.place]
+        ordered = [each for each in running if each.task.series == twin.task.series]
+        assert not twin.task.series or len(ordered) <= max(self.together, 1)
+        return bool(twin.task.series) and len(ordered) == self.together
 
     def room_holds(self) -> None:
         running = [each for each in self.twins.values() if each.phase in RUNNING]
@@ -443,7 +469,8 @@ class World:
         for twin in self.having(Phase.READY):
             there = [each for each in running if each.place == twin.place]
             kept_out = there if twin.alone else [each for each in there if each.alone]
-            assert kept_out or self.limits.free(twin.place) == 0
+            full = not twin.alone and self.is_full(twin)
+            assert kept_out or full or self.limits.free(twin.place) == 0
         for twin in self.having(Phase.PREPARING):
             assert self.needs(twin) & self.pending()
         if self.begun and self.machine._requested and self.limits.taken < self.most:

@@ -17,6 +17,7 @@ TASKS = st.lists(
         st.lists(st.sampled_from(REQUIREMENTS), max_size=3),
         st.integers(0, 2),
         st.booleans(),
+        st.sampled_from(["", "", "s", "t"]),
     ),
     min_size=4,
     max_size=10,
@@ -27,6 +28,7 @@ def plans(*, stops: int, cancels: int) -> st.SearchStrategy[Plan]:
     return st.builds(
         Plan,
         TASKS | st.just([]) | TASKS.map(lambda tasks: tasks * 2),
+        st.integers(1, 3),
         st.integers(1, 4),
         st.lists(st.integers(1, 3), min_size=1, max_size=3),
         st.booleans(),

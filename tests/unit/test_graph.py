@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nrunner.graph import Order, Preparations
+from nrunner.graph import Followers, Order, Preparations
 from nrunner.runnable import Requirement, Runnable
 from nrunner.task import Task
 
@@ -143,3 +143,29 @@ def test_whoever_waits_at_a_place_that_is_left_still_gets_an_answer():
     preparations.need(1, "here", [X])
     assert preparations.leave("here") == set()
     assert preparations.failed("here", X.key) == [1]
+
+
+# Series.
+
+
+def series(*names):
+    return [
+        Task(number, f"{number}-noop", Runnable("noop"), series=name)
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def test_the_next_of_a_series_follows():
+    some = series("a", "b", "", "a")
+    followers = Followers(some)
+    assert followers.next_of(some[0], lambda _: True) is some[3]
+    assert followers.next_of(some[1], lambda _: True) is None
+    assert followers.next_of(some[2], lambda _: True) is None
+    assert followers.next_of(some[3], lambda _: True) is None
+
+
+def test_who_may_not_follow_is_passed_over():
+    some = series("a", "a", "a")
+    followers = Followers(some)
+    assert followers.next_of(some[0], lambda number: number != 2) is some[2]
+    assert followers.next_of(some[0], lambda number: number == 1) is None

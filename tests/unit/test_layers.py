@@ -31,7 +31,13 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tasks", ("nrunner.task", "nrunner.plan", "nrunner.event", "nrunner.action")),
     (
         "pure core",
-        ("nrunner.graph", "nrunner.limits", "nrunner.settlement", "nrunner.machine"),
+        (
+            "nrunner.graph",
+            "nrunner.limits",
+            "nrunner.line",
+            "nrunner.settlement",
+            "nrunner.machine",
+        ),
     ),
     (
         "tools",
@@ -74,6 +80,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.resolver.*",
             "nrunner.results.*",
             "nrunner.scheduler",
+            "nrunner.series",
             "nrunner.spawners.*",
             "nrunner.status",
             "nrunner.status.*",
@@ -126,6 +133,7 @@ PURE = (
     "nrunner.event",
     "nrunner.graph",
     "nrunner.limits",
+    "nrunner.line",
     "nrunner.machine",
     "nrunner.phase",
     "nrunner.result",

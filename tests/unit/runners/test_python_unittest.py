@@ -86,7 +86,11 @@ def test_a_description_too_long_for_an_argument_goes_through_a_file(tmp_path: Pa
         (URI, {"kwargs": {"exclude": "x"}}, '"exclude": expected a list'),
         (URI, {"kwargs": {"module": 5}}, '"module": expected a str'),
         (URI, {"config": {"runner.python": 3}}, "path of an interpreter"),
-        (URI, {"config": {"runner.isolation": "none"}}, "expected one of process, interpreter"),
+        (
+            URI,
+            {"config": {"runner.isolation": "none"}},
+            "one of process, module, interpreter",
+        ),
     ],
 )
 def test_what_can_never_work_is_refused(uri: str | None, rest: dict[str, Any], reason: str) -> None:

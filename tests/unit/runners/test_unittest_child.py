@@ -133,10 +133,14 @@ SIMPLE = "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass
         ),
         ("SetUpSkips.test", "skip", "in setUp"),
         ("ClassSkips.test", "skip", "in setUpClass"),
-        ("ClassFails.test", "error", "OSError: no db"),
+        ("ClassFails.test", "error", "setUpClass (sample.ClassFails): OSError: no db"),
         ("ClassExits.test", "error", "SystemExit: 4"),
         ("TearDownFails.test", "error", "ZeroDivisionError: division by zero"),
-        ("CleanupFails.test", "error", "ZeroDivisionError: division by zero"),
+        (
+            "CleanupFails.test",
+            "error",
+            "tearDownClass (sample.CleanupFails): ZeroDivisionError: division by zero",
+        ),
         ("A.test_pass", "pass", None),
         ("A.test_fail", "fail", "AssertionError: later"),
     ],
@@ -470,7 +474,7 @@ def test_a_module_without_tests_is_an_error(base: Path) -> None:
 
 def test_a_module_whose_fixture_fails_is_an_error(base: Path) -> None:
     write(base, "fixture1.py", SIMPLE + "def setUpModule(): raise OSError('disk')\n")
-    assert run(base, "fixture1.py:T.test")["fail_reason"] == "OSError: disk"
+    assert run(base, "fixture1.py:T.test")["fail_reason"] == "setUpModule (fixture1): OSError: disk"
 
 
 def test_many_problems_are_counted_and_the_first_told(base: Path) -> None:

@@ -1,0 +1,45 @@
+"""Series: tests that share one process, one after another (``--isolation=module``).
+
+Says which tests these are, and brings those of a series together. Not responsible for what they
+have in common, which the class of their kind knows, nor for running them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from nrunner.runnable import Runnable
+from nrunner.runners import registry
+
+__all__ = ["gathered", "series_of"]
+
+_ISOLATION = "runner.isolation"
+
+
+def series_of(runnable: Runnable, isolation: str, suite: str) -> str:
+    """Return the name of the series of a test in a suite, empty if it has a process of its own."""
+    if (
+        runnable.config.get(_ISOLATION, isolation) != "module"
+        or runnable.kind not in registry.KINDS
+    ):
+        return ""
+    company = registry.runner(runnable.kind).company(runnable)
+    if not company:
+        return ""
+    own = json.dumps(runnable.config, sort_keys=True) if runnable.config else ""
+    return "|".join((suite, runnable.kind, company, own))
+
+
+def gathered(
+    pairs: Iterable[tuple[str, Runnable]], isolation: str, suite: str
+) -> list[tuple[str, Runnable, str]]:
+    """Return each (reference, Runnable) with its series, the members of a series together.
+
+    A series stands where its first member does; within it the order stays.
+    """
+    places: dict[str, list[tuple[str, Runnable, str]]] = {}
+    for number, (reference, runnable) in enumerate(pairs):
+        series = series_of(runnable, isolation, suite)
+        places.setdefault(series or f"\0{number}", []).append((reference, runnable, series))
+    return [each for place in places.values() for each in place]

@@ -1,0 +1,80 @@
+"""A process that stays: runs the tests of a series, one after another, as they are sent to it.
+
+The tests come over a socket as requests, one packet each; ``next`` in a request is the uri of the
+test that will follow. After each but the last the process says ``done STATUS`` and waits. When the
+agent hangs up before the last, it tears down what was set up; if that fails it says
+``trouble WHAT``. The last test ends with the process. Not responsible for how unittest is used
+(``nrunner.runners.unittest_series``), nor for becoming a process (``nrunner.runners.zygote``).
+Portable: runs on Python 3.7 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+
+from nrunner.runners.unittest_child import report
+from nrunner.runners.unittest_result import flush
+from nrunner.runners.unittest_series import UnittestSeries
+from nrunner.runners.zygote_wire import LONGEST_REQUEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Optional
+
+    Request = dict[str, Any]
+
+__all__ = ["reside"]
+
+
+def reside(first: Request, number: int, show: Callable[[str], None]) -> int:
+    """Run `first` and what comes over the socket `number`; return the exit status of the last.
+
+    `show` makes the mark of an attempt visible to the agent.
+    """
+    link, series, request = _Link(number), UnittestSeries(), first
+    while True:
+        pid, follower = os.getpid(), request.get("next", "")
+        status = report(request["spec"], series.run(request["spec"], follower), pid)
+        if not follower or not link.say(f"done {status}"):
+            return status
+        following = link.receive()
+        if following is None:
+            trouble = series.leave()
+            flush()
+            if trouble:
+                link.say(f"trouble {trouble}")
+            return 0
+        request = following
+        os.environ.update(request["env"])
+        show(request["mark"])
+
+
+class _Link:
+    """The agent's socket, which a test may have closed or replaced."""
+
+    def __init__(self, number: int) -> None:
+        self._socket = _socket.socket(fileno=number)
+        self._number = number
+        self._file = os.fstat(number).st_ino
+
+    def say(self, words: str) -> bool:
+        """Tell the agent; return whether that was possible."""
+        try:
+            if os.fstat(self._number).st_ino != self._file:
+                return False
+            self._socket.send(words.encode("utf-8", "replace"))
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> Optional[Request]:
+        """Wait for the next request; return None if there will be none."""
+        try:
+            data = self._socket.recv(LONGEST_REQUEST)
+        except OSError:
+            return None
+        request: Optional[Request] = json.loads(data) if data else None
+        return request
