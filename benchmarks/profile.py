@@ -26,12 +26,14 @@ from benchmarks.table import render_table
 from benchmarks.tool import OURS, Command, Site, Tool
 from benchmarks.usage import Share, Usage, watch_usage
 from benchmarks.workloads.w1_programs import true_programs
+from benchmarks.workloads.w6_tap import tap_scripts
 
 __all__ = ["main"]
 
 _DRIVER = Path(__file__).resolve().parent / "drivers" / "profiled.py"
 _KINDS = {
     "true": (ours.PROGRAMS, true_programs),
+    "tap": (ours.PROGRAMS, tap_scripts),
     "noop": (ours.NOOPS, true_programs),
     "unittest": (methods.PROCESS, methods.make_methods),
 }

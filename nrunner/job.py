@@ -77,6 +77,7 @@ class Job:
         self._id = launch.job_id
         now = datetime.fromtimestamp(self._clock.wall)
         self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
+        self._test_results = str(self.folder.test_results)
         self._interrupted = ""
         report = JobReport(
             self._id,
@@ -232,15 +233,15 @@ class Job:
 
     @property
     def _slots_dir(self) -> str:
-        return str(self.folder.test_results / ".slots")
+        return f"{self._test_results}/.slots"
 
     def _settings(self) -> dict[str, Any]:
-        plan, results = self._plan, self.folder.test_results
+        plan = self._plan
         runner = {key: value for key, value in plan.config.items() if key.startswith("runner.")}
         settings = {
             "job_id": self._id,
             "base_dir": str(plan.base_dir),
-            "results_dir": str(results),
+            "results_dir": self._test_results,
             "slots_dir": self._slots_dir,
             "env": dict(plan.payload_env),
             "config": runner,
@@ -249,7 +250,7 @@ class Job:
         return settings if deadline is None else {**settings, "orphan_deadline": deadline}
 
     def _log_dir(self, task: Task, attempt: int) -> str:
-        return f"{self.folder.test_results}/{attempt_folder_name(task.number, task.id, attempt)}"
+        return f"{self._test_results}/{attempt_folder_name(task.number, task.id, attempt)}"
 
 
 def _first_of(group: BaseExceptionGroup[NrunnerError]) -> NrunnerError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.adapters import ours, plain, recorders
 from benchmarks.tool import Case
 
-__all__ = ["TITLE", "cases"]
+__all__ = ["TITLE", "cases", "tap_scripts"]
 
 TITLE = "200 TAP scripts of 10 subtests"
 _TOOLS = (
@@ -19,7 +19,8 @@ _TOOLS = (
 )
 
 
-def _scripts(folder: Path, tests: int) -> tuple[str, ...]:
+def tap_scripts(folder: Path, tests: int) -> tuple[str, ...]:
+    """Make so many scripts that print ten subtests each."""
     lines = "".join(f"echo 'ok {number} - it works'\n" for number in range(1, 11))
     for number in range(tests):
         path = folder / f"script-{number}.t"
@@ -30,4 +31,4 @@ def _scripts(folder: Path, tests: int) -> tuple[str, ...]:
 
 def cases(short: bool) -> tuple[Case, ...]:
     """Return the one case there is."""
-    return (Case("W6", "parallelism 2", _TOOLS, 200, 2, _scripts, "xargs"),)
+    return (Case("W6", "parallelism 2", _TOOLS, 200, 2, tap_scripts, "xargs"),)
