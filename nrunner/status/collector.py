@@ -1,32 +1,44 @@
 """The collector: streams of status messages in, batches of accepted messages out.
 
-A thin shell of sockets around ``line`` (cutting) and ``intake`` (checking). No peer can raise an
-error here or make it hold more than its budget. Not responsible for what messages mean.
+A thin shell of sockets around ``peer`` and ``line`` (cutting) and ``intake`` (checking). No peer
+can raise an error here or make it hold more than its budget. Not responsible for what messages
+mean.
+
+All its sockets are in an epoll of its own, and the event loop watches only that. The kernel names
+ready peers in rotation, so one at a time can be served until the turn is over; what the others
+sent stays in the kernel, which slows them down. With a transport for each peer, one turn of the
+loop would serve them all, however many they are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import select
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-from nrunner.status.intake import Intake, Refusal, Sink
+from nrunner.status.intake import Accepted, Intake, Refusal, Sink
 from nrunner.status.line import Budget, Line, Lines
 from nrunner.status.listener import is_allowed_peer
-from nrunner.status.token import matches, token_of_line
+from nrunner.status.peer import Peer
 
 __all__ = ["Collector", "CollectorStatistics"]
 
-_READ = 128 * 1024
-_SLICE = 1_000
-"""Lines handled before other work on the loop gets its turn."""
-_TOKEN_LINE = 4096
+_TURN = 0.003
+"""Seconds after which other work on the loop gets its turn."""
+_READ = 32 * 1024
+_SLICE = 500
+"""Lines between two looks at the clock, and messages that are passed on together."""
 _TOKEN_SECONDS = 10.0
+_RECOVERY = 1.0
+"""Seconds until connections are accepted again after that failed, for want of descriptors say."""
+_LAST_WORDS = 2.0
+"""Seconds for reading what peers had sent when they were cut off."""
 _BUDGET = 256 * 1024 * 1024
 _CONNECTIONS = 4096
-_SETTLING = 5
-"""Turns of the loop in which asyncio accepts what waits (4 suffice) and announces it to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,181 +54,221 @@ class CollectorStatistics:
     """Bytes of incomplete lines held now, beyond what each connection may hold freely."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """A socket that listens, and the token that who comes in there has to show."""
+
+    listener: socket.socket
+    token: str | None
+
+
 class Collector:
     """Accepts connections and passes on what their lines say."""
 
     def __init__(
-        self, intake: Intake, sink: Sink, *, budget: int = _BUDGET, most: int = _CONNECTIONS
+        self,
+        intake: Intake,
+        sink: Sink,
+        *,
+        budget: int = _BUDGET,
+        most: int = _CONNECTIONS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._intake = intake
         self._sink = sink
         self._most = most
+        self._clock = clock
         self._budget = Budget(budget)
-        self._servers: list[asyncio.Server] = []
-        self._open: set[_Connection] = set()
-        self._none_open = asyncio.Event()
-        self._none_open.set()
+        self._epoll: select.epoll | None = None
+        self._doors: dict[int, _Door] = {}
+        self._peers: dict[int, Peer] = {}
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+        self._waiting: list[Line] = []
+        """What was read last and has not been handled. Nothing else is read meanwhile."""
+        self._unwatched = True
+        """Whether the loop does not watch the epoll, since a turn will come without that."""
+        self._accepted: list[Accepted] = []
         self._connections = self._turned_away = self._bytes = 0
-        # One buffer serves all: the loop fills it and hands it over within one call.
-        self._buffer = memoryview(bytearray(_READ))
 
-    async def listen(self, listener: socket.socket, token: str | None = None) -> None:
+    def listen(self, listener: socket.socket, token: str | None = None) -> None:
         """Accept connections from a listening socket; with a token, only from those who show it."""
-        loop = asyncio.get_running_loop()
-        connection = partial(_Connection, self, token)
-        if listener.family == socket.AF_UNIX:
-            server = await loop.create_unix_server(connection, sock=listener, backlog=_SLICE)
-        else:
-            server = await loop.create_server(connection, sock=listener, backlog=_SLICE)
-        self._servers.append(server)
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._order_turn(self._epoll.fileno())
+        self._doors[listener.fileno()] = _Door(listener, token)
+        self._epoll.register(listener, select.EPOLLIN)
 
     async def close(self, grace: float = 0.5) -> None:
         """Take in what peers have sent, waiting at most `grace` seconds for them to close."""
-        # Peers that wait to be accepted, or are accepted but not announced yet, have a say, too.
-        for _ in range(_SETTLING):
-            await asyncio.sleep(0)
-        for server in self._servers:
-            server.close()
-        try:
-            async with asyncio.timeout(grace):
-                await self._none_open.wait()
-        except TimeoutError:
-            for connection in tuple(self._open):
-                connection.abort()
-            await self._none_open.wait()
+        # Who waits to be accepted has a say, too.
+        for door in self._doors.values():
+            while self._accept(door):
+                pass
+            door.listener.close()
+        self._doors.clear()
+        if not await self._all_leave(grace):
+            self._cut_off()
+            if not await self._all_leave(_LAST_WORDS):
+                self._drop_all()
+        if self._epoll is not None:
+            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll, self._unwatched = None, True
 
     def statistics(self) -> CollectorStatistics:
         """Return what the connections did so far."""
         return CollectorStatistics(
             self._connections,
-            len(self._open),
+            len(self._peers),
             self._turned_away,
             self._bytes,
             self._budget.held,
         )
 
-    def lines(self) -> Lines:
-        """Return the line cutter for one more connection."""
-        return Lines(self._budget, self._too_long)
+    # Turns.
 
-    def buffer(self) -> memoryview:
-        """Return the buffer that is read into."""
-        return self._buffer
+    def _turn(self) -> None:
+        end = self._clock() + _TURN
+        try:
+            while self._step() and self._clock() < end:
+                pass
+            self._pass_on()
+        finally:  # whatever the sink may raise
+            if self._epoll is not None:
+                self._order_turn(self._epoll.fileno())
 
-    def handle(self, lines: list[Line]) -> None:
-        """Pass on what `lines` say."""
-        accepted = self._intake.take(lines)
+    def _order_turn(self, epoll: int) -> None:
+        """See to it that there is one more turn, and never two between others' turns."""
+        loop = asyncio.get_running_loop()
+        if self._waiting:
+            loop.remove_reader(epoll)
+            loop.call_soon(self._turn)
+        elif self._unwatched:
+            loop.add_reader(epoll, self._turn)
+        self._unwatched = bool(self._waiting)
+
+    def _step(self) -> bool:
+        """Do a little of what there is to do; return whether there was anything."""
+        if self._waiting:
+            lines, self._waiting = self._waiting[:_SLICE], self._waiting[_SLICE:]
+            self._handle(lines)
+            return True
+        ready = [] if self._epoll is None else self._epoll.poll(0, 1)
+        for handle, _ in ready:
+            if handle in self._peers:
+                self._read(self._peers[handle])
+            else:
+                self._accept(self._doors[handle])
+        return bool(ready)
+
+    def _handle(self, lines: list[Line]) -> None:
+        self._accepted += self._intake.take(lines)
+        if len(self._accepted) >= _SLICE:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        accepted, self._accepted = self._accepted, []
         if accepted:
             self._sink(accepted)
 
-    def read(self, size: int) -> bytes:
-        """Return what was just read into the buffer."""
-        self._bytes += size
-        return bytes(self._buffer[:size])
+    # Peers.
 
-    def opened(self, connection: _Connection) -> bool:
-        """Register a connection, unless there are too many."""
-        self._connections += 1
-        if len(self._open) >= self._most:
+    def _accept(self, door: _Door) -> bool:
+        """Let in the next peer at a door; return whether there was one."""
+        try:
+            connection, _ = door.listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
-        self._open.add(connection)
-        self._none_open.clear()
+        except OSError:  # the peer goes on waiting, and would wake us for nothing
+            self._watch(door, 0)
+            asyncio.get_running_loop().call_later(_RECOVERY, self._watch, door, select.EPOLLIN)
+            return False
+        self._connections += 1
+        foreign = connection.family == socket.AF_UNIX and not is_allowed_peer(connection)
+        if foreign or len(self._peers) >= self._most:
+            self._turned_away += 1
+            connection.close()
+        else:
+            self._admit(connection, door.token)
         return True
 
-    def closed(self, connection: _Connection) -> None:
-        """Forget a connection."""
-        self._open.discard(connection)
-        if not self._open:
-            self._none_open.set()
+    def _watch(self, door: _Door, events: int) -> None:
+        if self._epoll is not None and door.listener.fileno() in self._doors:
+            self._epoll.modify(door.listener, events)
 
-    def turned_away(self) -> None:
-        """Count a connection that was refused."""
+    def _admit(self, connection: socket.socket, token: str | None) -> None:
+        assert self._epoll is not None
+        connection.setblocking(False)
+        peer = Peer(connection, Lines(self._budget, self._too_long), token)
+        self._peers[connection.fileno()] = peer
+        self._nobody.clear()
+        self._epoll.register(connection, select.EPOLLIN)
+        if token is not None:
+            loop = asyncio.get_running_loop()
+            peer.deadline = loop.call_later(_TOKEN_SECONDS, self._turn_away, peer)
+
+    def _read(self, peer: Peer) -> None:
+        try:
+            data = peer.connection.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(peer)
+            return
+        self._bytes += len(data)
+        lines = peer.feed(data)
+        if lines is None:
+            self._turn_away(peer)
+            return
+        self._waiting = lines
+        if peer.admitted:
+            _end_deadline(peer)
+
+    def _turn_away(self, peer: Peer) -> None:
         self._turned_away += 1
+        self._drop(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        assert self._epoll is not None
+        _end_deadline(peer)
+        self._epoll.unregister(peer.connection)
+        del self._peers[peer.connection.fileno()]
+        peer.connection.close()
+        self._handle(peer.finish())
+        if not self._peers:
+            self._nobody.set()
 
     def _too_long(self, beginning: Line) -> None:
         self._intake.refuse(Refusal.TOO_LONG, repr(bytes(beginning[:120])))
 
+    # The end.
 
-class _Connection(asyncio.BufferedProtocol):
-    """One peer: proves itself if it has to, then sends lines."""
+    async def _all_leave(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nobody.wait()
+        except TimeoutError:
+            return False
+        return True
 
-    _transport: asyncio.Transport
+    def _cut_off(self) -> None:
+        """Let peers send no more. What they have sent can still be read, then comes the end."""
+        for peer in self._peers.values():
+            with contextlib.suppress(OSError):
+                peer.connection.shutdown(socket.SHUT_RD)
 
-    def __init__(self, collector: Collector, token: str | None) -> None:
-        self._collector = collector
-        self._token = token
-        self._proof = b""
-        self._deadline: asyncio.TimerHandle | None = None
-        self._lines = collector.lines()
-        self._waiting: list[Line] = []
-        self._admitted = False
+    def _drop_all(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._handle(lines)
+        for peer in tuple(self._peers.values()):
+            self._drop(peer)
+        self._pass_on()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        peer = transport.get_extra_info("socket")
-        foreign = peer.family == socket.AF_UNIX and not is_allowed_peer(peer)
-        if foreign or not self._collector.opened(self):
-            self._turn_away()
-        elif self._token is None:
-            self._admitted = True
-        else:
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(_TOKEN_SECONDS, self._turn_away)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return self._collector.buffer()
-
-    def buffer_updated(self, nbytes: int) -> None:
-        data = self._collector.read(nbytes)
-        if not self._admitted:
-            data = self._prove(data)
-        if data:
-            self._waiting += self._lines.feed(data)
-            self._work()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._end_deadline()
-        if self._admitted:
-            self._collector.handle(self._waiting + self._lines.finish())
-        self._waiting = []
-        self._collector.closed(self)
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def _work(self) -> None:
-        batch, self._waiting = self._waiting[:_SLICE], self._waiting[_SLICE:]
-        if batch:
-            self._collector.handle(batch)
-        if self._waiting:
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_soon(self._work)
-        else:
-            self._transport.resume_reading()
-
-    def _prove(self, data: bytes) -> bytes:
-        """Look for the token's line; return what follows it once it is there and right."""
-        if self._transport.is_closing() or self._token is None:
-            return b""
-        self._proof += data
-        line, newline, rest = self._proof.partition(b"\n")
-        if newline and matches(self._token, token_of_line(line)):
-            self._proof = b""
-            self._admitted = True
-            self._end_deadline()
-            return rest
-        if newline or len(line) > _TOKEN_LINE:
-            self._turn_away()
-        return b""
-
-    def _turn_away(self) -> None:
-        self._collector.turned_away()
-        self._proof = b""
-        self._end_deadline()
-        self._transport.abort()
-
-    def _end_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+def _end_deadline(peer: Peer) -> None:
+    if peer.deadline is not None:
+        peer.deadline.cancel()
+        peer.deadline = None

@@ -75,7 +75,7 @@ class StatusServer:
         """Listen on all sockets; the API's own task belongs to `group` and ends by `close`."""
         make_private_folder(self._folder)
         try:
-            await self._open_collector()
+            self._open_collector()
             self._open_control()
         except BaseException:
             await self.close(grace=0)
@@ -110,13 +110,13 @@ class StatusServer:
             0 if streams is None else streams.dropped,
         )
 
-    async def _open_collector(self) -> None:
+    def _open_collector(self) -> None:
         path = self._folder / STATUS_SOCKET
-        await self._collector.listen(listen_unix(path))
+        self._collector.listen(listen_unix(path))
         self._uris.append(str(path))
         if self._collector_tcp is not None:
             listener = listen_tcp(self._collector_tcp, loopback_only=False)
-            await self._collector.listen(listener, self._collector_tcp.token)
+            self._collector.listen(listener, self._collector_tcp.token)
             self._uris.append(_address(listener))
 
     def _open_control(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import json
 import os
@@ -30,8 +31,8 @@ from nrunner.status import listener as listener_module
 from nrunner.status.app import make_app
 from nrunner.status.collector import Collector
 from nrunner.status.history import History
-from nrunner.status.intake import Accepted, Intake, Refusal
-from nrunner.status.listener import TcpOptions, listen_unix
+from nrunner.status.intake import Accepted, Intake, Refusal, Sink
+from nrunner.status.listener import TcpOptions, listen_tcp, listen_unix
 from nrunner.status.openapi import describe
 from nrunner.status.server import StatusServer
 from nrunner.status.stream import EventStreams
@@ -255,7 +256,7 @@ def test_a_line_beyond_the_budget_costs_that_line_alone(tmp_path: Path) -> None:
         accepted: list[Accepted] = []
         intake = Intake(KNOWN.get, JOB)
         collector = Collector(intake, accepted.extend, budget=100_000)
-        await collector.listen(listen_unix(tmp_path / "s"))
+        collector.listen(listen_unix(tmp_path / "s"))
         huge = dump(Output("01-x", 1.0, JOB, "stdout", b"x" * 1_000_000))
         await send(str(tmp_path / "s"), wire(story("01-x")[:2]), huge, wire(story("01-x")[2:]))
         await until(lambda: len(accepted) == 3)
@@ -310,19 +311,180 @@ def test_unknown_late_repeated_and_foreign_messages_change_nothing(tmp_path: Pat
     asyncio.run(main())
 
 
+@contextlib.asynccontextmanager
+async def collecting(folder: Path, sink: Sink | None = None) -> AsyncIterator[Collecting]:
+    it = Collecting(folder, sink)
+    try:
+        yield it
+    finally:
+        await it.collector.close(grace=0)
+
+
+class Collecting:
+    """A collector whose clock is a millisecond on at each look."""
+
+    def __init__(self, folder: Path, sink: Sink | None = None) -> None:
+        self.accepted: list[Accepted] = []
+        self.intake = Intake(KNOWN.get, JOB)
+        looks = itertools.count()
+        self.collector = Collector(
+            self.intake, sink or self.accepted.extend, clock=lambda: next(looks) / 1000
+        )
+        self.path = folder / "c"
+        self.collector.listen(listen_unix(self.path))
+
+    def peer(self, data: bytes) -> socket.socket:
+        """Return a peer that has sent `data`, or so much of it as is taken without reading."""
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(str(self.path))
+        peer.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            for start in range(0, len(data), 4096):
+                peer.sendall(data[start : start + 4096])
+        return peer
+
+    async def most_at_once(self, count: Callable[[], int], target: int) -> int:
+        """Wait for `target`; return by how much the count grew in one turn of the loop."""
+        counts = [count()]
+        while counts[-1] < target:
+            await asyncio.sleep(0)
+            counts.append(count())
+        return max(after - before for before, after in itertools.pairwise(counts))
+
+
 def test_a_flood_of_garbage_does_not_hold_up_the_loop(tmp_path: Path) -> None:
     async def main() -> None:
-        async with running(tmp_path) as it, asyncio.TaskGroup() as group:
+        async with collecting(tmp_path) as it, asyncio.TaskGroup() as group:
             flood = b"{\n" * 200_000
-            group.create_task(send(it.server.uris[0], flood, wire(story("01-x"))))
-            refused = [0]
-            while len(it.accepted) < 3:
-                await asyncio.sleep(0)
-                refused.append(it.refused().get(Refusal.MALFORMED, 0))
 
-            assert it.refused() == {Refusal.MALFORMED: 200_000}
-            at_once = max(after - before for before, after in itertools.pairwise(refused))
-            assert at_once <= 2_000
+            def refused() -> int:
+                return it.intake.statistics().refused[Refusal.MALFORMED]
+
+            group.create_task(send(str(it.path), flood, wire(story("01-x"))))
+            assert await it.most_at_once(refused, 200_000) <= 2_000
+            await until(lambda: len(it.accepted) == 3)
+
+    asyncio.run(main())
+
+
+def test_many_peers_that_talk_at_once_do_not_hold_up_the_loop(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with collecting(tmp_path) as it:
+            peers = [it.peer(wire(story(name, between=400))) for name in KNOWN]
+            assert await it.most_at_once(lambda: len(it.accepted), TASKS * 402) <= 2_000
+            for peer in peers:
+                peer.close()
+
+        for number, name in enumerate(KNOWN, 1):
+            mine = [entry.message for entry in it.accepted if entry.number == number]
+            assert mine == story(name, between=400)
+
+    asyncio.run(main())
+
+
+def test_a_peer_that_never_stops_holds_up_no_other(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with collecting(tmp_path) as it:
+            talk = wire([Heartbeat("01-x", 1.0, JOB)] * 5_000)
+            with it.peer(talk) as greedy, it.peer(wire(story("02-x"))):
+                while not any(entry.number == 2 for entry in it.accepted):
+                    await asyncio.sleep(0)
+                    with contextlib.suppress(BlockingIOError):
+                        greedy.send(talk)
+                assert len(it.accepted) < 5_000
+
+    asyncio.run(main())
+
+
+def test_a_sink_that_fails_costs_what_it_was_given(tmp_path: Path) -> None:
+    async def main() -> None:
+        complaints: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
+        batches: list[Sequence[Accepted]] = []
+
+        def sink(batch: Sequence[Accepted]) -> None:
+            batches.append(batch)
+            if len(batches) == 1:
+                raise OSError("disk full")
+
+        async with collecting(tmp_path, sink) as it:
+            await send(str(it.path), b"\n" * 10_000 + wire(story("01-x")) + b"\n" * 10_000)
+            await until(lambda: batches)
+            await send(str(it.path), wire(story("02-x")))
+            await until(lambda: sum(map(len, batches)) == 6)
+        assert [str(said["exception"]) for said in complaints] == ["disk full"]
+
+    asyncio.run(main())
+
+
+def test_peers_that_cannot_be_accepted_now_are_accepted_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_RECOVERY", 0.01)
+    tries: list[int] = []
+
+    class Exhausted(socket.socket):
+        def accept(self) -> Any:
+            tries.append(1)
+            if len(tries) == 1:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    async def main() -> None:
+        accepted: list[Accepted] = []
+        collector = Collector(Intake(KNOWN.get, JOB), accepted.extend)
+        listener = listen_unix(tmp_path / "s")
+        collector.listen(Exhausted(fileno=listener.detach()))
+        await send(str(tmp_path / "s"), wire(story("01-x")))
+        await until(lambda: len(accepted) == 3)
+        await collector.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_what_a_peer_has_sent_when_it_is_cut_off_is_taken_in(tmp_path: Path, tcp: bool) -> None:
+    async def main() -> None:
+        accepted: list[Accepted] = []
+        collector = Collector(Intake(KNOWN.get, JOB), accepted.extend)
+        with listen_tcp(TcpOptions("t"), loopback_only=True) as port:
+            listener = port if tcp else listen_unix(tmp_path / "s")
+            peer = socket.socket(listener.family)
+            peer.connect(listener.getsockname())
+            collector.listen(listener)
+            peer.sendall(wire(story("01-x", between=1_000)))
+            await collector.close(grace=0)
+
+        assert len(accepted) == 1_002
+        assert collector.statistics().open == 0
+        peer.close()
+
+    asyncio.run(main())
+
+
+def test_a_tcp_peer_that_goes_on_talking_is_dropped_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector_module, "_LAST_WORDS", 0.05)
+
+    async def main() -> None:
+        token = make_token()
+        async with running(tmp_path, collector_tcp=TcpOptions(token)) as it:
+            host, port = it.server.uris[1].split(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(token_line(token))
+
+            async def talk() -> None:
+                with contextlib.suppress(ConnectionError):
+                    while True:
+                        writer.write(wire([Heartbeat("01-x", 1.0, JOB)] * 1_000))
+                        await writer.drain()
+
+            talking = asyncio.create_task(talk())
+            await until(lambda: it.accepted)
+        await talking
+        writer.close()
+        assert it.server.statistics().collector.open == 0
 
     asyncio.run(main())
 
@@ -393,7 +555,7 @@ def test_more_connections_than_allowed_are_turned_away(tmp_path: Path) -> None:
     async def main() -> None:
         accepted: list[Accepted] = []
         collector = Collector(Intake(KNOWN.get, JOB), accepted.extend, most=2)
-        await collector.listen(listen_unix(tmp_path / "s"))
+        collector.listen(listen_unix(tmp_path / "s"))
         peers = [await asyncio.open_unix_connection(tmp_path / "s") for _ in range(3)]
         await until(lambda: collector.statistics().turned_away)
         for _, writer in peers:
@@ -416,7 +578,7 @@ def test_every_recorded_stream_passes_over_a_real_socket(tmp_path: Path) -> None
             accepted: list[Accepted] = []
             intake = Intake(ids.get)
             collector = Collector(intake, accepted.extend)
-            await collector.listen(listen_unix(tmp_path / str(number)))
+            collector.listen(listen_unix(tmp_path / str(number)))
             await send(str(tmp_path / str(number)), *lines)
             await collector.close(grace=5)
 
