@@ -13,6 +13,7 @@ import os
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ __all__ = ["FORMAT", "Journal", "read_records"]
 FORMAT = 1
 """Version of the format; a newer one is refused, an older one is read."""
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 _TAIL = b',"crc":"%08x"}\n'
 _TAIL_SIZE = len(b',"crc":"00000000"}')
 
@@ -61,13 +62,9 @@ class Journal:
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write records, in order, with one system call; raise JournalError if that fails."""
-        lines, starts = [], []
-        size = self._size
-        for record in records:
-            body = _encoded(record)[:-1]
-            starts.append(size)
-            lines.append(body + _TAIL % zlib.crc32(body))
-            size += len(lines[-1])
+        bodies = _encoded(records)
+        lines = [body + _TAIL % zlib.crc32(body) for body in bodies]
+        starts = [*accumulate(map(len, lines), initial=self._size)][:-1]
         self._write(b"".join(lines))
         self._starts.extend(starts)
         for record, start in zip(records, starts, strict=True):
@@ -169,12 +166,14 @@ def _checked(line: bytes) -> dict[str, Any] | None:
     return record
 
 
-def _encoded(record: Mapping[str, Any]) -> bytes:
+def _encoded(records: Sequence[Mapping[str, Any]]) -> list[bytes]:
+    """Return each record as JSON, without the brace that closes it."""
     try:
-        return _encode(record)
+        data = _encoder.encode_lines(records)
     except UnicodeEncodeError:
         # A name that is no valid text: it is told in a form that is.
-        return _encode(_as_text(msgspec.to_builtins(record)))
+        data = _encoder.encode_lines([_as_text(msgspec.to_builtins(each)) for each in records])
+    return data.split(b"}\n")[:-1]  # no line of JSON has a newline in it
 
 
 def _as_text(value: Any) -> Any:

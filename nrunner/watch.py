@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ from nrunner.interrupt import stop_by_user
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder, task_folder_name
 from nrunner.machine import Machine
-from nrunner.messages import Log, Message, Output, Whiteboard
+from nrunner.messages import Heartbeat, Log, Message, Output, Whiteboard
 from nrunner.phase import Phase
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
@@ -32,6 +32,7 @@ from nrunner.task import Task
 __all__ = ["Watch"]
 
 _KINDS = {"settled": "task_settled", "closed": "job_closed", "notice": "notice"}
+_NAMES = {kind: kind.__name__.lower() for kind in get_args(Message)}
 _TERMINAL = ("task_settled", "job_closed")
 
 
@@ -55,7 +56,7 @@ class Watch:
         self._folder = folder
         self._numbers: dict[str, int] | None = None
         self.unkept = 0
-        """Messages whose content could not be written to the task's folder."""
+        """Messages whose content could not be written to the task's folder, or not all of it."""
 
     def job(self) -> JobReport:
         """Return the job as it is now."""
@@ -122,22 +123,21 @@ class Watch:
         No message from outside ends a task: its agent does, who saw the process end.
         """
         records: list[Mapping[str, Any]] = []
+        contents: dict[tuple[int, str], list[bytes]] = {}
         for number, message in batch:
-            kind = type(message).__name__.lower()
+            kind = _NAMES[type(message)]
             records.append({"type": "message", "task": number, "kind": kind, "time": message.time})
+            content = _content(message)
+            if content is not None:
+                name, data = content
+                contents.setdefault((number, name), []).append(data)
+        # One file at a time: to open one takes longer than all else that is done for a message.
+        for (number, name), parts in contents.items():
             try:
-                self._keep(number, message)
+                self._append(number, name, b"".join(parts))
             except OSError:
-                self.unkept += 1
+                self.unkept += len(parts)
         self._journal.append(records)
-
-    def _keep(self, number: int, message: Message) -> None:
-        if isinstance(message, Log):
-            self._append(number, "debug.log", message.data + b"\n")
-        elif isinstance(message, Output) and not message.log_only:
-            self._append(number, message.stream, message.data)
-        elif isinstance(message, Whiteboard):
-            self._append(number, "whiteboard", message.data)
 
     def _append(self, number: int, name: str, data: bytes) -> None:
         folder = self._folder.test_results
@@ -176,6 +176,19 @@ class Watch:
             running,
             report,
         )
+
+
+def _content(message: Message) -> tuple[str, bytes] | None:
+    """Return the name of a task's file, and what a message adds to it."""
+    if isinstance(message, Heartbeat):
+        return None
+    if isinstance(message, Log):
+        return "debug.log", message.data + b"\n"
+    if isinstance(message, Output) and not message.log_only:
+        return message.stream, message.data
+    if isinstance(message, Whiteboard):
+        return "whiteboard", message.data
+    return None
 
 
 def _event(number: int, line: bytes) -> ApiEvent:

@@ -30,8 +30,12 @@ __all__ = ["Collector", "CollectorStatistics"]
 _TURN = 0.003
 """Seconds after which other work on the loop gets its turn."""
 _READ = 32 * 1024
-_SLICE = 500
-"""Lines between two looks at the clock, and messages that are passed on together."""
+_SLICE = 100
+"""Lines between two looks at the clock, and messages that are passed on together.
+
+So few that they are gone before the garbage collector has a look, which would cost more than
+larger batches save.
+"""
 _TOKEN_SECONDS = 10.0
 _RECOVERY = 1.0
 """Seconds until connections are accepted again after that failed, for want of descriptors say."""

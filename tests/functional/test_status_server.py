@@ -361,7 +361,7 @@ def test_a_flood_of_garbage_does_not_hold_up_the_loop(tmp_path: Path) -> None:
                 return it.intake.statistics().refused[Refusal.MALFORMED]
 
             group.create_task(send(str(it.path), flood, wire(story("01-x"))))
-            assert await it.most_at_once(refused, 200_000) <= 2_000
+            assert await it.most_at_once(refused, 200_000) <= 500
             await until(lambda: len(it.accepted) == 3)
 
     asyncio.run(main())
@@ -371,7 +371,7 @@ def test_many_peers_that_talk_at_once_do_not_hold_up_the_loop(tmp_path: Path) ->
     async def main() -> None:
         async with collecting(tmp_path) as it:
             peers = [it.peer(wire(story(name, between=400))) for name in KNOWN]
-            assert await it.most_at_once(lambda: len(it.accepted), TASKS * 402) <= 2_000
+            assert await it.most_at_once(lambda: len(it.accepted), TASKS * 402) <= 500
             for peer in peers:
                 peer.close()
 

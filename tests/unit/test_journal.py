@@ -195,3 +195,11 @@ def test_a_journal_that_cannot_be_saved_is_an_error_that_says_so(journal, monkey
     monkeypatch.setattr(module.os, "fsync", fail)
     with pytest.raises(JournalError, match="Input/output error"):
         journal.sync()
+
+
+def test_a_name_that_is_no_text_changes_nothing_in_the_records_beside_it(journal):
+    journal.append([move(1), {"type": "notice", "text": "caf\udce9"}, move(2)])
+    first, odd, last = read_records(journal.path)
+    assert odd["text"] == "caf\\udce9"
+    assert [first["task"], last["task"]] == [1, 2]
+    assert journal.lines(2, 3)[0].startswith(b'{"type":"move","task":2')

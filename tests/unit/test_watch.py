@@ -223,3 +223,20 @@ def test_a_link_or_pipe_that_a_test_put_there_is_neither_followed_nor_waited_for
     assert precious.read_bytes() == b"mine"
     assert job.watch.unkept == 2
     assert (folder / "whiteboard").read_bytes() == b"board"
+
+
+def test_what_is_said_at_once_is_kept_in_its_order_and_counted_where_it_cannot_be(job):
+    (job.folder.test_results / "2-x").write_bytes(b"no folder")
+    said = [
+        message(number, type=kind, log=data(f"{kind} {index}\n".encode()))
+        for index in range(3)
+        for number in (1, 2, 3)
+        for kind in ("stdout", "stderr")
+    ]
+    job.watch.take_messages(said)
+    for name in ("1-x", "3-x"):
+        for kind in ("stdout", "stderr"):
+            kept = (job.folder.test_results / name / kind).read_text()
+            assert kept == f"{kind} 0\n{kind} 1\n{kind} 2\n"
+    assert job.watch.unkept == 6
+    assert job.journal.records == len(said)
