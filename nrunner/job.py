@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from nrunner.errors import ExitCode, NrunnerError
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
+from nrunner.lag import Lag
 from nrunner.launch import Launch
 from nrunner.layout import (
     JobFolder,
@@ -59,7 +61,8 @@ def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None 
         launch.abandon()
         raise
     try:
-        return asyncio.run(job.run())
+        with asyncio.Runner(loop_factory=job.lag.new_loop) as runner:
+            return runner.run(job.run())
     except BaseExceptionGroup as group:
         known = group.subgroup(NrunnerError)
         if known is None:
@@ -78,6 +81,8 @@ class Job:
         now = datetime.fromtimestamp(self._clock.wall)
         self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
         self._test_results = str(self.folder.test_results)
+        self.lag = Lag()
+        """That of the loop it runs on."""
         self._interrupted = ""
         report = JobReport(
             self._id,
@@ -160,6 +165,7 @@ class Job:
         )
         async with asyncio.TaskGroup() as group:
             await server.open(group)
+            self.lag.begin()
             link_control(self.folder, Path(server.control_uris[0]))
             for uri in server.uris[1:]:
                 self._reporter.notice(f"status messages are taken at {uri}")
@@ -203,19 +209,24 @@ class Job:
     def _finish(self, journal: Journal) -> int:
         code = self._reporter.tally.exit_code(bool(self._interrupted))
         now = time.monotonic()
-        job = self._reporter.now(now, exit_code=code, interrupted=self._interrupted)
-        journal.append([{"type": "closed", "exit_code": code, "elapsed": job.elapsed}])
+        lag = round(self.lag.longest(), 6)
+        job = self._reporter.now(
+            now, exit_code=code, interrupted=self._interrupted, loop_lag_max=lag
+        )
+        closed = {"exit_code": code, "elapsed": job.elapsed, "loop_lag_max": lag}
+        journal.append([{"type": "closed", **closed}])
         journal.sync()
         for problem in write_reports(self._plan, self.folder, job, journal):
             self._reporter.notice(problem)
             code |= ExitCode.JOB_FAILED
-        self._reporter.close(self._reporter.now(now, exit_code=code, interrupted=self._interrupted))
+        self._reporter.close(replace(job, exit_code=int(code)))
         return int(code)
 
     def _give_up(self, journal: Journal) -> None:
         """Tell what is known of a job that cannot go on, and which tasks have no verdict."""
         code = self._reporter.tally.exit_code(bool(self._interrupted)) | ExitCode.JOB_FAILED
-        job = self._reporter.now(time.monotonic(), exit_code=code)
+        lag = round(self.lag.longest(), 6)
+        job = self._reporter.now(time.monotonic(), exit_code=code, loop_lag_max=lag)
         missing = [each.id for each in self._plan.tasks if not journal.is_settled(each.number)]
         if missing:
             named = ", ".join(missing[:_MOST_NAMED])

@@ -78,7 +78,14 @@ class Reporter:
             listener.job_closed(job)
             listener.flush()
 
-    def now(self, time: float, *, exit_code: int = 0, interrupted: str = "") -> JobReport:
+    def now(
+        self,
+        time: float,
+        *,
+        exit_code: int = 0,
+        interrupted: str = "",
+        loop_lag_max: float | None = None,
+    ) -> JobReport:
         """Return the job's report as it is at a second of the monotonic clock."""
         return replace(
             self.job,
@@ -87,6 +94,7 @@ class Reporter:
             causes=dict(self.tally.causes),
             exit_code=exit_code,
             interrupted=interrupted,
+            loop_lag_max=loop_lag_max,
         )
 
     def report(self, action: Settle) -> TaskReport:

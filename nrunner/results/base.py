@@ -93,7 +93,9 @@ class JobReport:
     interrupted: str = ""
     """Why the job was cut short (``job timeout``, ``interrupted by user``, ...), or empty."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Counters for the curious: refused messages, event loop lag, shuffle seed, ..."""
+    """Counters for the curious: refused messages, shuffle seed, ..."""
+    loop_lag_max: float | None = None
+    """How late the controller's event loop was at worst, in seconds; None before the job's end."""
 
 
 class Listener(Protocol):

@@ -69,6 +69,7 @@ def _job_fields(job: JobReport) -> dict[str, Any]:
         "time": job.elapsed,
         "exit_code": int(job.exit_code),
         "interrupted": job.interrupted or None,
+        "loop_lag_max": job.loop_lag_max,
         "facts": job.facts,
     }
 

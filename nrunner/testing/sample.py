@@ -175,4 +175,5 @@ def sample_job(reports: Iterable[TaskReport] = (), folder: Path | None = None) -
         causes=causes,
         exit_code=1 if tally[Result.FAIL] else 0,
         facts={"shuffle_seed": 42, "refused_messages": 0},
+        loop_lag_max=0.012,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,33 @@ def test_every_task_has_one_verdict_and_a_story_in_order(plan, job_results):
         assert report.phases[-1][0] is Phase.FINISHED
         times = [time for _, time in report.phases]
         assert times == sorted(times), report.phases
+
+
+class Blocker(Ears):
+    """A listener that blocks the loop, as none may, at the verdict of the last task."""
+
+    def task_settled(self, report: TaskReport) -> None:
+        super().task_settled(report)
+        if len(self.reports) == 3:
+            time.sleep(0.3)
+
+
+def test_how_late_the_loop_was_at_worst_is_told(plan, job_results):
+    blocker = Blocker()
+    run_job(plan("true", "true", "true"), (blocker,))
+    (path,) = job_results.glob("job-*/results.json")
+    results = json.loads(path.read_text())
+    assert 0.3 <= results["loop_lag_max"] < results["time"]
+    assert records(job_results)[-1]["loop_lag_max"] == results["loop_lag_max"]
+    assert blocker.closed[0].loop_lag_max == results["loop_lag_max"]
+
+
+def test_a_job_that_only_waits_is_not_late(plan, job_results):
+    ears = Ears()
+    run_job(plan("sleep 2"), (ears,))
+    lag = ears.closed[0].loop_lag_max
+    assert lag is not None
+    assert 0 <= lag < 2
 
 
 def test_a_journal_that_gets_full_ends_the_job_and_leaves_nothing_running(

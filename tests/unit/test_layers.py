@@ -43,6 +43,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "tools",
         (
             "nrunner.interpreter",
+            "nrunner.lag",
             "nrunner.option",
             "nrunner.schema",
             "nrunner.schemas",
