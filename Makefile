@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nrunner/phase.py \
-	nrunner/result.py nrunner/runnable.py
+	nrunner/record.py nrunner/result.py nrunner/runnable.py
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help

@@ -6,10 +6,8 @@ Not responsible for how a value is read (``nrunner.option``), which source wins
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from nrunner.interpreter import test_interpreter
@@ -26,6 +24,7 @@ from nrunner.option import (
     Text,
     Words,
 )
+from nrunner.record import dataclass, field, fields
 from nrunner.userfolder import user_folder
 
 __all__ = ["FIELDS", "OPTIONS", "Config", "Option"]
@@ -317,7 +316,7 @@ class Config:
 
 _SHARED = ("runner.", "spawner.", "status.", "agent.", "run.leak")
 
-_SETTINGS = [each for each in dataclasses.fields(Config) if "option" in each.metadata]
+_SETTINGS = [each for each in fields(Config) if "option" in each.metadata]
 
 FIELDS: Mapping[str, str] = {each.metadata["option"].key: each.name for each in _SETTINGS}
 """Key of each setting to its field in Config."""

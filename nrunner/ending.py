@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from nrunner.record import dataclass
 from nrunner.result import Result
 
 __all__ = ["Ending", "Stop"]

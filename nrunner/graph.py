@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
+from nrunner.record import dataclass, field
 from nrunner.runnable import Requirement
 from nrunner.task import Task
 

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from nrunner.layout import (
 from nrunner.limits import Limits
 from nrunner.machine import Machine
 from nrunner.plan import JobPlan
+from nrunner.record import replace
 from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener

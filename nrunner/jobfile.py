@@ -6,12 +6,12 @@ Not responsible for turning references into tasks (``nrunner.planner``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrunner.errors import ConfigError
 from nrunner.layer import Layer, refuse, settings_in
+from nrunner.record import dataclass
 from nrunner.tomlfile import TomlFile, read_toml
 
 if TYPE_CHECKING:

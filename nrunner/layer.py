@@ -8,12 +8,12 @@ current folder, the environment, a job file, flags. Not responsible for which se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrunner.config import FIELDS, OPTIONS, Config, Option
 from nrunner.errors import ConfigError
+from nrunner.record import dataclass
 from nrunner.tomlfile import TomlFile, read_toml
 from nrunner.userfolder import user_folder
 

@@ -15,11 +15,11 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nrunner.errors import ResultsError, UsageError
+from nrunner.record import dataclass
 
 __all__ = [
     "JobFolder",

@@ -12,10 +12,10 @@ import binascii
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Union
 
 from nrunner.errors import MessageError
+from nrunner.record import dataclass
 from nrunner.result import Result
 
 __all__ = [

@@ -7,10 +7,10 @@ Not responsible for where a value came from; that is ``nrunner.config``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nrunner.record import dataclass, field
 from nrunner.task import Task
 
 __all__ = ["JobPlan", "ReportTarget"]

@@ -7,13 +7,13 @@ Not responsible for where values come from (``nrunner.layer``), nor for carrying
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nrunner.config import Config
 from nrunner.errors import ResolveError, UsageError
 from nrunner.plan import JobPlan, ReportTarget
+from nrunner.record import dataclass, replace
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.runnable import Runnable
 from nrunner.tags import TagFilter

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from nrunner.errors import PluginError, UsageError
+from nrunner.record import dataclass
 
 __all__ = ["GROUPS", "Plugin", "every_plugin", "find_plugin", "runner_executables"]
 

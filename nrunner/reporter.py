@@ -7,11 +7,11 @@ for verdicts (``nrunner.machine``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from nrunner.action import Settle
 from nrunner.ending import Ending
 from nrunner.layout import attempt_folder_name
+from nrunner.record import dataclass, replace
 from nrunner.result import Verdict
 from nrunner.results.base import AttemptReport, JobReport, Listener, TaskReport
 from nrunner.runnable import tags_to_json

@@ -7,7 +7,8 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from nrunner.record import dataclass
 
 __all__ = ["Cause", "Result", "Verdict"]
 

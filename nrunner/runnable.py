@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from nrunner.errors import RecipeError
+from nrunner.record import dataclass, field
 
 __all__ = ["Requirement", "Runnable", "Tags"]
 

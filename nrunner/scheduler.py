@@ -12,7 +12,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +24,7 @@ from nrunner.event import Begin, Broken, Event, Met, NotStarted, Refused, StopAl
 from nrunner.journal import Journal
 from nrunner.machine import Machine
 from nrunner.phase import Phase
+from nrunner.record import dataclass, to_dict
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import TaskReport
@@ -254,7 +254,7 @@ class Scheduler:
     def _limits_of(self, limits: TaskLimits) -> dict[str, float | None]:
         known = self._limits.get(limits)
         if known is None:
-            known = self._limits[limits] = asdict(limits)
+            known = self._limits[limits] = to_dict(limits)
         return known
 
     def _stop(self, action: StopAttempt) -> None:

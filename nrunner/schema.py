@@ -10,10 +10,11 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from nrunner.record import dataclass
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

@@ -6,9 +6,9 @@ Not responsible for where tags come from; that is the resolvers' and the recipes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from nrunner.errors import UsageError
+from nrunner.record import dataclass
 from nrunner.runnable import Tags
 
 __all__ = ["TagFilter"]

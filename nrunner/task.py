@@ -5,9 +5,8 @@ Not responsible for where a task is on its way; that is the state kept by ``nrun
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from nrunner.ending import Ending
+from nrunner.record import dataclass, field
 from nrunner.result import Verdict
 from nrunner.runnable import Runnable
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nrunner.errors import ConfigError
+from nrunner.record import dataclass
 
 __all__ = ["TomlFile", "read_toml", "toml_line_of"]
 

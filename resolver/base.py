@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 
 __all__ = ["Answer", "Context", "Resolution", "Resolver"]

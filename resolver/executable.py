@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from nrunner.record import dataclass
 
 __all__ = ["Glance", "glance"]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from nrunner.record import dataclass
 from nrunner.resolver.python_tree import STANDARD, Tree, is_dynamic
 from nrunner.resolver.python_value import (
     Called,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nrunner.errors import RecipeError
+from nrunner.record import dataclass, field
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.python_case import Text
 from nrunner.resolver.python_docstring import Directive, directives, requirements_of, tags_of

@@ -11,9 +11,9 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from nrunner.errors import RecipeError
+from nrunner.record import dataclass
 from nrunner.runnable import Requirement, Tags
 
 __all__ = ["Directive", "directives", "requirements_of", "tags_of"]

@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nrunner.record import dataclass
 from nrunner.resolver.base import Context
 
 __all__ = ["Loaded", "LoadedTest", "LoaderError", "is_own_python", "load", "search_path"]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from nrunner.record import dataclass
 from nrunner.resolver.python_tree import Tree
 
 __all__ = ["Place", "find_name", "place_of_file"]

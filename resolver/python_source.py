@@ -9,8 +9,9 @@ import ast
 import io
 import tokenize
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+
+from nrunner.record import dataclass
 
 __all__ = ["Source", "SourceError", "read_source"]
 

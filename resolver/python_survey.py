@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
+from nrunner.record import dataclass, replace
 from nrunner.resolver.python_case import Cases, Text
 from nrunner.resolver.python_tree import Tree
 from nrunner.resolver.python_value import (

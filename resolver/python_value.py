@@ -7,7 +7,8 @@ and attributes, and only those that matter.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+
+from nrunner.record import dataclass, field
 
 __all__ = [
     "Called",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nrunner.errors import PluginError
+from nrunner.record import dataclass
 from nrunner.resolver.base import Resolver
 
 __all__ = ["BUILT_IN", "GROUP", "Plugin", "load_resolvers", "plugins"]

@@ -6,13 +6,13 @@ for whether a runner for a kind exists where the Runnable will run.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nrunner.errors import RecipeError
+from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.reference import is_file, shown
 from nrunner.runnable import Runnable
@@ -75,7 +75,7 @@ def _runnables(text: str, config: Mapping[str, Any]) -> tuple[Runnable, ...]:
             where = f": [{number}]" if isinstance(data, list) else ""
             raise RecipeError(f"{where}: {error}") from error
         if config:
-            runnable = dataclasses.replace(runnable, config={**config, **runnable.config})
+            runnable = replace(runnable, config={**config, **runnable.config})
         found.append(runnable)
     return tuple(found)
 

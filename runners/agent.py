@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Optional
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
+from nrunner.record import fields
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import procfs, registry, wire
 from nrunner.runners.attempt import Attempt, Order, Settings
@@ -189,7 +190,7 @@ class Agent:
     # What a controller may ask.
 
     def _set(self, head: Mapping[str, Any]) -> None:
-        known = Settings.__dataclass_fields__
+        known = {each.name for each in fields(Settings)}
         self._supervisor.settings = Settings(**{key: head[key] for key in head if key in known})
 
     def _run(self, head: Mapping[str, Any]) -> None:

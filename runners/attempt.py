@@ -11,9 +11,9 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.loop import Timer

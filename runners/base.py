@@ -9,9 +9,9 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Union
 
+from nrunner.record import dataclass, field
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 

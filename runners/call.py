@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 from nrunner.errors import RecipeError, UsageError
+from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 
 __all__ = ["Call", "read_call", "read_recipe"]

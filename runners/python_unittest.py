@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Optional, Union
 
 from nrunner.errors import RunnerError
+from nrunner.record import replace
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner, Warm

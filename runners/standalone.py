@@ -8,10 +8,10 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Optional, Union
 
 from nrunner.errors import NrunnerError
+from nrunner.record import dataclass
 from nrunner.result import Result
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.call import Call

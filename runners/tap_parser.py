@@ -12,8 +12,9 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Optional
+
+from nrunner.record import dataclass
 
 __all__ = ["LINE_LIMIT", "TapParser", "TapSummary"]
 

@@ -11,9 +11,9 @@ import enum
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from nrunner.record import dataclass, field
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.procfs import Process
 from nrunner.runners.zygote_wire import LONGEST_REQUEST

@@ -17,7 +17,7 @@ from nrunner.errors import SpawnError
 
 __all__ = ["agent_file", "portable_files"]
 
-_SHARED = ("__init__", "errors", "messages", "phase", "result", "runnable")
+_SHARED = ("__init__", "errors", "messages", "phase", "record", "result", "runnable")
 _MAIN = b"import sys\nfrom nrunner.runners.entry import main\nsys.exit(main())\n"
 
 

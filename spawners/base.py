@@ -8,9 +8,10 @@ conversation with it by ``nrunner.environment``. Not responsible for tasks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from nrunner.record import dataclass, field
 
 if TYPE_CHECKING:
     # A spawner is made before the event loop is needed, and loading that takes long.

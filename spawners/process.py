@@ -13,10 +13,10 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from nrunner.errors import SpawnError
+from nrunner.record import dataclass
 from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.base import Handle, Offer, SpawnerContext
 

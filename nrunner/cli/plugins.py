@@ -6,13 +6,13 @@ Not responsible for finding them (``nrunner.plugins``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import click
 
 from nrunner.cli.output import say, say_json, table
 from nrunner.errors import ExitCode, PluginError
 from nrunner.plugins import GROUPS, Plugin, every_plugin
+from nrunner.record import dataclass
 
 __all__ = ["plugins"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nrunner.cli.output import say_error
@@ -17,6 +16,7 @@ from nrunner.config import Config
 from nrunner.errors import UsageError
 from nrunner.layer import Layer
 from nrunner.planner import Resolve, SuiteRequest
+from nrunner.record import dataclass
 from nrunner.resolver.base import Context, Resolution
 
 __all__ = ["Request", "make_request", "plugged_resolve"]

@@ -8,11 +8,11 @@ Not responsible for any format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from nrunner.phase import Phase
+from nrunner.record import dataclass, field
 from nrunner.result import Cause, Result
 from nrunner.task import Task
 

@@ -8,7 +8,6 @@ job has lasted for a moment. Not responsible for when the footer is drawn or wip
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO
 
 from rich.console import Console, Group, RenderableType
@@ -16,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from nrunner.record import dataclass
 from nrunner.result import Result
 from nrunner.results.text import shortened
 

@@ -18,8 +18,8 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from nrunner.record import dataclass
 from nrunner.status.intake import Accepted, Intake, Refusal, Sink
 from nrunner.status.line import Budget, Line, Lines
 from nrunner.status.listener import is_allowed_peer

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from nrunner.errors import MessageError
 from nrunner.messages import Finished, Message, Started, parse
+from nrunner.record import dataclass
 from nrunner.status.line import Line
 
 __all__ = ["Accepted", "Intake", "IntakeStatistics", "Refusal", "Sink"]

@@ -9,10 +9,10 @@ import os
 import socket
 import stat
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nrunner.errors import NrunnerError, UsageError
+from nrunner.record import dataclass, field
 
 __all__ = ["TcpOptions", "is_allowed_peer", "listen_tcp", "listen_unix", "make_private_folder"]
 

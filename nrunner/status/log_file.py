@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from nrunner.record import dataclass
 
 __all__ = ["LogFile", "Part", "part_of"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from nrunner.errors import UsageError
 from nrunner.phase import Phase
+from nrunner.record import dataclass
 from nrunner.result import Result
 from nrunner.status.view import TaskView
 

@@ -12,10 +12,10 @@ import importlib
 import logging
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nrunner.record import dataclass
 from nrunner.status.collector import Collector, CollectorStatistics
 from nrunner.status.intake import Intake, IntakeStatistics, Sink
 from nrunner.status.listener import TcpOptions, listen_tcp, listen_unix, make_private_folder

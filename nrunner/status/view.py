@@ -8,11 +8,11 @@ event loop and must be quick. Not responsible for HTTP (``app``) nor for keeping
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.phase import Phase
+from nrunner.record import dataclass
 from nrunner.results.base import JobReport, TaskReport
 
 __all__ = ["ApiEvent", "JobView", "TaskView"]

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # than one pattern fits, the first row counts.
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("facade", ("nrunner",)),
-    ("words", ("nrunner.errors", "nrunner.result", "nrunner.phase")),
+    ("words", ("nrunner.errors", "nrunner.record", "nrunner.result", "nrunner.phase")),
     ("data", ("nrunner.runnable", "nrunner.messages", "nrunner.ending", "nrunner.layout")),
     ("tasks", ("nrunner.task", "nrunner.plan", "nrunner.event", "nrunner.action")),
     (
@@ -153,6 +153,7 @@ PORTABLE = (
     "nrunner.errors",
     "nrunner.messages",
     "nrunner.phase",
+    "nrunner.record",
     "nrunner.result",
     "nrunner.runnable",
     "nrunner.runners",
