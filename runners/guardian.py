@@ -11,6 +11,11 @@ import os
 import signal
 import socket
 
+# Its agent needs them, too; what is loaded before the fork is there when everybody waits for us.
+from nrunner.runners.child import prctl, set_subreaper
+from nrunner.runners.procfs import children_of
+from nrunner.runners.slot import remove_tree
+
 __all__ = ["guard"]
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -21,8 +26,6 @@ _PR_SET_PDEATHSIG = 1
 
 def guard(folder: str, listening: int) -> int:
     """Run the agent in a child; when it is gone, end what it left behind."""
-    from nrunner.runners.child import set_subreaper
-
     set_subreaper()
     # Until both know what to do with them, signals wait: none may end one and leave the other.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
@@ -51,7 +54,6 @@ def guard(folder: str, listening: int) -> int:
 
 def _serve(folder: str, listening: int, guardian: int) -> int:
     from nrunner.runners.agent import Agent
-    from nrunner.runners.child import prctl
 
     # Without a guardian nobody would tell the controller, nor end what is left: leave, too.
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -80,8 +82,6 @@ def _pass_on(pid: int, number: int) -> None:
 
 
 def _kill_children() -> None:
-    from nrunner.runners.procfs import children_of
-
     while True:
         for child in children_of(os.getpid()):
             _pass_on(child, signal.SIGKILL)
@@ -92,6 +92,4 @@ def _kill_children() -> None:
 
 
 def _remove(folder: str) -> None:
-    from nrunner.runners.slot import remove_tree
-
     remove_tree(folder)

@@ -6,11 +6,13 @@ file that holds the traceback. Not responsible for what a subcommand does.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -18,7 +20,7 @@ from nrunner import __version__
 from nrunner.cli.output import finish, say_error
 from nrunner.errors import ExitCode, NrunnerError
 
-__all__ = ["LazyGroup", "cli", "main"]
+__all__ = ["LazyGroup", "cli", "main", "start"]
 
 
 class LazyGroup(click.Group):
@@ -66,6 +68,28 @@ _COMMANDS = {
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Run tests of every kind, many at once, wherever they must run."""
+
+
+def start() -> NoReturn:
+    """Run the command line as a process of its own, to the end of that process.
+
+    Ends without taking apart what the interpreter holds, which the kernel does faster than Python.
+    """
+    code = main()
+    if _others_run():
+        sys.exit(code)
+    # What was registered to be done at the end is done; there is no other way to ask for it.
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
+
+
+def _others_run() -> bool:
+    """Say whether there are threads that Python waits for at its end."""
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -300,3 +300,26 @@ def test_the_configuration_for_programs_is_json(here, job_results):
         "flag": "--job-results-dir",
         "help": "Where the folders of jobs are made.",
     }
+
+
+def started(here: Path, before: str, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as its script does, in an interpreter that did something before."""
+    code = f"import atexit, threading\n{before}\nfrom nrunner.cli.main import start; start()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *argv], cwd=here, capture_output=True, text=True, timeout=50
+    )
+
+
+def test_what_was_registered_to_be_done_at_the_end_is_done(here):
+    end = started(here, "atexit.register(print, 'bye')", "--version")
+    assert (end.returncode, end.stdout.splitlines()[-1]) == (0, "bye")
+
+
+def test_threads_are_waited_for_at_the_end(here):
+    late = "lambda: (threading.main_thread().join(), print('late'))"
+    end = started(here, f"threading.Thread(target={late}).start()", "--version")
+    assert (end.returncode, end.stdout.splitlines()[-1]) == (0, "late")
+
+
+def test_the_end_of_the_process_has_the_exit_code_of_the_command(here):
+    assert started(here, "", "no-such-command").returncode == 4

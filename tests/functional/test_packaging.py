@@ -95,7 +95,7 @@ def test_the_wheel_carries_the_licence_and_the_entry_points(wheel):
         names = archive.namelist()
         points = next(name for name in names if name.endswith("/entry_points.txt"))
         text = archive.read(points).decode()
-    assert "nrunner = nrunner.cli.main:main" in text
+    assert "nrunner = nrunner.cli.main:start" in text
     assert any(name.endswith("/LICENSE") for name in names)
 
 
