@@ -8,7 +8,6 @@ Not responsible for what is in the files.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import re
@@ -232,6 +231,8 @@ def find_job(base: Path, name: str) -> JobFolder:
         return jobs[fitting[0]]
     if fitting and name:
         raise JobNotFound(f"tell which job {name!r} is: {_some(fitting)} all fit")
+    import difflib
+
     near = difflib.get_close_matches(name, [*ids.values(), *jobs], n=1, cutoff=0.5)
     hint = f" (nearest: {near[0]})" if near else ""
     raise JobNotFound(f"find a job {name!r} in {_shown(base)}{hint}")

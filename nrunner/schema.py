@@ -1,12 +1,12 @@
 """JSON Schemas for what users write: loading them, and saying what is wrong with a file.
 
 Recipes, job files and configuration are all checked here. Not responsible for reading those
-files, nor for what their values mean. ``jsonschema`` is imported only when something is checked.
+files, nor for what their values mean. ``jsonschema`` is imported only when something is wrong, or
+may be (``nrunner.shape``).
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nrunner.record import dataclass
+from nrunner.shape import surely_fits
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -61,6 +62,8 @@ def path_text(path: Iterable[str | int]) -> str:
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the valid name that looks most like `name`, or an empty string."""
+    import difflib
+
     found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
     return found[0] if found else ""
 
@@ -74,6 +77,8 @@ def load_schema(name: str) -> Mapping[str, Any]:
 
 def problems(data: Any, schema_name: str) -> list[Problem]:
     """Return everything that is wrong with `data`, in the order in which it stands there."""
+    if surely_fits(data, load_schema(schema_name)):
+        return []
     found: list[Problem] = []
     for error in _validator(schema_name).iter_errors(data):
         found.extend(_explain(error))
@@ -202,14 +207,14 @@ def _lower(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_TOKEN = r'(?s)"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
 
 
 def _members(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
     """Yield the path and the offset of every value; of a member of an object, that of its key."""
     steps: list[str | int] = []
     ready = True
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         token = match.group()
         if token in "]}":
             del steps[-1:]

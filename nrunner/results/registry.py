@@ -5,7 +5,6 @@ Not responsible for any format, nor for where plugins are found (``nrunner.plugi
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Collection, Iterable
 from typing import IO
@@ -47,6 +46,8 @@ def check_show(names: Iterable[str]) -> frozenset[str]:
     """Return the names that ``--show`` was given, if they are; raise UsageError."""
     wanted = frozenset(names) or frozenset({"app"})
     for name in sorted(wanted - SHOWN.keys()):
+        import difflib
+
         near = difflib.get_close_matches(name, SHOWN, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UsageError(f"show {name!r}: choose from {', '.join(SHOWN)}{hint}")

@@ -47,6 +47,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.option",
             "nrunner.schema",
             "nrunner.schemas",
+            "nrunner.shape",
             "nrunner.tags",
             "nrunner.tomlfile",
             "nrunner.userfolder",
