@@ -27,7 +27,7 @@ def completion(shell: str) -> None:
     """Print a completion script."""
     from click.shell_completion import get_completion_class
 
-    from nrunner.cli.main import cli
+    from nrunner.cli.group import cli
 
     found = get_completion_class(shell)
     if found is not None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
+from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say, say_error, say_json, table
-from nrunner.cli.settings import configuration, flags_of, setting_flags
+from nrunner.cli.settings import configuration, flags_of
 from nrunner.errors import ExitCode, ResultsError
 from nrunner.layout import JobFolder, find_job, list_jobs
 from nrunner.results.text import first_line, visible

@@ -1,47 +1,45 @@
 """``nrunner list``: the tests that references lead to, without running them.
 
-Not responsible for resolving (``nrunner.resolver.engine``).
+Not responsible for reading the command line (``nrunner.cli.form``, ``nrunner.cli.commands``), nor
+for resolving (``nrunner.resolver.engine``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
-
+from nrunner.cli.form import Form
 from nrunner.cli.output import say_error, say_json, table
 from nrunner.cli.request import Request, make_request, plugged_resolve
-from nrunner.cli.settings import flags_of, setting_flags, working_folder
+from nrunner.cli.settings import flags_of, working_folder
 from nrunner.errors import ExitCode
 from nrunner.planner import context_of, refusal, tag_filter
 from nrunner.resolver.base import Answer, Resolution
 from nrunner.runnable import Runnable, Tags, tags_to_json
 
-__all__ = ["list_tests"]
+__all__ = ["FORM", "list_tests"]
 
 
-@click.command("list")
-@click.argument("references", nargs=-1, type=click.Path())
-@click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
-@setting_flags(
-    "filter.by_tags",
-    "filter.by_tags_include_empty",
-    "filter.by_tags_include_empty_key",
-    "resolver.static",
-    "runner.python",
+FORM = Form(
+    settings=(
+        "filter.by_tags",
+        "filter.by_tags_include_empty",
+        "filter.by_tags_include_empty_key",
+        "resolver.static",
+        "runner.python",
+    ),
+    texts={"--job": "job_file"},
+    switches={"--json": "as_json"},
 )
-@click.option("as_json", "--json", is_flag=True, help="Write JSON.")
-def list_tests(
-    references: tuple[str, ...], job_file: str | None, as_json: bool, **flags: Any
-) -> int:
-    """List the tests that REFERENCES lead to: kind, name and tags.
+"""What can be said after ``nrunner list``."""
 
-    Reasons why references were refused go to standard error; the exit code is then 2.
-    """
-    request = make_request(references, job_file, flags_of(flags))
+
+def list_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
+    """Write the tests that the parameters of a command line lead to; return the exit code."""
+    request = make_request(asked["references"], asked["job_file"], flags_of(asked))
     found, refused = _resolve(request)
-    if as_json:
+    if asked["as_json"]:
         say_json({"tests": [_to_json(*each) for each in found], "refused": _refused_json(refused)})
     else:
         table(_row(runnable) for _, _, runnable in found)

@@ -1,7 +1,8 @@
-"""The command ``nrunner``: its subcommands, loaded when used, and what happens to errors.
+"""The command ``nrunner``: who reads a command line, and what happens to errors.
 
 All errors end here: expected ones as one message and their exit code, others as a bug with a
-file that holds the traceback. Not responsible for what a subcommand does.
+file that holds the traceback. What asks for little is done without loading click
+(``nrunner.cli.front``, ``nrunner.cli.form``). Not responsible for what a subcommand does.
 """
 
 from __future__ import annotations
@@ -11,63 +12,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import click
-
-from nrunner import __version__
-from nrunner.cli.output import finish, say_error
+from nrunner.cli.front import said_at_once
+from nrunner.cli.output import finish, say, say_error
 from nrunner.errors import ExitCode, NrunnerError
 
-__all__ = ["LazyGroup", "cli", "main", "start"]
-
-
-class LazyGroup(click.Group):
-    """A group that imports the module of a subcommand only to run it or to show its help."""
-
-    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]], **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._lazy = lazy
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which they were given."""
-        return list(self._lazy)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand."""
-        if cmd_name not in self._lazy:
-            return None
-        module, _, attribute = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
-
-
-_COMMANDS = {
-    "run": ("nrunner.cli.run:run", "Run tests."),
-    "list": ("nrunner.cli.listing:list_tests", "List the tests that references lead to."),
-    "jobs": ("nrunner.cli.jobs:jobs", "Look at earlier jobs."),
-    "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
-    "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),
-    "completion": ("nrunner.cli.completion:completion", "Print a completion script for a shell."),
-}
-
-
-@click.command(
-    cls=LazyGroup,
-    lazy=_COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes add up: 1 tests failed, 2 the job failed, 4 wrong usage, 8 interrupted.",
-)
-@click.version_option(__version__, prog_name="nrunner", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
-    """Run tests of every kind, many at once, wherever they must run."""
+__all__ = ["main", "start"]
 
 
 def start() -> NoReturn:
@@ -96,15 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; the only place where errors are shown."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if os.environ.get("_NRUNNER_COMPLETE"):
-        return _complete(os.environ["_NRUNNER_COMPLETE"])
+        from nrunner.cli.group import complete
+
+        return complete(os.environ["_NRUNNER_COMPLETE"])
     code = _guarded(arguments)
     return finish(code)
-
-
-def _complete(instruction: str) -> int:
-    from click.shell_completion import shell_complete
-
-    return shell_complete(cli, {}, "nrunner", "_NRUNNER_COMPLETE", instruction)
 
 
 def _guarded(arguments: list[str]) -> int:
@@ -143,28 +90,33 @@ def _say_all(errors: Sequence[NrunnerError]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    try:
-        with cli.make_context("nrunner", list(arguments), obj=tuple(arguments)) as context:
-            result = cli.invoke(context)
-    except click.exceptions.Exit as end:
-        return end.exit_code
-    except click.Abort as error:
-        raise KeyboardInterrupt from error
-    except click.ClickException as error:
-        return _misused(error)
-    return result if isinstance(result, int) else ExitCode.OK
+    said = said_at_once(arguments)
+    if said is not None:
+        say(said)
+        return ExitCode.OK
+    if arguments[:1] in (["run"], ["list"]):
+        code = _ordinary(arguments)
+        if code is not None:
+            return code
+    from nrunner.cli.group import invoke
+
+    return invoke(arguments)
 
 
-def _misused(error: click.ClickException) -> int:
-    """Say what is wrong with the command line; without any command, show the help."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
-        return ExitCode.USAGE
-    message = error.format_message()
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "nrunner"
-    say_error(f"{message[:1].lower()}{message[1:]}\nTry '{path} --help'.")
-    return ExitCode.USAGE
+def _ordinary(arguments: list[str]) -> int | None:
+    """Do what an ordinary command line asks for; None if click should look at it."""
+    from nrunner.cli.form import read
+
+    if arguments[0] == "run":
+        from nrunner.cli.run import FORM, run_tests
+
+        command = run_tests
+    else:
+        from nrunner.cli.listing import FORM, list_tests
+
+        command = list_tests
+    asked = read(arguments[1:], FORM)
+    return None if asked is None else command(asked, arguments)
 
 
 def _show_traceback() -> None:

@@ -1,99 +1,92 @@
 """``nrunner run``: from a command line to a job and its exit code.
 
-Not responsible for planning (``nrunner.planner``), nor for running (``nrunner.job``).
+Not responsible for reading the command line (``nrunner.cli.form``, ``nrunner.cli.commands``), for
+planning (``nrunner.planner``), nor for running (``nrunner.job``).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-import click
-
+from nrunner.cli.form import Form
 from nrunner.cli.output import say_error
 from nrunner.cli.request import make_request, plugged_resolve
-from nrunner.cli.settings import flags_of, setting_flags, working_folder
+from nrunner.cli.settings import flags_of, working_folder
 from nrunner.config import Config
 from nrunner.errors import UsageError
 from nrunner.launch import Launch
-from nrunner.plan import ReportTarget
+from nrunner.plan import JobPlan, ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
 
-__all__ = ["run"]
+__all__ = ["FORM", "run_tests"]
 
 
-@click.command()
-@click.argument("references", nargs=-1, type=click.Path())
-@click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to run.")
-@setting_flags(
-    "run.max_parallel_tasks",
-    "run.job_timeout",
-    "run.task_timeout",
-    "run.fail_fast",
-    "filter.by_tags",
-    "filter.by_tags_include_empty",
-    "filter.by_tags_include_empty_key",
-    "run.ignore_missing_references",
-    "run.dry_run",
-    "run.shuffle",
-    "run.seed",
-    "run.env",
-    "run.results_dir",
-    "output.show",
-    "run.spawner",
-    "resolver.static",
-    "runner.python",
-    "runner.isolation",
-    "status.tcp",
+FORM = Form(
+    settings=(
+        "run.max_parallel_tasks",
+        "run.job_timeout",
+        "run.task_timeout",
+        "run.fail_fast",
+        "filter.by_tags",
+        "filter.by_tags_include_empty",
+        "filter.by_tags_include_empty_key",
+        "run.ignore_missing_references",
+        "run.dry_run",
+        "run.shuffle",
+        "run.seed",
+        "run.env",
+        "run.results_dir",
+        "output.show",
+        "run.spawner",
+        "resolver.static",
+        "runner.python",
+        "runner.isolation",
+        "status.tcp",
+    ),
+    texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
 )
-@click.option(
-    "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
-)
-@click.option("--tap", type=click.Path(), metavar="FILE", help="Also write TAP there; - is stdout.")
-@click.pass_context
-def run(
-    context: click.Context,
-    /,
-    references: tuple[str, ...],
-    job_file: str | None,
-    json: str | None,
-    tap: str | None,
-    **flags: Any,
-) -> int:
-    """Run the tests that REFERENCES lead to.
+"""What can be said after ``nrunner run``."""
 
-    A reference is a file, a folder, a pattern, a recipe (*.json), or a test within a file
-    (file.py:Class.test); - reads references from standard input, @FILE from a file.
-    """
+
+def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
+    """Run what the parameters of a command line ask for; return the exit code."""
     here = working_folder()
-    request = make_request(references, job_file, flags_of(flags))
-    reports = _reports(json, tap)
+    request = make_request(asked["references"], asked["job_file"], flags_of(asked))
+    reports = _reports(asked["json"], asked["tap"])
     _check_choices(request.config)
     planned = make_plan(
         request.suites,
         request.config,
         plugged_resolve(),
         base_dir=here,
-        command=("nrunner", *(context.find_root().obj or ())),
+        command=("nrunner", *command),
         reports=reports,
     )
     for notice in planned.notices:
         say_error(notice)
-    launch = Launch(planned.plan)
-    try:
-        # Only now: what is loaded here takes as long as an agent takes to start.
-        from nrunner.job import run_job
-        from nrunner.results.registry import make_console
+    return _run(planned.plan, request.config, reports)
 
-        stream = _console_stream(context, reports)
-        console = make_console(stream, show=request.config.show, quiet=False)
-    except BaseException:
-        launch.abandon()
-        raise
-    return run_job(planned.plan, [console], launch)
+
+def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
+    launch = Launch(plan)
+    with ExitStack() as stack:
+        try:
+            # Only now: what is loaded here takes as long as an agent takes to start.
+            from nrunner.job import run_job
+            from nrunner.results.registry import make_console
+
+            stream = _console_stream(reports, stack)
+            console = make_console(stream, show=config.show, quiet=False)
+        except BaseException:
+            launch.abandon()
+            raise
+        return run_job(plan, [console], launch)
 
 
 def _reports(json: str | None, tap: str | None) -> tuple[ReportTarget, ...]:
@@ -114,9 +107,9 @@ def _check_choices(config: Config) -> None:
     check_show(config.show)
 
 
-def _console_stream(context: click.Context, reports: tuple[ReportTarget, ...]) -> IO[str]:
+def _console_stream(reports: Sequence[ReportTarget], stack: ExitStack) -> IO[str]:
     """Standard output belongs to a report that was sent there."""
     stream = sys.stderr if any(each.target == "-" for each in reports) else sys.stdout
     if stream is None:  # it was closed before Python began
-        return context.with_resource(Path(os.devnull).open("w", encoding="utf-8"))
+        return stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
     return stream

@@ -12,7 +12,6 @@ from typing import IO
 from nrunner.errors import PluginError, UsageError
 from nrunner.plugins import find_plugin
 from nrunner.results.base import Listener, ResultWriter
-from nrunner.results.console import Console
 
 __all__ = ["SHOWN", "check_show", "find_writer", "make_console"]
 
@@ -63,6 +62,8 @@ def make_console(stream: IO[str], *, show: Collection[str], quiet: bool) -> List
         from nrunner.results.terminal import Terminal  # rich takes time that others need not spend
 
         return Terminal(stream, wanted)
+    from nrunner.results.console import Console  # what checks names needs none
+
     return Console(stream, wanted)
 
 

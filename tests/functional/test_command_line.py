@@ -246,27 +246,78 @@ def test_output_to_a_full_disk_is_told(here):
     assert "could not write to standard output: no space left on device" in end.stderr
 
 
-def test_help_and_completion_import_nothing_heavy(here):
-    heavy = {"asyncio", "aiohttp", "rich", "jsonschema", "msgspec", "importlib.metadata"}
+HEAVY = {"asyncio", "aiohttp", "rich", "jsonschema", "msgspec", "importlib.metadata"}
+CLICK = {"click", "gettext", "uuid", "platform", "inspect"}
+HELPERS = {
+    "difflib",
+    "tomllib",
+    "shutil",
+    "tempfile",
+    "multiprocessing",
+    "concurrent.futures.thread",
+}
+
+
+def imported(here, *argv):
+    """Return the names of the modules that a command has imported when it ends."""
     code = (
         "import sys; from nrunner.cli.main import main; main(sys.argv[1:]);"
-        f"print(sorted({heavy!r} & set(sys.modules)))"
+        "print(*sys.modules, file=sys.stderr)"
     )
-    for argv in (["--help"], ["run", "--help"], ["completion", "zsh"], ["config"], ["jobs", "-h"]):
-        end = subprocess.run(
-            [sys.executable, "-c", code, *argv], cwd=here, capture_output=True, text=True
-        )
-        assert end.stdout.splitlines()[-1] == "[]", argv
+    # Without site, which imports what an editable installation needs.
+    path = os.pathsep.join(each for each in sys.path if each)
+    end = subprocess.run(
+        [sys.executable, "-S", "-c", code, *argv],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert end.returncode == 0, end.stderr
+    return set(end.stderr.splitlines()[-1].split())
 
 
-def test_listing_programs_imports_nothing_heavy(here):
-    heavy = {"asyncio", "aiohttp", "rich", "jsonschema", "msgspec", "importlib.metadata"}
+@pytest.mark.parametrize(
+    "argv", [["run", "--help"], ["completion", "zsh"], ["config"], ["jobs", "-h"]], ids=" ".join
+)
+def test_what_runs_nothing_imports_nothing_heavy(here, argv):
+    assert sorted(imported(here, *argv) & HEAVY) == []
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["list", "good.sh"]], ids=" ".join)
+def test_what_asks_for_little_imports_little(here, argv):
+    assert sorted(imported(here, *argv) & (HEAVY | CLICK | HELPERS)) == []
+
+
+def test_help_imports_no_part_of_ours_beyond_the_command_line(here):
+    ours = {each for each in imported(here, "--help") if each.startswith("nrunner.")}
+    parts = ("cli", "cli.main", "cli.front", "cli.output", "errors")
+    assert ours <= {f"nrunner.{each}" for each in parts}
+
+
+@pytest.mark.parametrize("reference", ["good.sh", "noop.json"])
+def test_a_run_imports_only_what_it_needs(here, reference):
+    (here / "noop.json").write_text('{"kind": "noop", "uri": "n"}')
+    imported(here, "run", reference)  # the first of all makes the agent's file
+    needed = {"asyncio", "msgspec"}
+    # What these import themselves, while the agent starts.
+    theirs = {"inspect", "dataclasses", "uuid", "platform"}
+    everything = imported(here, "run", reference)
+    assert sorted(everything & (HEAVY | CLICK | HELPERS) - needed - theirs) == []
+
+
+def test_an_agent_is_started_before_anything_is_imported_that_it_does_not_need(here):
     code = (
-        "import sys; from nrunner.cli.main import main; main(['list', 'good.sh']);"
-        f"print(sorted({heavy!r} & set(sys.modules)))"
+        "import sys; from nrunner.launch import Launch; from nrunner.cli.main import main\n"
+        "def stop(*_): print(*sys.modules, file=sys.stderr); raise KeyboardInterrupt\n"
+        "Launch.__init__ = stop; main(sys.argv[1:])"
     )
-    end = subprocess.run([sys.executable, "-c", code], cwd=here, capture_output=True, text=True)
-    assert end.stdout.splitlines()[-1] == "[]"
+    end = subprocess.run(
+        [sys.executable, "-c", code, "run", "good.sh"], cwd=here, capture_output=True, text=True
+    )
+    seen = set(end.stderr.splitlines()[0].split())
+    assert sorted(seen & (HEAVY | CLICK | HELPERS)) == []
 
 
 def test_bash_completes_commands_and_flags(here, tmp_path):

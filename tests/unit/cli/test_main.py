@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from nrunner.cli.main import LazyGroup, cli, main
+from nrunner.cli.group import LazyGroup, cli
+from nrunner.cli.main import main
 from nrunner.errors import ConfigError, ExitCode, LinkError, SpawnError
 
 

@@ -1,0 +1,50 @@
+"""The commands ``run`` and ``list`` as click knows them: their flags and their help.
+
+Not responsible for what they do (``nrunner.cli.run``, ``nrunner.cli.listing``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nrunner.cli.flags import setting_flags
+from nrunner.cli.listing import FORM as LIST_FORM
+from nrunner.cli.listing import list_tests as do_list
+from nrunner.cli.run import FORM as RUN_FORM
+from nrunner.cli.run import run_tests as do_run
+
+__all__ = ["list_tests", "run"]
+
+
+@click.command()
+@click.argument("references", nargs=-1, type=click.Path())
+@click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to run.")
+@setting_flags(*RUN_FORM.settings)
+@click.option(
+    "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
+)
+@click.option("--tap", type=click.Path(), metavar="FILE", help="Also write TAP there; - is stdout.")
+@click.pass_context
+def run(context: click.Context, /, **asked: Any) -> int:
+    """Run the tests that REFERENCES lead to.
+
+    A reference is a file, a folder, a pattern, a recipe (*.json), or a test within a file
+    (file.py:Class.test); - reads references from standard input, @FILE from a file.
+    """
+    return do_run(asked, context.find_root().obj or ())
+
+
+@click.command("list")
+@click.argument("references", nargs=-1, type=click.Path())
+@click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
+@setting_flags(*LIST_FORM.settings)
+@click.option("as_json", "--json", is_flag=True, help="Write JSON.")
+@click.pass_context
+def list_tests(context: click.Context, /, **asked: Any) -> int:
+    """List the tests that REFERENCES lead to: kind, name and tags.
+
+    Reasons why references were refused go to standard error; the exit code is then 2.
+    """
+    return do_list(asked, context.find_root().obj or ())
