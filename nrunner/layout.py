@@ -14,11 +14,14 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nrunner.errors import ResultsError, UsageError
 from nrunner.record import dataclass
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = [
     "JobFolder",

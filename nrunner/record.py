@@ -91,9 +91,9 @@ def _made(cls: Any, frozen: bool, slots: bool, eq: bool) -> Any:
     if eq and _has_no_hash(cls):
         cls.__hash__ = _hash_of(_key_of(every)) if frozen else None
     cls.__record_fields__ = every
-    standard = _Standard(cls, every, {"frozen": frozen, "eq": eq})
-    cls.__dataclass_fields__ = _Lazy(standard, "__dataclass_fields__")
-    cls.__dataclass_params__ = _Lazy(standard, "__dataclass_params__")
+    no_methods = {"init": False, "repr": False, "eq": False}
+    cls.__dataclass_fields__ = _Lazy(every, "__dataclass_fields__", **no_methods)
+    cls.__dataclass_params__ = _Lazy(every, "__dataclass_params__", frozen=frozen, eq=eq)
     return cls
 
 
@@ -247,23 +247,23 @@ def _set_state(self: Any, state: list[Any]) -> None:
         _set(self, name, value)
 
 
-class _Standard:
+class _Lazy:
     """What the standard library's functions want to know of a class, made when they ask."""
 
-    def __init__(self, cls: Any, every: dict[str, Any], options: dict[str, Any]) -> None:
-        self._cls = cls
+    def __init__(self, every: dict[str, Any], name: str, **options: Any) -> None:
         self._every = every
+        self._name = name
         self._options = options
-        self._twin: Any = None
+        self._known: Any = None
 
-    def twin(self) -> Any:
-        """Return the class as the standard library makes it."""
-        if self._twin is None:
+    def __get__(self, thing: object, owner: type) -> Any:
+        if self._known is None:
             import dataclasses
 
             members = [(each.name, each.type, _standard(each)) for each in self._every.values()]
-            self._twin = dataclasses.make_dataclass(self._cls.__name__, members, **self._options)
-        return self._twin
+            twin = dataclasses.make_dataclass(owner.__name__, members, **self._options)
+            self._known = getattr(twin, self._name)
+        return self._known
 
 
 def _standard(each: Any) -> Any:
@@ -272,14 +272,3 @@ def _standard(each: Any) -> Any:
     given = {"default": each.default, "default_factory": each.default_factory}
     given = {name: value for name, value in given.items() if value is not _NOTHING}
     return dataclasses.field(**given, repr=each.repr, metadata=each.metadata)
-
-
-class _Lazy:
-    """An attribute of a class that is made when it is asked for."""
-
-    def __init__(self, standard: _Standard, name: str) -> None:
-        self._standard = standard
-        self._name = name
-
-    def __get__(self, thing: object, owner: type) -> Any:
-        return getattr(self._standard.twin(), self._name)

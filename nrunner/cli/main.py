@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ def start() -> NoReturn:
 
     Ends without taking apart what the interpreter holds, which the kernel does faster than Python.
     """
+    # What is loaded stays, and looking for garbage in it takes time; a job begins to look.
+    gc.disable()
     code = main()
     if _others_run():
         sys.exit(code)

@@ -6,6 +6,7 @@ planning (``nrunner.planner``), nor for running (``nrunner.job``).
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,9 @@ def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
         except BaseException:
             launch.abandon()
             raise
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         return run_job(plan, [console], launch)
 
 
