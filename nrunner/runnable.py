@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Optional
 
 from nrunner.errors import RecipeError
 from nrunner.record import dataclass, field
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
 __all__ = ["Requirement", "Runnable", "Tags"]
 
-Tags = Mapping[str, Optional[frozenset[str]]]
+if TYPE_CHECKING:
+    Tags = Mapping[str, Optional[frozenset[str]]]
+else:
+    Tags = Mapping
 """Tag name to its values, or to None for a tag without values (``slow``, ``net:virtio``)."""
 
 _NOTHING: Mapping[str, Any] = {}

@@ -17,7 +17,6 @@ import time
 # What hmac offers as compare_digest, without the 10 ms that importing hmac takes.
 from _operator import _compare_digest as compare_digest
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Optional
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
@@ -30,6 +29,10 @@ from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Optional
 
 __all__ = ["Agent"]
 

@@ -11,13 +11,16 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Optional
 
 from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.loop import Timer
 from nrunner.runners.slot import Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 __all__ = ["Attempt", "Limits", "Order", "Settings", "Stage"]
 

@@ -9,11 +9,14 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Union
 
 from nrunner.record import dataclass, field
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Union
 
 __all__ = ["Command", "Exit", "Outcome", "Place", "RequirementRunner", "Runner", "Warm"]
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional, Union
 
 from nrunner.errors import RecipeError, UsageError
 from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Union
 
 __all__ = ["Call", "read_call", "read_recipe"]
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from typing import Optional
 
 from nrunner.runners.loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = ["Capture"]
 

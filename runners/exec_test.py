@@ -9,13 +9,16 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional, Union
 
 from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.payload import describe, program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Union
 
 __all__ = ["ExecTest"]
 

@@ -12,12 +12,15 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Optional, Union
 
 from nrunner.errors import RunnerError
 from nrunner.runnable import Runnable, tags_to_json
 from nrunner.runners import registry
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Union
 
 __all__ = ["ExecutableRunner", "find_executable", "find_runner", "task_run_words"]
 

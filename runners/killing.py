@@ -14,10 +14,14 @@ import os
 import signal
 import time
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, Optional
 
+from nrunner.record import dataclass
 from nrunner.runners import procfs
 from nrunner.runners.procfs import Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 __all__ = [
     "MARK",
@@ -41,7 +45,8 @@ def orphans(mains: Collection[int]) -> list[int]:
     return [pid for pid in procfs.children_of(os.getpid()) if pid not in mains]
 
 
-class Claim(NamedTuple):
+@dataclass(frozen=True)
+class Claim:
     """What makes an orphan an attempt's own though it hides (own session, no mark).
 
     It is younger than the attempt, and either has a file in `folder` or one of `pipes` open, or

@@ -13,7 +13,10 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = ["Loop", "Timer"]
 

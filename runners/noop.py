@@ -5,11 +5,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
-from typing import Optional, Union
-
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, RequirementRunner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional, Union
 
 __all__ = ["Noop"]
 

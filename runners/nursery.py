@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Optional, Protocol
 
 from nrunner.runners import child, killing, procfs
 from nrunner.runners.attempt import Attempt
@@ -24,7 +23,11 @@ from nrunner.runners.payload import describe
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
 from nrunner.runners.zygote_wire import PLACEHOLDER
 
-__all__ = ["Listener", "Nursery"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, Optional, Protocol
+
+__all__ = ["Nursery"]
 
 _LONGEST_MARK = 128
 _LONG_IMPORT = 0.5
@@ -35,29 +38,31 @@ _SPARE = 8
 _Key = tuple[object, ...]
 
 
-class Listener(Protocol):
-    """What a nursery tells its supervisor."""
+if TYPE_CHECKING:
 
-    def forked(self, attempt: Attempt, pid: int) -> None:
-        """An attempt runs, from now on in a process that is no child of the agent."""
+    class Listener(Protocol):
+        """What a nursery tells its supervisor."""
 
-    def ended(self, pid: int, status: int) -> None:
-        """A process that was forked ended with a wait status."""
+        def forked(self, attempt: Attempt, pid: int) -> None:
+            """An attempt runs, from now on in a process that is no child of the agent."""
 
-    def done(self, attempt: Attempt, status: int) -> None:
-        """An attempt is over whose process stays for the next of its series."""
+        def ended(self, pid: int, status: int) -> None:
+            """A process that was forked ended with a wait status."""
 
-    def lost(self, attempt: Attempt) -> None:
-        """A process ended, and nobody knows how."""
+        def done(self, attempt: Attempt, status: int) -> None:
+            """An attempt is over whose process stays for the next of its series."""
 
-    def refused(self, attempt: Attempt) -> None:
-        """An attempt was not started after all."""
+        def lost(self, attempt: Attempt) -> None:
+            """A process ended, and nobody knows how."""
 
-    def has_printed(self, attempt: Attempt) -> bool:
-        """Return whether there is output of an attempt until now."""
+        def refused(self, attempt: Attempt) -> None:
+            """An attempt was not started after all."""
 
-    def notice(self, text: str) -> None:
-        """Something that people should know."""
+        def has_printed(self, attempt: Attempt) -> bool:
+            """Return whether there is output of an attempt until now."""
+
+        def notice(self, text: str) -> None:
+            """Something that people should know."""
 
 
 class Nursery:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Optional
 
 from nrunner import __version__
 from nrunner.errors import RunnerError
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 __all__ = ["describe", "environment", "program"]
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import NamedTuple, Optional
+
+from nrunner.record import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = [
     "Process",
@@ -23,7 +28,8 @@ __all__ = [
 ]
 
 
-class Process(NamedTuple):
+@dataclass(frozen=True)
+class Process:
     """One process at one moment; pid and start together identify it until a reboot."""
 
     pid: int

@@ -8,10 +8,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
 
 from nrunner.errors import RunnerError
 from nrunner.runners.base import RequirementRunner, Runner
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["KINDS", "REQUIREMENT_KINDS", "requirement_runner", "runner"]
 
@@ -44,14 +47,17 @@ def requirement_runner(kind: str) -> RequirementRunner:
     """Return the runner of a requirement kind; raise RunnerError if there is none."""
     if kind not in REQUIREMENT_KINDS:
         raise RunnerError(_unknown("requirement", kind, REQUIREMENT_KINDS))
-    return cast(RequirementRunner, runner(kind))
+    found: Any = runner(kind)
+    asked: RequirementRunner = found
+    return asked
 
 
 def _load(kind: str) -> Runner:
     if kind not in _HOMES:
         raise RunnerError(_unknown("runner", kind, KINDS))
     module, name = _HOMES[kind]
-    return cast(Runner, getattr(import_module("nrunner.runners." + module), name)())
+    made: Runner = getattr(import_module("nrunner.runners." + module), name)()
+    return made
 
 
 def _unknown(what: str, kind: str, known: frozenset[str]) -> str:

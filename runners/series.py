@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from typing import Optional
 
 from nrunner.runners import killing
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.slot import Slot
 from nrunner.runners.warm import Zygote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = ["LEAVE_WITHIN", "Roster", "Series"]
 

@@ -11,11 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import Optional
 
 from nrunner.runners.capture import Capture
 from nrunner.runners.loop import Loop
 from nrunner.runners.report import ReportFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = ["Slot", "remove_tree"]
 

@@ -12,7 +12,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from nrunner.errors import RunnerError
 from nrunner.runners import child, killing, procfs
@@ -26,6 +25,10 @@ from nrunner.runners.procfs import Process, wait_channel_of
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
 from nrunner.runners.slot_pool import SlotPool
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    pass
+
 __all__ = ["Supervisor"]
 
 _LINGER = 0.2
@@ -38,7 +41,7 @@ _LOW = 2
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
 _Start = Callable[[Attempt, tuple[int, int]], None]
-Emit = Callable[[Attempt, str, Mapping[str, Any]], None]
+Emit = Callable[[Attempt, str, Mapping[str, object]], None]
 
 
 class Supervisor:

@@ -11,12 +11,15 @@ import enum
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
 
 from nrunner.record import dataclass, field
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.procfs import Process
 from nrunner.runners.zygote_wire import LONGEST_REQUEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 __all__ = ["Kind", "Module", "Sharing", "Waiting", "Zygote", "socket_pair"]
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
 
 from nrunner.errors import ProtocolError
+from nrunner.record import dataclass
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["MAX_BODY", "MAX_HEAD", "PROTOCOL_VERSION", "Frame", "FrameReader", "encode"]
 
@@ -27,7 +31,8 @@ MAX_BODY = 16 << 20
 _dump = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Frame(NamedTuple):
+@dataclass(frozen=True)
+class Frame:
     """One frame; `body` is empty where it has none."""
 
     head: dict[str, Any]

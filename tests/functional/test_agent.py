@@ -160,6 +160,27 @@ def test_an_agent_of_any_interpreter_runs_every_kind_alike(
     agents.talk(body, config={})
 
 
+def test_an_agent_imports_little_before_it_can_be_spoken_to(cache):
+    heavy = {"argparse", "contextlib", "ctypes.util", "dataclasses", "hashlib", "inspect"} | {
+        *("logging", "pathlib", "random", "shutil", "ssl", "subprocess", "tempfile", "threading"),
+        *("typing", "unittest", "uuid"),
+        *("nrunner.messages", "nrunner.runners.reception", "nrunner.runners.zygote"),
+    }
+    source = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import nrunner.runners.guardian, nrunner.runners.agent, nrunner.runners.noop\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", source, agent_file(cache)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    assert sorted(heavy & set(done.stdout.split())) == []
+
+
 def test_the_zipapp_runs_bare_and_imports_the_portable_set_alone(portable_python, cache):
     """Without site-packages, from a folder that holds nothing else."""
     source = (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.record import replace
 from nrunner.runners import procfs
 from nrunner.runners.procfs import Process
 
@@ -18,7 +19,7 @@ def test_our_own_process_is_read():
     assert (me.pid, me.parent, me.session) == (os.getpid(), os.getppid(), os.getsid(0))
     assert me.is_alive
     assert me.start > 0
-    assert me == procfs.read_process(os.getpid())._replace(state=me.state)
+    assert me == replace(procfs.read_process(os.getpid()), state=me.state)
 
 
 def test_nobody_is_none():
@@ -40,7 +41,8 @@ def test_a_name_may_hold_what_stands_around_it(monkeypatch, tmp_path, name):
         return stat.open(*args, **kwargs)
 
     monkeypatch.setitem(procfs.__dict__, "open", opened)
-    assert procfs.read_process(17)[:4] == (17, 3, 5, "S")
+    found = procfs.read_process(17)
+    assert (found.pid, found.parent, found.session, found.state) == (17, 3, 5, "S")
 
 
 @pytest.mark.parametrize(
