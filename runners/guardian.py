@@ -7,6 +7,7 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -54,6 +55,10 @@ def guard(folder: str, listening: int) -> int:
 
 def _serve(folder: str, listening: int, guardian: int) -> int:
     from nrunner.runners.agent import Agent
+
+    # From now on there may be garbage, but none in what is loaded.
+    gc.freeze()
+    gc.enable()
 
     # Without a guardian nobody would tell the controller, nor end what is left: leave, too.
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -23,6 +23,12 @@ from nrunner.spawners.base import Handle, Offer, SpawnerContext
 __all__ = ["ProcessSpawner", "StartedAgent", "make_spawner"]
 
 _PLACE = "process"
+# What the zipapp would do by itself, without the runpy module that finds its __main__, and without
+# looking for garbage in what is loaded.
+_BEGINNING = (
+    "import gc, sys; gc.disable(); sys.path.insert(0, sys.argv.pop(1)); "
+    "from nrunner.runners.entry import main; sys.exit(main())"
+)
 _AHEAD = 32
 """How many attempts an agent has in stock, so that it need not be told of each end at once."""
 
@@ -109,7 +115,8 @@ def _start_agent(folder: Path, archive: Path) -> StartedAgent:
 
 
 def _spawn(folder: Path, archive: Path, listening: int) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-I", "-S", str(archive), "agent", str(folder), str(listening)]
+    words = [sys.executable, "-I", "-S", "-c", _BEGINNING, str(archive)]
+    words += ["agent", str(folder), str(listening)]
     with (folder / "agent.log").open("wb") as log:
         return subprocess.Popen(
             words,
