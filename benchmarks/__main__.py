@@ -6,15 +6,17 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks.adapters.ours import named
+from benchmarks.earlier import Earlier, read_earlier
 from benchmarks.figure import CaseFigures, Figures
 from benchmarks.host import describe_host
 from benchmarks.page import render_page, write_page
-from benchmarks.peer import PEERS, Shed, default_cache, system_python
+from benchmarks.peer import PEERS, Installed, Shed, default_cache, system_python
 from benchmarks.report import render_case, render_peers, render_targets, to_json
 from benchmarks.series import Series, scratch_folder
 from benchmarks.tool import OURS, Case, Tool
@@ -37,14 +39,33 @@ def main() -> int:
         _progress("interrupted: here is what was measured")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _report(options, Figures(tuple(measured)), shed, machine)
+    earlier = _earlier(options.add)
+    cases = earlier.completed(measured, _order())
+    installed = tuple({**earlier.installed, **shed.installed}.values())
+    _report(options, Figures(cases), installed, machine)
     return 0
 
 
+def _order() -> list[str]:
+    """Return the keys of all cases, as a page shows them."""
+    return [case.key for module in WORKLOADS.values() for case in _all_cases(module)]
+
+
+def _all_cases(module: ModuleType) -> list[Case]:
+    return [*module.cases(False), *module.cases(True)]
+
+
+def _earlier(paths: Sequence[Path]) -> Earlier:
+    known = {case.key: case for module in WORKLOADS.values() for case in _all_cases(module)}
+    return read_earlier(paths, known)
+
+
 def _report(
-    options: argparse.Namespace, figures: Figures, shed: Shed, machine: Mapping[str, object]
+    options: argparse.Namespace,
+    figures: Figures,
+    installed: Sequence[Installed],
+    machine: Mapping[str, object],
 ) -> None:
-    installed = tuple(shed.installed.values())
     _show(f"\n{render_targets(figures)}\n{render_peers(installed)}")
     if options.json:
         document = to_json(figures, installed, machine)
@@ -63,6 +84,7 @@ def _options() -> argparse.Namespace:
     add("--rounds", type=int, metavar="N", help=f"rounds, if not {_ROUNDS}")
     add("--peers", type=_words, default=(), metavar="A,B", help="only these, beside ours")
     add("--json", type=Path, metavar="FILE", help="write everything there, too")
+    add("--add", type=Path, nargs="+", default=[], metavar="FILE", help="show these figures, too")
     add("--page", type=Path, metavar="FILE", help="write the tables between the marks in there")
     add("--no-memory", action="store_true", help="no further run to look at memory")
     add("--no-install", action="store_true", help="get nothing that is not here")
@@ -73,6 +95,10 @@ def _options() -> argparse.Namespace:
     add("--against", action="append", default=[], metavar="NAME=PATH", help=more)
     options = parser.parse_args()
     known = {peer.name for peer in PEERS}
+    try:
+        _earlier(options.add)
+    except ValueError as error:
+        parser.error(f"--add {error}")
     for given, names, word in (
         (options.only, WORKLOADS.keys(), "workload"),
         (options.peers, known, "tool"),
