@@ -17,6 +17,7 @@ import sys
 import unittest
 import warnings
 
+from nrunner.runners.unittest_prepared import Prepared, Workshop
 from nrunner.runners.unittest_result import (
     Result,
     Stream,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     """A module and the names in it; without a module, a dotted name for unittest to take apart."""
 
 __all__ = [
-    "Prepared",
     "conclude",
     "load",
     "main",
@@ -93,38 +93,18 @@ def load(spec: Mapping[str, Any]) -> Union[Loaded, dict[str, Any]]:
         return outcome_of_error(error, Stream())
 
 
-class Prepared:
-    """A test that was made before the fork that runs it."""
-
-    def __init__(self, test: unittest.TestCase) -> None:
-        self.class_name = type(test).__qualname__
-        self.stream = Stream()
-        self.result = Result(self.stream, True, 0)
-        self.suite = unittest.TestSuite([test])
-
-
-def prepare(spec: Mapping[str, Any], module: ModuleType) -> Union[Prepared, Loaded]:
+def prepare(spec: Mapping[str, Any], workshop: Workshop, output: int) -> Union[Prepared, Loaded]:
     """Do beforehand, for a fork, what is possible without any line of the tests being run.
 
-    In the fork it costs copies of all the pages of memory that it touches.
+    `output` is the file that will be its standard output.
     """
     sys.argv = ["python -m unittest", spec["uri"]]
     names = _split(spec["uri"])[1]
-    class_name, _, name = names.partition(".")
-    cls = vars(module).get(class_name)
-    if spec.get("quiet") and type(cls) is type and issubclass(cls, unittest.TestCase):
-        method = next((vars(each)[name] for each in cls.__mro__ if name in vars(each)), None)
-        if type(method) is type(prepare) and _is_made_plainly(cls):
-            show_warnings()
-            return Prepared(cls(name))
-    return module, names
-
-
-def _is_made_plainly(cls: type) -> bool:
-    same = ("__init__", "__new__", "__getattribute__", "__setattr__")
-    return all(getattr(cls, name) is getattr(unittest.TestCase, name) for name in same) and not (
-        hasattr(cls, "__getattr__") or hasattr(cls, "__del__")
-    )
+    prepared = workshop.make(names, output) if spec.get("quiet") else None
+    if prepared is None:
+        return workshop.module, names
+    show_warnings()
+    return prepared
 
 
 def warm_up() -> None:
@@ -137,21 +117,29 @@ def warm_up() -> None:
         def test(self) -> None:
             pass
 
+    Nothing.__module__ = unittest.__name__  # one that can be found, and has no fixtures
+    module = type(unittest)("nothing")
+    vars(module)["Nothing"] = Nothing
     for _ in range(_WARM):
-        json.dumps(_run_prepared(Prepared(Nothing("test"))))
+        prepared = Workshop(module).make("Nothing.test", 1)
+        assert prepared is not None
+        prepared.run()
 
 
 def conclude(spec: Mapping[str, Any], loaded: Union[Prepared, Loaded, dict[str, Any]]) -> int:
     """Run what was loaded and write the report; return the exit status."""
     pid = os.getpid()
-    return report(spec, outcome_of(spec, loaded), pid)
+    outcome = outcome_of(spec, loaded)
+    if isinstance(loaded, Prepared) and outcome is loaded.passed:
+        return report(spec, outcome, pid, loaded.report)
+    return report(spec, outcome, pid)
 
 
-def report(spec: Mapping[str, Any], outcome: dict[str, Any], pid: int) -> int:
+def report(spec: Mapping[str, Any], outcome: dict[str, Any], pid: int, encoded: bytes = b"") -> int:
     """Write the outcome of a test that began in process `pid`; return the exit status."""
     if os.getpid() != pid:
         os._exit(1)  # a fork that a test let escape has nothing to report
-    _write_report(spec["report"], json.dumps(outcome).encode("ascii") + b"\n")
+    _write_report(spec["report"], encoded or json.dumps(outcome).encode("ascii") + b"\n")
     flush()
     return 0 if outcome["result"] in ("pass", "skip") else 1
 
@@ -165,7 +153,7 @@ def outcome_of(
     stream = loaded.stream if isinstance(loaded, Prepared) else Stream()
     try:
         if isinstance(loaded, Prepared):
-            return _run_prepared(loaded)
+            return loaded.run()
         return _run(*loaded, spec, stream)
     except BaseException as error:
         return outcome_of_error(error, stream)
@@ -341,12 +329,6 @@ def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestC
     test = cls(name)
     # A static method is a function that makes a test.
     return None if type(getattr(test, name)) is type(_method) else test
-
-
-def _run_prepared(test: Prepared) -> dict[str, Any]:
-    test.stream.reopen()
-    _run_suite(test.suite, test.result)
-    return single_outcome(test.result, test.class_name, False)
 
 
 def _run_quietly(suite: unittest.TestSuite, stream: Stream) -> Result:

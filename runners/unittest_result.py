@@ -47,6 +47,12 @@ class Result(unittest.TextTestResult):
         self.any_passed = False
         self.problems: list[Problem] = []
 
+    @property
+    def is_plain_pass(self) -> bool:
+        """Whether a test passed, and there is nothing to be said about it."""
+        wrong = self.failures or self.errors or self.skipped or self.unexpectedSuccesses
+        return self.any_passed and not wrong
+
     def addSuccess(self, test: unittest.TestCase) -> None:  # noqa: N802 - unittest's name
         """Count a test that passed."""
         super().addSuccess(test)
@@ -101,13 +107,14 @@ class Stream:
     A test may close or replace it; what then has its number must not get our text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, output: int = 1) -> None:
+        """`output` is a file that is standard output, or will be."""
         self._text: list[str] = []
-        self.reopen()
+        self.reopen(output)
 
-    def reopen(self) -> None:
-        """Write to what is standard output now."""
-        self._file = _identity(1)
+    def reopen(self, output: int) -> None:
+        """Write to a file that is standard output, or will be."""
+        self._file = _identity(output)
 
     def write(self, text: str) -> None:
         """Take text; whole lines are written."""

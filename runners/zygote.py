@@ -34,6 +34,7 @@ import sys
 
 from nrunner.runners import resident, unittest_child
 from nrunner.runners.footprint import Footprint
+from nrunner.runners.unittest_prepared import Workshop
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ def main(argv: list[str]) -> int:
     # Whatever loses its last name in a fork costs it time: so names are not used again.
     request, files = first, files = zygote.serve()
     if "stays" in request:
-        return _leave(resident.reside(request, files[0], mark.write), inherited)
+        return _leave(resident.reside(request, files[0], mark.show), inherited)
     if files:
         heir = _Zygote(files[0], mark)
         request, loaded = _import_for_all(first, heir)
@@ -102,7 +103,9 @@ class _Zygote:
         self._file = os.fstat(number).st_ino
         os.set_inheritable(number, False)
         self._mark = mark
-        self._module: Optional[ModuleType] = None
+        self._workshop: Optional[Workshop] = None
+        self._words = b""
+        """What the next fork says first."""
         self.prepared: Any = None
         """The test of the last request, if the module is known."""
 
@@ -140,9 +143,9 @@ class _Zygote:
         is known already, and its files are the standard ones of this process. Tests of `module`
         are `prepared`.
         """
-        self._module = module
+        self._workshop = Workshop(module) if module is not None else None
         if request is not None:
-            self._prepare(request)
+            self._prepare(request, [1])
         files: list[int] = []
         collects = gc.isenabled()
         gc.disable()  # nothing is made here, and each page that is touched makes a fork dearer
@@ -173,16 +176,19 @@ class _Zygote:
                     self._reap()
                     continue
                 request, files = self._receive()
-                self._prepare(request)
+                self._prepare(request, files)
                 if os.fork() == 0:
                     return request, files
                 _close(files)
 
-    def _prepare(self, request: Request) -> None:
+    def _prepare(self, request: Request, files: list[int]) -> None:
         """Do what need not be done in the fork, which would have to copy all that it touches."""
         os.environ.update(request.get("env", {}))
-        if self._module is not None and "spec" in request:
-            self.prepared = unittest_child.prepare(request["spec"], self._module)
+        if self._workshop is not None and "spec" in request:
+            self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
+        if "mark" in request:
+            self._mark.fit(request["mark"])
+            self._words = b"forked %d " % request["number"]
 
     def _receive(self) -> tuple[Request, list[int]]:
         try:
@@ -213,12 +219,17 @@ class _Zygote:
     def _become(self, request: Request, files: list[int]) -> list[int]:
         """Take on the session, files and environment of an attempt; return what is left over."""
         os.setsid()
-        self.say(f"forked {request['number']} {os.getpid()}")
+        try:
+            self._socket.send(self._words + b"%d" % os.getpid())
+        except OSError:
+            os._exit(0)
         self._socket.close()
-        for target, number in enumerate(files[:2], 1):
-            os.dup2(number, target)
-        _close(files[:2])
-        self._mark.write(request["mark"])
+        if files:
+            os.dup2(files[0], 1)
+            os.dup2(files[1], 2)
+            os.close(files[0])
+            os.close(files[1])
+        self._mark.write()
         return files[2:]
 
     def _withdraw(self) -> None:
@@ -227,7 +238,7 @@ class _Zygote:
         for number in (0, 1, 2):
             os.dup2(null, number)
         os.close(null)
-        self._mark.write(PLACEHOLDER + "=")
+        self._mark.show(PLACEHOLDER + "=")
 
     def _become_twin(self, number: int) -> None:
         """Go on as a zygote that is the same as its parent, with a socket of its own."""
@@ -274,6 +285,7 @@ class _Mark:
 
     def __init__(self) -> None:
         self._address = self._size = 0
+        self._text = b""
         start = PLACEHOLDER.encode() + b"="
         try:
             with open("/proc/self/stat", "rb") as file:
@@ -287,17 +299,26 @@ class _Mark:
             self._address = int(fields[47]) + offset
             self._size = data.index(b"\0", offset + 1) - offset - 1
 
-    def write(self, text: str) -> None:
-        """Show `text`, ``NAME=value``; where that cannot be, the mark is not seen."""
+    def show(self, text: str) -> None:
+        """Show `text`, ``NAME=value``."""
+        self.fit(text)
+        self.write()
+
+    def fit(self, text: str) -> None:
+        """Make `text` ready to be written; what does not fit is not seen."""
         data = text.encode("utf-8", "surrogateescape")
-        if len(data) > self._size:
+        self._text = data.ljust(self._size, b"\0") if len(data) <= self._size else b""
+
+    def write(self) -> None:
+        """Show what was made ready; where that cannot be, it is not seen."""
+        if not self._text:
             return
         try:
             number = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
             return
         try:
-            os.pwrite(number, data.ljust(self._size, b"\0"), self._address)
+            os.pwrite(number, self._text, self._address)
         except OSError:
             pass
         finally:

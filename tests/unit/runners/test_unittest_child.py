@@ -9,6 +9,7 @@ import pytest
 
 from nrunner.runners import unittest_child
 from nrunner.runners.unittest_child import run_test
+from nrunner.runners.unittest_prepared import Prepared, Workshop
 
 SAMPLE = """
 import asyncio, unittest
@@ -213,6 +214,19 @@ class Odd(unittest.TestCase):
     class Inner(unittest.TestCase):
         def test(self): pass
 
+class CleansUp(unittest.TestCase):
+    def test(self): self.addClassCleanup(lambda: 1 / 0)
+
+class CleansModule(unittest.TestCase):
+    def test(self): unittest.addModuleCleanup(lambda: 1 / 0)
+
+class SetsUp(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls): cls.ready = True
+    @classmethod
+    def tearDownClass(cls): raise OSError("still in use")
+    def test(self): self.assertTrue(self.ready)
+
 class NoCase:
     def test(self): pass
 
@@ -273,8 +287,23 @@ def test_a_test_that_is_prepared_for_a_fork_ends_as_it_does_without(base: Path, 
     loaded = unittest_child.load(spec)
     assert isinstance(loaded, tuple)
     assert loaded[0] is not None
-    prepared = unittest_child.prepare(spec, loaded[0])
+    prepared = unittest_child.prepare(spec, Workshop(loaded[0]), 1)
     assert plain(unittest_child.outcome_of(spec, prepared)) == plain(run_test(spec))
+
+
+@pytest.mark.parametrize("fixture", ["setUpModule", "tearDownModule"])
+def test_what_a_module_sets_up_is_set_up_for_a_test_that_is_prepared(
+    base: Path, fixture: str
+) -> None:
+    write(base, f"{fixture}.py", SIMPLE + f"def {fixture}(): raise OSError('disk')\n")
+    spec = {"base_dir": str(base), "uri": f"{fixture}.py:T.test", "quiet": True}
+    loaded = unittest_child.load(spec)
+    assert isinstance(loaded, tuple)
+    assert loaded[0] is not None
+    prepared = unittest_child.prepare(spec, Workshop(loaded[0]), 1)
+    assert isinstance(prepared, Prepared)
+    outcome = unittest_child.outcome_of(spec, prepared)
+    assert outcome["fail_reason"] == f"{fixture} ({fixture}): OSError: disk"
 
 
 LOUD = """
@@ -323,8 +352,8 @@ def test_no_line_of_a_test_is_run_to_prepare_it(base: Path, name: str, *, is_mad
     loaded = unittest_child.load(spec)
     assert isinstance(loaded, tuple)
     assert loaded[0] is not None
-    prepared = unittest_child.prepare(spec, loaded[0])
-    assert isinstance(prepared, unittest_child.Prepared) == is_made
+    prepared = unittest_child.prepare(spec, Workshop(loaded[0]), 1)
+    assert isinstance(prepared, Prepared) == is_made
 
 
 def plain(outcome: dict[str, Any]) -> dict[str, Any]:
