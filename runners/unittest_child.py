@@ -19,6 +19,7 @@ import warnings
 
 from nrunner.runners.unittest_prepared import Prepared, Workshop
 from nrunner.runners.unittest_result import (
+    QuietResult,
     Result,
     Stream,
     flush,
@@ -333,7 +334,7 @@ def _method(module: Optional[ModuleType], names: str) -> Optional[unittest.TestC
 
 def _run_quietly(suite: unittest.TestSuite, stream: Stream) -> Result:
     """Run one test as unittest's runner does, but say nothing unless it is in trouble."""
-    result = Result(stream, True, 0)
+    result = QuietResult(stream)
     with warnings.catch_warnings():
         show_warnings()
         _run_suite(suite, result)

@@ -15,7 +15,7 @@ import sys
 import unittest
 import unittest.case
 
-from nrunner.runners.unittest_result import Result, Stream, single_outcome
+from nrunner.runners.unittest_result import QuietResult, Stream, single_outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Workshop:
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self._stream = Stream()
-        self._result = Result(self._stream, True, 0)
+        self._result = QuietResult(self._stream)
         self._known: dict[str, Optional[_Class]] = {}
 
     def make(self, names: str, output: int) -> Optional[Prepared]:
@@ -69,7 +69,7 @@ class _Class:
 class Prepared:
     """One test method, to be run once."""
 
-    def __init__(self, known: _Class, name: str, result: Result, stream: Stream) -> None:
+    def __init__(self, known: _Class, name: str, result: QuietResult, stream: Stream) -> None:
         self.passed = known.passed
         """The outcome of a test of which nothing is to be said but that it passed."""
         self.report = known.report

@@ -13,7 +13,7 @@ import sys
 import unittest
 
 from nrunner.runners.unittest_child import load, outcome_of_error, show_warnings, tests_in
-from nrunner.runners.unittest_result import Result, Stream, single_outcome
+from nrunner.runners.unittest_result import QuietResult, Stream, single_outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class UnittestSeries:
             self._set_up = outcome
         return outcome
 
-    def _new_result(self, stream: Stream) -> Result:
-        result: Any = Result(stream, True, 0)
+    def _new_result(self, stream: Stream) -> QuietResult:
+        result: Any = QuietResult(stream)
         for name, value in self._state.items():
             setattr(result, name, value)
         result._testRunEntered = True  # noqa: SLF001 - or the suite would tear everything down

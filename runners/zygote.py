@@ -162,7 +162,7 @@ class _Zygote:
             request = None
         if collects:
             gc.enable()
-        return request, self._become(request, files)
+        return request, self._become(files)
 
     def _fork_for_requests(self, wakeup: _Wakeup) -> tuple[Request, list[int]]:
         """Fork for each request; return, in the child, the request with its files."""
@@ -187,7 +187,7 @@ class _Zygote:
         if self._workshop is not None and "spec" in request:
             self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
         if "mark" in request:
-            self._mark.fit(request["mark"])
+            self._mark.show(request["mark"])  # forks are made with it
             self._words = b"forked %d " % request["number"]
 
     def _receive(self) -> tuple[Request, list[int]]:
@@ -216,7 +216,7 @@ class _Zygote:
                 return
             self.say(f"ended {pid} {status}")
 
-    def _become(self, request: Request, files: list[int]) -> list[int]:
+    def _become(self, files: list[int]) -> list[int]:
         """Take on the session, files and environment of an attempt; return what is left over."""
         os.setsid()
         try:
@@ -229,7 +229,6 @@ class _Zygote:
             os.dup2(files[1], 2)
             os.close(files[0])
             os.close(files[1])
-        self._mark.write()
         return files[2:]
 
     def _withdraw(self) -> None:
@@ -285,7 +284,6 @@ class _Mark:
 
     def __init__(self) -> None:
         self._address = self._size = 0
-        self._text = b""
         start = PLACEHOLDER.encode() + b"="
         try:
             with open("/proc/self/stat", "rb") as file:
@@ -300,25 +298,16 @@ class _Mark:
             self._size = data.index(b"\0", offset + 1) - offset - 1
 
     def show(self, text: str) -> None:
-        """Show `text`, ``NAME=value``."""
-        self.fit(text)
-        self.write()
-
-    def fit(self, text: str) -> None:
-        """Make `text` ready to be written; what does not fit is not seen."""
+        """Show `text`, ``NAME=value``; where that cannot be, the mark is not seen."""
         data = text.encode("utf-8", "surrogateescape")
-        self._text = data.ljust(self._size, b"\0") if len(data) <= self._size else b""
-
-    def write(self) -> None:
-        """Show what was made ready; where that cannot be, it is not seen."""
-        if not self._text:
+        if len(data) > self._size:
             return
         try:
             number = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
             return
         try:
-            os.pwrite(number, self._text, self._address)
+            os.pwrite(number, data.ljust(self._size, b"\0"), self._address)
         except OSError:
             pass
         finally:
