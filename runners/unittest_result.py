@@ -94,6 +94,13 @@ class Result(unittest.TextTestResult):
         if len(self.problems) < _KEPT:
             self.problems.append((_short_id(test), "unexpected success", "", ""))
 
+    def told(self) -> str:
+        """Return all problems in a line, each with the test or fixture that it is of."""
+        return "; ".join(
+            why if why.startswith(where) else f"{where}: {why}"
+            for where, why, _, _ in self.problems
+        )
+
     def _keep(self, test: unittest.TestCase, err: ExcInfo, text: str, which: str = "") -> None:
         if len(self.problems) < _KEPT and err[1] is not None:
             reason = reason_of(err[1]) + which
@@ -192,7 +199,7 @@ def whole_outcome(result: Result, left_out: int) -> dict[str, Any]:
         return {"result": "error", "fail_reason": "no tests found"}
     reason = _counts(result)
     if result.problems:
-        reason += ": " + "; ".join(f"{test}: {why}" for test, why, _, _ in result.problems)
+        reason += ": " + result.told()
     return {"result": _word(result), "fail_reason": reason, **_details(result)}
 
 

@@ -55,7 +55,7 @@ class UnittestSeries:
         result = self._new_result(Stream())
         self._tear_down(unittest.TestSuite(), result, with_module=True)
         result.printErrors()
-        return "; ".join(f"{where}: {why}" for where, why, _, _ in result.problems)
+        return result.told()
 
     def _run(self, uri: str, follower: str, stream: Stream) -> dict[str, Any]:
         sys.argv = ["python -m unittest", uri]
@@ -64,10 +64,12 @@ class UnittestSeries:
         class_name = type(tests[0]).__qualname__ if tests else names
         suite = unittest.TestSuite(tests)
         result = self._new_result(stream)
-        suite.run(result)
-        if _names(follower).partition(".")[0] != names.partition(".")[0]:
-            self._tear_down(suite, result, with_module=not follower)
-        self._state = {name: getattr(result, name, None) for name in _STATE}
+        try:
+            suite.run(result)
+        finally:  # whatever a test may raise, what was set up for others is theirs
+            if _names(follower).partition(".")[0] != names.partition(".")[0]:
+                self._tear_down(suite, result, with_module=not follower)
+            self._state = {name: getattr(result, name, None) for name in _STATE}
         if not result.wasSuccessful():
             result.printErrors()
         if tests and not (result.testsRun or result.errors or result.skipped):

@@ -501,6 +501,13 @@ def test_a_module_without_tests_is_an_error(base: Path) -> None:
     assert run(base, "empty2.py") == {"result": "error", "fail_reason": "no tests found"}
 
 
+def test_a_fixture_that_fails_is_named_once_among_the_problems_of_a_module(base: Path) -> None:
+    more = "    def test_two(self): pass\ndef setUpModule(): raise OSError('disk')\n"
+    write(base, "fixture2.py", SIMPLE + more)
+    reason = run(base, "fixture2.py")["fail_reason"]
+    assert reason == "0 tests: 1 error: setUpModule (fixture2): OSError: disk"
+
+
 def test_a_module_whose_fixture_fails_is_an_error(base: Path) -> None:
     write(base, "fixture1.py", SIMPLE + "def setUpModule(): raise OSError('disk')\n")
     assert run(base, "fixture1.py:T.test")["fail_reason"] == "setUpModule (fixture1): OSError: disk"
