@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 
 from nrunner.errors import RunnerError
 from nrunner.runners import child, killing, procfs
+from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Command, Exit, Outcome
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
-from nrunner.runners.procfs import Process, wait_channel_of
+from nrunner.runners.procfs import Process
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
 from nrunner.runners.slot_pool import SlotPool
 
@@ -65,6 +66,7 @@ class Supervisor:
         """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
+        self._alarms = Alarms(loop, self._stop, emit)
         self._series = Roster(loop, self._nursery.dismiss)
         self._notices: list[str] = []
         self._layer = "subreaper" if child.set_subreaper() else "session"
@@ -221,7 +223,7 @@ class Supervisor:
         self._nursery.slots = self.settings.slots
         if command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
-        self._set_timers(attempt)
+        self._alarms.set(attempt)
 
     def _hand_over(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
         """Have a zygote, or the process of its series, run an attempt; return whether it will."""
@@ -336,36 +338,7 @@ class Supervisor:
         self._emit(attempt, "not_started", {"cause": cause, "reason": reason})
         self._release(attempt)
 
-    # Limits.
-
-    def _set_timers(self, attempt: Attempt) -> None:
-        limits = attempt.order.limits
-        if limits.timeout is not None:
-            detail = f"past its {limits.timeout:g} s limit"
-            due = attempt.began + limits.timeout
-            attempt.timers.append(
-                self._loop.at(due, lambda: self._stop(attempt, "timeout", detail))
-            )
-        if limits.slow is not None:
-            due = attempt.began + limits.slow
-            attempt.timers.append(self._loop.at(due, lambda: self._say_slow(attempt)))
-        if limits.silence is not None:
-            self._await_output(attempt, limits.silence, 0)
-
-    def _say_slow(self, attempt: Attempt) -> None:
-        elapsed = time.monotonic() - attempt.began
-        doing = wait_channel_of(attempt.pid)
-        self._emit(attempt, "slow", {"elapsed": elapsed, "wait_channel": doing})
-
-    def _await_output(self, attempt: Attempt, silence: float, seen: int) -> None:
-        def check() -> None:
-            now = attempt.slot.written() if attempt.slot else 0
-            if now == seen:
-                self._stop(attempt, "silence", f"no output for {silence:g} s")
-            else:
-                self._await_output(attempt, silence, now)
-
-        attempt.timers.append(self._loop.after(silence, check))
+    # Stopping.
 
     def _stop(self, attempt: Attempt, stop: str, detail: str, *, kill: bool = False) -> None:
         if attempt.end is not None and attempt.stop is None:

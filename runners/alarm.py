@@ -1,0 +1,63 @@
+"""Alarms: what happens to an attempt that takes too long, or is silent for too long.
+
+Not responsible for ending it; that is ``nrunner.runners.supervisor``.
+Portable: runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from nrunner.runners.attempt import Attempt
+from nrunner.runners.loop import Loop
+from nrunner.runners.procfs import wait_channel_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    Stop = Callable[[Attempt, str, str], None]
+    """Ends an attempt: the limit that it has passed, and that in words."""
+    Emit = Callable[[Attempt, str, Mapping[str, Any]], None]
+
+__all__ = ["Alarms"]
+
+
+class Alarms:
+    """Sets the timers of attempts; an attempt cancels them when it is over."""
+
+    def __init__(self, loop: Loop, stop: Stop, emit: Emit) -> None:
+        self._loop = loop
+        self._stop = stop
+        self._emit = emit
+
+    def set(self, attempt: Attempt) -> None:
+        """Set the timers for the limits of an attempt that has just begun."""
+        limits = attempt.order.limits
+        if limits.timeout is not None:
+            detail = f"past its {limits.timeout:g} s limit"
+            due = attempt.began + limits.timeout
+            timer = self._loop.at(due, lambda: self._stop(attempt, "timeout", detail))
+            attempt.timers.append(timer)
+        if limits.slow is not None:
+            due = attempt.began + limits.slow
+            attempt.timers.append(self._loop.at(due, lambda: self._say_slow(attempt)))
+        if limits.silence is not None:
+            self._await_output(attempt, limits.silence, 0)
+
+    def _say_slow(self, attempt: Attempt) -> None:
+        elapsed = time.monotonic() - attempt.began
+        doing = wait_channel_of(attempt.pid)
+        self._emit(attempt, "slow", {"elapsed": elapsed, "wait_channel": doing})
+
+    def _await_output(self, attempt: Attempt, silence: float, seen: int) -> None:
+        def check() -> None:
+            now = attempt.slot.written() if attempt.slot else 0
+            if now == seen:
+                self._stop(attempt, "silence", f"no output for {silence:g} s")
+            else:
+                self._await_output(attempt, silence, now)
+
+        attempt.timers.append(self._loop.after(silence, check))
