@@ -8,6 +8,7 @@ Which were found is said at the head of the run.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -19,6 +20,11 @@ VERSIONS = ("3.9", "3.11", "3.12", "3.13")
 ROOT = Path(__file__).resolve().parent.parent
 
 collect_ignore = ["fixtures"]  # input for tests, some of which look like tests
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell, as "make test &" is. Whatever tests start would
+    # ignore an interrupt, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @lru_cache(maxsize=1)
