@@ -26,6 +26,7 @@ from nrunner.layout import (
     link_control,
 )
 from nrunner.limits import Limits
+from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
 from nrunner.plan import JobPlan
 from nrunner.record import replace
@@ -80,6 +81,7 @@ class Job:
         self._id = launch.job_id
         now = datetime.fromtimestamp(self._clock.wall)
         self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
+        self._lock = JobLock.take(self.folder)
         self._test_results = str(self.folder.test_results)
         self.lag = Lag()
         """That of the loop it runs on."""
@@ -97,6 +99,7 @@ class Job:
     async def run(self) -> int:
         """Run; return the exit code."""
         with ExitStack() as stack:
+            stack.callback(self._lock.release)
             journal = Journal(self.folder.journal)
             stack.callback(journal.close)
             self._plan_into(journal)
@@ -167,11 +170,13 @@ class Job:
             await server.open(group)
             self.lag.begin()
             link_control(self.folder, Path(server.control_uris[0]))
+            self._lock.tell(Stage.SERVING)
             for uri in server.uris[1:]:
                 self._reporter.notice(f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
             finally:
+                self._lock.tell(Stage.ENDING)
                 await server.close()
 
     async def _watched(self, scheduler: Scheduler, journal: Journal) -> None:

@@ -68,6 +68,11 @@ class JobFolder:
         return self.root / "journal.jsonl"
 
     @property
+    def lock(self) -> Path:
+        """Held, by a ``flock``, by the controller of a job that runs."""
+        return self.root / "lock"
+
+    @property
     def test_results(self) -> Path:
         """Holds one folder for each task, named by `task_folder_name`."""
         return self.root / "test-results"

@@ -49,7 +49,7 @@ def test_true_and_false_are_told_and_kept_as_documented(sandbox: Sandbox) -> Non
     assert stat.S_IMODE(sandbox.job.stat().st_mode) == 0o700
     kept = {path.name for path in sandbox.job.iterdir() if not path.is_symlink()}
     reports = {"results.json", "results.tap"}
-    assert kept == {"id", "job.log", "journal.jsonl", "test-results", *reports}
+    assert kept == {"id", "lock", "job.log", "journal.jsonl", "test-results", *reports}
     assert list((sandbox.job / "test-results").iterdir()) == []
     assert (sandbox.job / "job.log").read_text().count("/bin/") == 2
     assert not (sandbox.job / "control").exists()

@@ -76,6 +76,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.jobfile",
             "nrunner.journal",
             "nrunner.layer",
+            "nrunner.lock",
             "nrunner.planner",
             "nrunner.plugins",
             "nrunner.reporter",

@@ -1,0 +1,266 @@
+"""The lock on a job's folder, and what it says of the job together with the control socket.
+
+A controller holds the lock, a ``flock`` on the file ``lock``, for as long as it lives; the kernel
+lets go of it however the controller ends. So a folder has one controller at most, and whether it
+has one can be asked without a server. Not responsible for what a job does, nor for ending one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import os
+import socket
+import time
+from pathlib import Path
+
+import msgspec
+
+from nrunner.errors import ResultsError
+from nrunner.layout import JobFolder
+from nrunner.record import dataclass, replace
+from nrunner.runners.procfs import boot_id, read_process
+
+__all__ = [
+    "Holder",
+    "JobHeld",
+    "JobLock",
+    "JobState",
+    "JobStatus",
+    "Stage",
+    "held_status",
+    "state_of",
+]
+
+_STARTING = 30.0
+"""Seconds that a controller may take until its socket answers; long, for a machine may be slow."""
+_CONNECTING = 1.0
+_LOOKS = 50
+_LOOK = 0.004
+"""Somebody who asks for a job's state has its lock for some microseconds."""
+_TAIL = 1 << 16
+_CLOSED = b'{"type":"closed"'
+
+
+class JobHeld(ResultsError):
+    """A job's folder has a controller already: says which, since when, and what can be done."""
+
+
+class Stage(enum.Enum):
+    """What a controller is at."""
+
+    STARTING = "starting"
+    """Its control socket may not be there yet."""
+    SERVING = "serving"
+    ENDING = "ending"
+    """Its control socket may be gone already."""
+
+
+class JobState(enum.Enum):
+    """What has become of a job."""
+
+    RUNNING = "running"
+    BORKED = "borked"
+    """Its controller lives but cannot be talked to."""
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    """Its controller is gone, and the job is not at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that took a lock, as the lock's file names it."""
+
+    pid: int
+    start: int
+    """Clock ticks after boot; with pid and boot it is this process and no other."""
+    boot_id: str
+    host: str
+    since: float
+    """Seconds since the epoch."""
+    stage: Stage = Stage.STARTING
+
+    @property
+    def state(self) -> str:
+        """The kernel's letter for its state; empty if it is gone, ``?`` if that cannot be seen."""
+        if self.host != os.uname().nodename:
+            return "?"
+        process = read_process(self.pid) if self.boot_id == boot_id() else None
+        if process is None or process.start != self.start or not process.is_alive:
+            return ""
+        return process.state
+
+    def __str__(self) -> str:
+        """Return it in words: where it is, and since when it has the lock."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"process {self.pid} on {self.host}, since {since}"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job's state, who holds its folder, and what can be done about it."""
+
+    state: JobState
+    holder: Holder | None = None
+    """Who has the lock, or had it last."""
+    reason: str = ""
+    """What is wrong, in words; empty for a job that runs or is complete."""
+    hint: str = ""
+    """The command that helps; empty if none is needed."""
+
+
+class JobLock:
+    """The lock on one job's folder, held by this process."""
+
+    def __init__(self, fd: int, holder: Holder) -> None:
+        self._fd = fd
+        self._holder = holder
+
+    @classmethod
+    def take(cls, folder: JobFolder) -> JobLock:
+        """Take the lock; raise JobHeld if another process has it, ResultsError if it cannot be."""
+        path = folder.lock
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(path, flags, 0o600)
+            try:
+                if not _locked(fd):
+                    raise _held(folder, _holder_in(fd))
+                lock = cls(fd, _myself())
+                lock.tell(Stage.STARTING)
+            except BaseException:
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise ResultsError(f"lock the job's folder by {path}: {error.strerror}") from error
+        return lock
+
+    def tell(self, stage: Stage) -> None:
+        """Let others know what this controller is at."""
+        self._holder = replace(self._holder, stage=stage)
+        line = msgspec.json.encode(self._holder) + b"\n"
+        os.pwrite(self._fd, line, 0)
+        os.ftruncate(self._fd, len(line))
+
+    def release(self) -> None:
+        """Let go of the lock; the file stays and tells who had it last."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def state_of(folder: JobFolder) -> JobStatus:
+    """Say what has become of a job; looks at its lock, socket and journal, and changes nothing."""
+    try:
+        fd = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return _over(folder, None)
+    try:
+        is_held = not _try_lock(fd, fcntl.LOCK_SH)
+        holder = _holder_in(fd)
+    finally:
+        os.close(fd)
+    if not is_held:
+        return _over(folder, holder)
+    process = "" if holder is None else holder.state
+    answers = _answers(folder.control_socket)
+    return held_status(folder, holder, process, time.time(), answers=answers)
+
+
+def held_status(
+    folder: JobFolder, holder: Holder | None, process: str, now: float, *, answers: bool
+) -> JobStatus:
+    """Judge a job whose lock is held by a process in this state; `answers`: its socket does."""
+    if holder is None:
+        reason = "its lock is held by a process that has not said who it is"
+        return JobStatus(JobState.BORKED, None, reason, f"fuser -v {folder.lock}")
+    if not process:
+        reason = f"its lock was taken by {holder}, which is gone; another process holds it on"
+        return JobStatus(JobState.BORKED, holder, reason, f"fuser -v {folder.lock}")
+    if process in "Tt":
+        reason = f"its controller is stopped: {holder}"
+        return JobStatus(JobState.BORKED, holder, reason, f"kill -CONT {holder.pid}")
+    is_new = holder.stage is Stage.STARTING and abs(now - holder.since) < _STARTING
+    if answers or is_new or holder.stage is Stage.ENDING:
+        return JobStatus(JobState.RUNNING, holder)
+    reason = f"its control socket is dead, but its lock is held by {holder}"
+    return JobStatus(JobState.BORKED, holder, reason, f"kill -KILL {holder.pid}")
+
+
+def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
+    if _is_closed(folder.journal) and folder.report("results.json").exists():
+        return JobStatus(JobState.COMPLETE, holder)
+    reason = "its controller is gone before the job's end"
+    with contextlib.suppress(OSError):
+        return JobStatus(
+            JobState.INTERRUPTED, holder, reason, f"nrunner jobs resume {folder.job_id[:12]}"
+        )
+    return JobStatus(JobState.INTERRUPTED, holder, reason)
+
+
+def _is_closed(journal: Path) -> bool:
+    """Whether the journal says that the job is over; reads its end alone."""
+    try:
+        with journal.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL))
+            return any(line.startswith(_CLOSED) for line in file.read().splitlines())
+    except OSError:
+        return False
+
+
+def _locked(fd: int) -> bool:
+    """Take the lock for good, unless somebody else does more than to look at it."""
+    for _ in range(_LOOKS):
+        if _try_lock(fd, fcntl.LOCK_EX):
+            return True
+        holder = _holder_in(fd)
+        if holder is not None and holder.state:
+            return False
+        time.sleep(_LOOK)
+    return False
+
+
+def _try_lock(fd: int, how: int) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _myself() -> Holder:
+    pid = os.getpid()
+    process = read_process(pid)
+    start = 0 if process is None else process.start
+    return Holder(pid, start, boot_id(), os.uname().nodename, time.time())
+
+
+def _holder_in(fd: int) -> Holder | None:
+    """Read who took the lock; None while that is being written."""
+    try:
+        return msgspec.json.decode(os.pread(fd, 4096, 0), type=Holder)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _held(folder: JobFolder, holder: Holder | None) -> JobHeld:
+    who = "a process that has not said who it is" if holder is None else str(holder)
+    return JobHeld(
+        f"take the job {folder.root}: it is held by {who}; end that first (nrunner jobs cancel),"
+        " or see nrunner jobs show"
+    )
+
+
+def _answers(path: Path | None) -> bool:
+    """Whether somebody accepts connections at a socket."""
+    if path is None:
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(_CONNECTING)
+        try:
+            peer.connect(os.fspath(path))
+        except (OSError, ValueError):
+            return False
+    return True
