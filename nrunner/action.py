@@ -12,7 +12,7 @@ from nrunner.result import Verdict
 from nrunner.runnable import Requirement
 from nrunner.task import Attempt, Task
 
-__all__ = ["Action", "Fulfil", "Move", "Settle", "Start", "StopAttempt", "Triage"]
+__all__ = ["Action", "Fulfil", "Move", "Retried", "Settle", "Start", "StopAttempt", "Triage"]
 
 
 class Triage(Struct, frozen=True):
@@ -56,6 +56,17 @@ class Move(Struct, frozen=True):
     attempt: int
     phase: Phase
     time: float
+    place: str = ""
+    """Where an attempt starts."""
+
+
+class Retried(Struct, frozen=True):
+    """Nothing to do: an attempt is over and another will follow, for the journal."""
+
+    number: int
+    attempt: Attempt
+    alone: bool
+    """Whether the next one runs while nothing else does."""
 
 
 class Settle(Struct, frozen=True):
@@ -68,4 +79,4 @@ class Settle(Struct, frozen=True):
     place: str
 
 
-Action = Triage | Fulfil | Start | StopAttempt | Move | Settle
+Action = Triage | Fulfil | Start | StopAttempt | Move | Retried | Settle

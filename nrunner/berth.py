@@ -8,36 +8,72 @@ what is said to its agent (``nrunner.environment``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import NrunnerError
+from nrunner.errors import LinkError, NrunnerError
+from nrunner.record import dataclass
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import KINDS
 from nrunner.spawners.base import Handle, Offer, Spawner
 
-__all__ = ["Berth"]
+__all__ = ["Berth", "Gone", "Watcher"]
 
 _ASIDES = ("notice", "slow")
 _EVENTS = ("started", "ended", "not_started", "notice", "slow")
 
-OnEvents = Callable[["Berth", Sequence[Mapping[str, Any]]], None]
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """How an environment ended."""
+
+    why: str
+    begun: frozenset[Key] = frozenset()
+    """Attempts that may have run there, of those nothing more is known about."""
+    is_replaced: bool = False
+    """Whether it is another controller's now."""
+
+
+class Watcher(Protocol):
+    """Who is told what happens at a place."""
+
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
+        """An environment was opened, and nothing was ordered there yet."""
+        ...
+
+    def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """An agent told of events of attempts that run here; return whether they are recorded."""
+        ...
+
+    def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
+        """Attempts that were to run here are not known to the agent, which lives."""
+        ...
 
 
 class Berth:
     """One place of a job."""
 
     def __init__(
-        self, offer: Offer, spawner: Spawner, settings: Mapping[str, Any], on_events: OnEvents
+        self,
+        offer: Offer,
+        spawner: Spawner,
+        settings: Mapping[str, Any],
+        watcher: Watcher,
+        *,
+        epoch: int = 1,
+        generation: int = 1,
     ) -> None:
+        """`epoch` is this controller's, `generation` counts the environments there were here."""
         self.place = offer.place
         self.environment: Environment | None = None
         self._offer = offer
         self._spawner = spawner
         self._settings = {**settings, "slots": offer.slots}
-        self._on_events = on_events
+        self._watcher = watcher
+        self._epoch = epoch
+        self._handle: Handle | None = None
         self.refused = 0
         """What the agent said of attempts that do not run here: forged, late, repeated."""
         self._running: dict[Key, bool] = {}
@@ -46,10 +82,15 @@ class Berth:
         self._has: dict[str, bool] = dict.fromkeys(KINDS, True)
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
-        self._generation = 1
+        self._generation = generation
         self._tried: dict[int, int] = {}
         self._errands = 0
-        self._same_clock = False
+        self._same_clock: bool | None = None
+
+    @property
+    def generation(self) -> int:
+        """Which environment here this is, or will be the next."""
+        return self._generation
 
     # What runs here.
 
@@ -75,7 +116,7 @@ class Berth:
         if self._pending.pop(key, None) is not None:
             del self._running[key]
             event = _event("not_started", key, cause="cancelled", reason=detail)
-            self._on_events(self, [event])
+            self._watcher.heard(self, [event])
         elif self.environment is not None:
             self.environment.cancel_nowait(key, kill=kill, detail=detail)
 
@@ -89,6 +130,10 @@ class Berth:
 
     def time_of(self, head: Mapping[str, Any], now: float) -> float:
         """Return when an event happened, by our clock."""
+        if self._same_clock is None:
+            environment = self.environment
+            hello = environment.hello if environment is not None else {}
+            self._same_clock = hello.get("boot_id") == boot_id()
         return float(head.get("time", now)) if self._same_clock else now
 
     # What can run here.
@@ -131,34 +176,121 @@ class Berth:
         """Wait until somebody needs an environment here."""
         await self._wanted.wait()
 
-    async def hold(self) -> str:
-        """Open an environment and stay with it until it is gone; return how it ended.
+    async def hold(self) -> Gone:
+        """Open an environment, unless there is one, and stay with it; return how it ended.
 
-        Raise SpawnError or LinkError if it cannot be opened.
+        What its agent had still to say has been told then. Raise SpawnError or LinkError if it
+        cannot be opened.
         """
+        if self.environment is None:
+            await self._open_new()
+        environment, handle = self.environment, self._handle
+        assert environment is not None
+        assert handle is not None
+        why = await environment.wait_gone()
+        if environment.is_replaced:
+            return Gone(why, is_replaced=True)
+        return Gone(why, await self._take_remains(environment, handle))
+
+    async def adopt(self, past: Mapping[str, Any], running: Mapping[Key, bool]) -> Gone | None:
+        """Take over an environment that an earlier controller opened, at address `past`.
+
+        `running` are the attempts that were ordered, and whether they are known to have started.
+        Return how it ended if it is gone. Raise SpawnError for an address that is none.
+        """
+        handle = await self._spawner.adopt(self.place, past)
+        self._handle = handle
+        self._running.update(running)
+        for task, _ in running:
+            self.accept(task)
+        pending, self._pending = self._pending, {}
+        environment = self.environment = self._environment(handle, pending)
+        try:
+            await environment.open()
+        except LinkError as error:
+            self.environment = None
+            if environment.is_replaced:
+                return Gone(f"could not {error}", is_replaced=True)
+            await handle.destroy()
+            return Gone(f"could not {error}", await self._take_remains(environment, handle))
+        self._settle_in(environment)
+        return None
+
+    def order_later(self, order: Mapping[str, Any]) -> None:
+        """Have `adopt` repeat an order that may not have arrived; raise ProtocolError."""
+        self._pending[order["task"], order["attempt"]] = run_frame(order)
+
+    async def _open_new(self) -> None:
         try:
             handle = await self._spawner.open(self.place)
         except NrunnerError as error:
             self._fail(error)
             raise
-        slots = f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
-        settings = {**self._settings, "slots_dir": slots}
-        environment = Environment(self.place, handle, settings, self._hear)
+        environment = self._environment(handle, None)
         await self._greet(environment, handle)
-        self.environment = environment
-        self._same_clock = environment.hello.get("boot_id") == boot_id()
+        self._handle = handle
+        self._watcher.opened(self, self._generation, handle.address)
+        self._settle_in(environment)
         pending, self._pending = self._pending, {}
         for key, frame in pending.items():
             environment.run_nowait(key, frame)
+
+    def _environment(self, handle: Handle, orders: Mapping[Key, bytes] | None) -> Environment:
+        slots = f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
+        self._same_clock = None
+        return Environment(
+            self.place,
+            handle,
+            {**self._settings, "slots_dir": slots},
+            self._hear,
+            epoch=self._epoch,
+            orders=orders,
+            on_missing=self._look_for_missing,
+        )
+
+    def _settle_in(self, environment: Environment) -> None:
+        self.environment = environment
         for opener in self._openers:
             if not opener.done():
                 opener.set_result(environment)
         self._openers.clear()
-        return await environment.wait_gone()
+
+    async def _take_remains(self, environment: Environment, handle: Handle) -> frozenset[Key]:
+        """Hear what the agent had still to say; return the attempts that may have run here."""
+        remains = await handle.remains()
+        if remains is None:
+            return frozenset(self._running)
+        environment.take_remains(remains.events)
+        return frozenset(key for key, begun in self._running.items() if begun) | remains.taken
+
+    def _look_for_missing(self, here: frozenset[Key]) -> None:
+        environment = self.environment
+        lost = [
+            key
+            for key in self._running
+            if key not in here and environment is not None and not environment.is_ordered(key)
+        ]
+        for key in lost:
+            del self._running[key]
+        if lost:
+            self._watcher.missing(self, lost)
+
+    async def clear(self) -> None:
+        """Remove what is left of an environment that is gone."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            await handle.destroy()
+
+    async def leave(self) -> None:
+        """Have the agent end everything and keep what comes of it for another controller."""
+        if self.environment is not None:
+            await self.environment.leave()
+            self.environment = None
 
     def abandon(self) -> list[Key]:
         """Note that the environment is gone; return the attempts that went with it."""
         self.environment = None
+        self._same_clock = None
         self._wanted.clear()
         self._generation += 1
         self._pending.clear()
@@ -195,10 +327,9 @@ class Berth:
         self._wanted.set()
         return await opener
 
-    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
+    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         news = [head for head in map(self._checked, heads) if head is not None]
-        if news:
-            self._on_events(self, news)
+        return not news or self._watcher.heard(self, news)
 
     def _checked(self, head: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return what is to be believed of an agent's event, None if it is about nothing here."""

@@ -8,6 +8,7 @@ environment came to be (spawners) nor for what an event leads to (``nrunner.sche
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -53,23 +54,32 @@ class Environment:
         place: str,
         handle: Handle,
         settings: Mapping[str, Any],
-        on_events: Callable[[Environment, Sequence[Mapping[str, Any]]], None],
+        on_events: Callable[[Environment, Sequence[Mapping[str, Any]]], bool],
         *,
         epoch: int = 1,
-        seen: int = 0,
+        orders: Mapping[Key, bytes] | None = None,
+        on_missing: Callable[[frozenset[Key]], None] = lambda _here: None,
     ) -> None:
-        """`epoch` is this controller's, `seen` the newest event that is known already."""
+        """`epoch` is this controller's; `on_events` returns whether they are recorded.
+
+        `orders` are those of an earlier controller that may not have arrived; with them the
+        environment is one that is taken over. `on_missing` is called after each greeting, once all
+        that happened meanwhile is known, with the attempts that the agent had.
+        """
         self.place = place
         self.hello: Mapping[str, Any] = {}
         self._handle = handle
         self._settings = settings
         self._on_events = on_events
         self._epoch = epoch
-        self._seen = seen
+        self._on_missing = on_missing
+        self._seen = 0
+        self._is_strange = orders is not None
+        """Whether an earlier controller has acknowledged some of its events."""
         self._link: _Link | None = None
         self._greeting: asyncio.Future[None] | None = None
         self._out: list[bytes] = []
-        self._orders: dict[Key, bytes] = {}
+        self._orders: dict[Key, bytes] = dict(orders or {})
         """Sent, and not heard of yet."""
         self._cancels: dict[Key, bytes] = {}
         self._asked: dict[int, tuple[bytes, asyncio.Future[Mapping[str, Any]]]] = {}
@@ -78,6 +88,8 @@ class Environment:
         """What the agent had when it was greeted, until what it never got is sent again."""
         self._cut = asyncio.Event()
         self._refusal = ""
+        self.is_replaced = False
+        """Whether the agent has another controller now."""
         self._trouble = ""
         self._is_closing = False
 
@@ -106,6 +118,10 @@ class Environment:
         self._orders[key] = frame
         self._send(frame)
 
+    def is_ordered(self, key: Key) -> bool:
+        """Whether an attempt was ordered, and nothing was heard of it yet."""
+        return key in self._orders
+
     def cancel_nowait(self, key: Key, *, kill: bool, detail: str) -> None:
         """Order the end of an attempt; answered by its events."""
         head = {"task": key[0], "attempt": key[1], "kill": kill, "detail": detail}
@@ -128,6 +144,24 @@ class Environment:
         reply = await self._ask(head)
         if not reply.get("met"):
             raise RequirementError(str(reply.get("error", "no reason was given")))
+
+    def take_remains(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Take what the agent, which is gone, had still to say."""
+        news = [head for head in events if head["seq"] > self._seen]
+        if news and not self._trouble:
+            self._seen = news[-1]["seq"]
+            self._on_events(self, news)
+
+    async def leave(self) -> None:
+        """Have the agent end everything and leave what comes of it in its spool."""
+        self._is_closing = True
+        if self._link is not None and not self._refusal:
+            self._send(encode({"type": "abandon"}))
+            self._flush()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_WITHIN):
+                    await self._handle.wait_gone()
+        self._drop()
 
     async def close(self) -> None:
         """Have the agent end everything and leave; destroy the environment if it does not."""
@@ -233,9 +267,8 @@ class Environment:
             elif kind == "hello":
                 self._take_hello(link, head)
             elif kind == "refused":
-                self._take_refusal(str(head.get("reason")))
-        if events:
-            self._on_events(self, events)
+                self._take_refusal(head)
+        if events and self._on_events(self, events):
             self._send(b'{"type":"ack","seq":%d}\n' % self._seen)
         if self._here is not None:
             self._send_again()
@@ -266,13 +299,17 @@ class Environment:
             self._drop()
             return
         self.hello = head
+        if self._is_strange:
+            self._is_strange = False
+            self._seen = int(head.get("first", 1)) - 1
         link.is_greeted = True
         self._here = {(task, attempt) for task, attempt in head.get("tasks", ())}
         if self._greeting is not None and not self._greeting.done():
             self._greeting.set_result(None)
 
-    def _take_refusal(self, reason: str) -> None:
-        self._refusal = reason
+    def _take_refusal(self, head: Mapping[str, Any]) -> None:
+        self._refusal = reason = str(head.get("reason"))
+        self.is_replaced = head.get("replaced") is True
         self._refuse_greeting(f"take over the agent: {reason}")
         self._cut.set()
 
@@ -284,6 +321,7 @@ class Environment:
         """Once all that happened meanwhile is known, repeat what the agent never got."""
         if self._here is None or self._seen < self.hello.get("last", 0):
             return
+        self._on_missing(frozenset(self._here))
         frames = [frame for key, frame in self._orders.items() if key not in self._here]
         frames += self._cancels.values()
         frames += [frame for frame, _ in self._asked.values()]

@@ -14,6 +14,7 @@ __all__ = [
     "ExitCode",
     "InvalidTransition",
     "JournalError",
+    "JournalFull",
     "LinkError",
     "MessageError",
     "NrunnerError",
@@ -25,6 +26,7 @@ __all__ = [
     "ResultsError",
     "RunnerError",
     "SpawnError",
+    "TakenOverError",
     "UsageError",
 ]
 
@@ -93,6 +95,14 @@ class RequirementError(NrunnerError):
 
 class JournalError(NrunnerError):
     """The journal cannot be written or read."""
+
+
+class JournalFull(JournalError):
+    """There is no room for the next record; what was to be written is, from the reserve."""
+
+
+class TakenOverError(NrunnerError):
+    """Another controller goes on with the job: this one must stop."""
 
 
 class ResultsError(NrunnerError):

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nrunner.errors import ExitCode, NrunnerError
+from nrunner.errors import ExitCode, JournalError, NrunnerError
+from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
@@ -34,6 +35,8 @@ from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener
 from nrunner.results.job_log import JobLog
+from nrunner.resumption import Resumption
+from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
@@ -44,7 +47,7 @@ from nrunner.status.server import StatusServer
 from nrunner.task import Task
 from nrunner.watch import Watch
 
-__all__ = ["Job", "run_job"]
+__all__ = ["Job", "resume_job", "run_job"]
 
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
@@ -61,6 +64,19 @@ def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None 
     except BaseException:
         launch.abandon()
         raise
+    return _run(job)
+
+
+def resume_job(resumption: Resumption, listeners: Sequence[Listener]) -> int:
+    """Run a job to its end whose controller is gone; return its exit code, or raise NrunnerError.
+
+    What has a verdict is not run again. What still runs is taken over.
+    """
+    launch = Launch(resumption.plan, resumption.history.id)
+    return _run(Job(resumption.plan, listeners, launch, resumption))
+
+
+def _run(job: Job) -> int:
     try:
         with asyncio.Runner(loop_factory=job.lag.new_loop) as runner:
             return runner.run(job.run())
@@ -74,14 +90,25 @@ def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None 
 class Job:
     """One run of a plan."""
 
-    def __init__(self, plan: JobPlan, listeners: Sequence[Listener], launch: Launch) -> None:
+    def __init__(
+        self,
+        plan: JobPlan,
+        listeners: Sequence[Listener],
+        launch: Launch,
+        resumption: Resumption | None = None,
+    ) -> None:
         self._plan = plan
         self._launch = launch
-        self._clock = JobClock(time.time(), time.monotonic())
+        self._resumption = resumption
         self._id = launch.job_id
-        now = datetime.fromtimestamp(self._clock.wall)
-        self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
-        self._lock = JobLock.take(self.folder)
+        if resumption is None:
+            self._clock = JobClock(time.time(), time.monotonic())
+            now = datetime.fromtimestamp(self._clock.wall)
+            self.folder: JobFolder = create_job_folder(plan.results_dir, self._id, now)
+            self._lock = JobLock.take(self.folder)
+        else:
+            self._clock, self.folder = resumption.clock, resumption.folder
+            self._lock = resumption.lock
         self._test_results = str(self.folder.test_results)
         self.lag = Lag()
         """That of the loop it runs on."""
@@ -100,40 +127,63 @@ class Job:
         """Run; return the exit code."""
         with ExitStack() as stack:
             stack.callback(self._lock.release)
-            journal = Journal(self.folder.journal)
+            journal = self._open_journal()
             stack.callback(journal.close)
-            self._plan_into(journal)
-            stack.callback(self._launch.abandon)
-            self._reporter.open()
-            self._reporter.flush()
             try:
-                await self._run_tasks(journal)
-            except BaseException:
-                self._give_up(journal)
+                code = await self._run_with(journal)
+            except JournalError:
+                # What agents leave in their folders is for whoever goes on with the job.
+                self._launch.abandon(keep=True)
                 raise
-            finally:
-                remove_tree(self._slots_dir)
-            return self._finish(journal)
+            except BaseException:
+                self._launch.abandon()
+                raise
+            self._launch.abandon()
+            return code
+
+    async def _run_with(self, journal: Journal) -> int:
+        self._reporter.open()
+        if self._resumption is not None:
+            self._begin_again(journal, self._resumption)
+        else:
+            self._plan_into(journal)
+        self._reporter.flush()
+        try:
+            await self._run_tasks(journal)
+        except BaseException:
+            self._give_up(journal)
+            raise
+        finally:
+            remove_tree(self._slots_dir)
+        return self._finish(journal)
+
+    def _open_journal(self) -> Journal:
+        if self._resumption is not None:
+            return self._resumption.journal
+        return Journal(self.folder.journal)
 
     def _plan_into(self, journal: Journal) -> None:
         plan = self._plan
-        journal.append(
-            [
-                {
-                    "type": "job",
-                    "format": FORMAT,
-                    "id": self._id,
-                    "wall": self._clock.wall,
-                    "monotonic": self._clock.monotonic,
-                    "total": len(plan.tasks),
-                    "command": plan.command,
-                    "base_dir": str(plan.base_dir),
-                }
-            ]
+        clock = self._clock
+        head = job_record(
+            plan,
+            job_format=FORMAT,
+            job_id=self._id,
+            wall=clock.wall,
+            monotonic=clock.monotonic,
+            boot=boot_id(),
         )
+        journal.append([head])
         for first in range(0, len(plan.tasks), _PLANNED_AT_ONCE):
             tasks = plan.tasks[first : first + _PLANNED_AT_ONCE]
-            journal.append([_planned(task) for task in tasks])
+            journal.append([planned_record(task) for task in tasks])
+
+    def _begin_again(self, journal: Journal, resumption: Resumption) -> None:
+        journal.append([resumption.record()])
+        for verdict in resumption.history.verdicts.values():
+            self._reporter.tally.add(verdict)
+        for notice in resumption.notices():
+            self._reporter.notice(notice)
 
     async def _run_tasks(self, journal: Journal) -> None:
         plan = self._plan
@@ -149,6 +199,11 @@ class Job:
             dry_run=plan.dry_run,
             leak=leak,
         )
+        adoption = None
+        if self._resumption is not None:
+            adoption = self._resumption.adoption
+            history = self._resumption.history
+            machine.restore(history.verdicts, past_states(history, self._clock.monotonic))
         scheduler = Scheduler(
             machine,
             spawner,
@@ -156,6 +211,7 @@ class Job:
             self._reporter,
             settings=self._settings(),
             log_dir=self._log_dir,
+            adoption=adoption,
         )
         watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
         server = StatusServer(
@@ -194,7 +250,9 @@ class Job:
             stack.enter_context(Interrupts(stop, say, journal.sync).caught())
             if self._plan.job_timeout is not None:
                 limit = self._plan.job_timeout
-                handle = asyncio.get_running_loop().call_later(limit, past_limit, limit)
+                spent = 0.0 if self._resumption is None else self._resumption.history.spent
+                loop = asyncio.get_running_loop()
+                handle = loop.call_later(max(0.0, limit - spent), past_limit, limit)
                 stack.callback(handle.cancel)
             async with asyncio.TaskGroup() as group:
                 painters = [
@@ -285,17 +343,3 @@ def _limits(plan: JobPlan, offers: Sequence[Offer]) -> Limits:
     for offer in offers:
         limits.set_place(offer.place, offer.slots + ahead[offer.place])
     return limits
-
-
-def _planned(task: Task) -> dict[str, Any]:
-    return {
-        "type": "planned",
-        "task": task.number,
-        "id": task.id,
-        "reference": task.reference,
-        "suite": task.suite,
-        "runnable": task.runnable.to_json(),
-        "limits": task.limits,
-        "retries": task.retries,
-        **({"series": task.series} if task.series else {}),
-    }

@@ -1,14 +1,17 @@
 """The journal: everything that happens to a job, appended before it is acted on or shown.
 
-One JSON object a line; each ends in a checksum of what stands before it, so a torn tail is found
-and cut off when the journal is opened again. Records: ``job``, ``planned``, ``move``, ``met``,
-``notice``, ``settled``, ``closed`` (see docs/journal.md). All reports are made from it.
-Not responsible for what a record means to the job.
+One JSON object a line; each ends in the length and a checksum of what stands before that, so a torn
+tail is found, and cut off when the journal is opened again. The records are listed in
+docs/journal.md. All reports are made from it. A little of the disk is kept in reserve, so that what
+happened last can be told on a full one. Not responsible for what a record means to the job
+(``nrunner.history``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import zlib
 from array import array
@@ -19,17 +22,24 @@ from typing import Any
 
 import msgspec
 
-from nrunner.errors import JournalError
+from nrunner.errors import JournalError, JournalFull
 from nrunner.results.base import TaskReport
 
-__all__ = ["FORMAT", "Journal", "read_records"]
+__all__ = ["FORMAT", "Journal", "read_records", "torn_copy"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format; a newer one is refused, an older one is read."""
 
 _encoder = msgspec.json.Encoder()
-_TAIL = b',"crc":"%08x"}\n'
-_TAIL_SIZE = len(b',"crc":"00000000"}')
+_TAIL = b',"check":"%08x-%08x"}\n'
+_TAIL_SIZE = len(_TAIL % (0, 0))
+_TAIL_1 = b',"crc":"%08x"}\n'
+"""As format 1 has it."""
+_TAIL_1_SIZE = len(_TAIL_1 % 0)
+_RESERVE = 1 << 16
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_EXACT = ("job", "planned")
+"""Records that are needed again as they were, whatever is in them."""
 
 
 class _Settled(msgspec.Struct):
@@ -42,18 +52,46 @@ _settled = msgspec.json.Decoder(_Settled)
 class Journal:
     """An append-only file of records."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a new journal; raise JournalError if it cannot be written."""
+    def __init__(self, path: Path, *, new: bool = True) -> None:
+        """Open a new journal, or with `new` False one to go on with (see `reopen`).
+
+        Raise JournalError if it cannot be written.
+        """
         self.path = path
+        self.torn: Path | None = None
+        """Where the tail is that was cut off."""
         self._size = 0
         self._settled = array("q")
         self._starts = array("q")
         self._wakers: list[Callable[[], None]] = []
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(path, flags, 0o600)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+            self._fd = os.open(path, flags | (os.O_CREAT | os.O_EXCL if new else 0), 0o600)
         except OSError as error:
-            raise JournalError(f"create the journal {path}: {error.strerror}") from error
+            what = "create" if new else "open"
+            raise JournalError(f"{what} the journal {path}: {error.strerror}") from error
+        self._reserve()
+
+    @classmethod
+    def reopen(cls, path: Path, visit: Callable[[dict[str, Any]], None]) -> Journal:
+        """Open a journal to go on with; call `visit` with each of its records.
+
+        A tail that cannot be believed is cut off, and kept beside the journal under the name
+        `torn_copy` gives. Raise JournalError for a journal of a newer format, or none.
+        """
+        journal = cls(path, new=False)
+        try:
+            for record, line in _read(path):
+                visit(record)
+                journal._count(record, len(line))
+            journal._cut_tail()
+        except OSError as error:
+            journal.close()
+            raise JournalError(f"go on with {path}: {error.strerror}") from error
+        except BaseException:
+            journal.close()
+            raise
+        return journal
 
     @property
     def records(self) -> int:
@@ -61,17 +99,22 @@ class Journal:
         return len(self._starts)
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Write records, in order, with one system call; raise JournalError if that fails."""
+        """Write records, in order, with one system call; raise JournalError if that fails.
+
+        JournalFull says that they are written, but none will be after them.
+        """
         bodies = _encoded(records)
-        lines = [body + _TAIL % zlib.crc32(body) for body in bodies]
+        lines = [body + _TAIL % (len(body), zlib.crc32(body)) for body in bodies]
         starts = [*accumulate(map(len, lines), initial=self._size)][:-1]
-        self._write(b"".join(lines))
+        full = self._write(b"".join(lines))
         self._starts.extend(starts)
         for record, start in zip(records, starts, strict=True):
             if record["type"] == "settled":
                 self._note_settled(record["task"], start)
         for wake in tuple(self._wakers):
             wake()
+        if full is not None:
+            raise JournalFull(str(full)) from full
 
     def settled(self) -> Iterator[TaskReport]:
         """Yield the reports of all settled tasks, in order of their numbers, one at a time."""
@@ -119,6 +162,8 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+            with contextlib.suppress(OSError):
+                self._reserve_path.unlink()
 
     def _note_settled(self, number: int, offset: int) -> None:
         missing = number + 1 - len(self._settled)
@@ -126,17 +171,76 @@ class Journal:
             self._settled.extend([-1] * missing)
         self._settled[number] = offset
 
-    def _write(self, data: bytes) -> None:
+    def _count(self, record: Mapping[str, Any], size: int) -> None:
+        self._starts.append(self._size)
+        if record["type"] == "settled":
+            self._note_settled(record["task"], self._size)
+        self._size += size
+
+    def _cut_tail(self) -> None:
+        torn = os.fstat(self._fd).st_size - self._size
+        if torn > 0:
+            self.torn = torn_copy(self.path, self._size)
+            with self.torn.open("wb") as copy, self.path.open("rb") as file:
+                file.seek(self._size)
+                while piece := file.read(1 << 20):
+                    copy.write(piece)
+            os.ftruncate(self._fd, self._size)
+
+    def _write(self, data: bytes) -> JournalError | None:
+        """Write; return what is wrong if that took the reserve."""
+        full = None
         try:
-            written = os.write(self._fd, data)
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
+            self._write_all(data)
         except OSError as error:
+            full = self._error(error)
             # What was written of it is torn: the next record must not follow on that.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self._size)
-            raise JournalError(f"write the journal {self.path}: {error.strerror}") from error
+            self._undo()
+            if error.errno not in _FULL or not self._use_reserve(data):
+                raise full from error
         self._size += len(data)
+        return full
+
+    def _undo(self) -> None:
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._size)
+
+    def _error(self, error: OSError) -> JournalError:
+        return JournalError(f"write the journal {self.path}: {error.strerror}")
+
+    def _write_all(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        while written < len(data):
+            written += os.write(self._fd, data[written:])
+
+    # Room for the last words on a full disk.
+
+    @property
+    def _reserve_path(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.reserve")
+
+    def _reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+            fd = os.open(self._reserve_path, flags, 0o600)
+            try:
+                os.posix_fallocate(fd, 0, _RESERVE)
+            finally:
+                os.close(fd)
+
+    def _use_reserve(self, data: bytes) -> bool:
+        try:
+            self._reserve_path.unlink()
+            self._write_all(data)
+        except OSError:
+            self._undo()
+            return False
+        return True
+
+
+def torn_copy(path: Path, size: int) -> Path:
+    """Return where what was cut off a journal is kept: all that followed its first `size` bytes."""
+    return path.with_name(f"{path.name}.torn-{size}")
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
@@ -145,25 +249,39 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     Raise JournalError if there is no journal, or one of a newer format.
     """
     try:
-        with path.open("rb") as file:
-            for line in file:
-                record = _checked(line)
-                if record is None:
-                    return
-                if record.get("format", FORMAT) > FORMAT:
-                    newer = record["format"]
-                    raise JournalError(f"read {path}: its format {newer} is newer than {FORMAT}")
-                yield record
+        for record, _ in _read(path):
+            yield record
     except OSError as error:
         raise JournalError(f"read the journal {path}: {error.strerror}") from error
 
 
+def _read(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
+    with path.open("rb") as file:
+        for line in file:
+            record = _checked(line)
+            if record is None:
+                return
+            if record.get("format", FORMAT) > FORMAT:
+                newer = record["format"]
+                raise JournalError(f"read {path}: its format {newer} is newer than {FORMAT}")
+            yield record, line
+
+
 def _checked(line: bytes) -> dict[str, Any] | None:
-    body, tail = line[: -_TAIL_SIZE - 1], line[-_TAIL_SIZE - 1 :]
-    if tail != _TAIL % zlib.crc32(body):
-        return None
-    record: dict[str, Any] = msgspec.json.decode(line)
+    body = line[:-_TAIL_SIZE]
+    if line[-_TAIL_SIZE:] != _TAIL % (len(body), zlib.crc32(body)):
+        body = line[:-_TAIL_1_SIZE]
+        if line[-_TAIL_1_SIZE:] != _TAIL_1 % zlib.crc32(body):
+            return None
+    record: dict[str, Any] = _decoded(line)
     return record
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return json.loads(line)  # a name that is no valid text
 
 
 def _encoded(records: Sequence[Mapping[str, Any]]) -> list[bytes]:
@@ -171,9 +289,21 @@ def _encoded(records: Sequence[Mapping[str, Any]]) -> list[bytes]:
     try:
         data = _encoder.encode_lines(records)
     except UnicodeEncodeError:
-        # A name that is no valid text: it is told in a form that is.
-        data = _encoder.encode_lines([_as_text(msgspec.to_builtins(each)) for each in records])
+        data = b"".join(map(_encoded_carefully, records))
     return data.split(b"}\n")[:-1]  # no line of JSON has a newline in it
+
+
+def _encoded_carefully(record: Mapping[str, Any]) -> bytes:
+    """Return a line for a record in which there may be names that are no valid text."""
+    try:
+        return _encoder.encode(record) + b"\n"
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(record)
+        if record["type"] in _EXACT:
+            # Escapes that only Python's own decoder takes back.
+            return json.dumps(plain, separators=(",", ":")).encode("ascii") + b"\n"
+        # The others are told in a form that is valid text.
+        return _encoder.encode(_as_text(plain)) + b"\n"
 
 
 def _as_text(value: Any) -> Any:

@@ -23,21 +23,25 @@ __all__ = ["Launch"]
 class Launch:
     """What exists of a job before its folder does."""
 
-    def __init__(self, plan: JobPlan) -> None:
-        """Make the spawner; raise PluginError, UsageError or ResultsError."""
-        self.job_id = new_job_id()
+    def __init__(self, plan: JobPlan, job_id: str | None = None) -> None:
+        """Make the spawner; raise PluginError, UsageError or ResultsError.
+
+        `job_id` is that of a job to go on with, which may have environments already.
+        """
+        self.job_id = job_id or new_job_id()
         self.runtime: Path = runtime_folder(self.job_id)
         context = SpawnerContext(
             self.job_id, self.runtime, user_folder("cache"), plan.max_parallel, plan.config
         )
         self.spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
-        if isinstance(self.spawner, Eager) and not plan.dry_run:
+        if job_id is None and isinstance(self.spawner, Eager) and not plan.dry_run:
             # What is wrong shows again, and is told, when the environment is really wanted.
             with contextlib.suppress(SpawnError):
                 self.spawner.begin()
 
-    def abandon(self) -> None:
-        """Undo everything: there will be no job."""
+    def abandon(self, *, keep: bool = False) -> None:
+        """Undo everything: there will be no job, or with `keep` another controller for it."""
         if isinstance(self.spawner, Eager):
             self.spawner.abandon()
-        remove_tree(str(self.runtime))
+        if not keep:
+            remove_tree(str(self.runtime))

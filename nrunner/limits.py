@@ -36,6 +36,11 @@ class Limits:
         self._used[place] = used + 1
         return True
 
+    def take(self, place: str) -> None:
+        """Take a slot for what runs at `place` already, whether or not there is room."""
+        self.taken += 1
+        self._used[place] = self._used.get(place, 0) + 1
+
     def give_back(self, place: str) -> None:
         """Return what `try_take` took."""
         used = self._used.get(place, 0)

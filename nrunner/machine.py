@@ -9,11 +9,11 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import ClassVar
 
-from nrunner.action import Action, Fulfil, Move, Settle, Start, StopAttempt, Triage
+from nrunner.action import Action, Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
 from nrunner.errors import InvalidTransition
 from nrunner.event import (
     Begin,
@@ -54,6 +54,7 @@ class TaskState:
         "attempts",
         "avoid",
         "entered",
+        "is_restored",
         "killed",
         "needs",
         "ordered",
@@ -74,6 +75,8 @@ class TaskState:
         self.started: float | None = None
         self.ordered: Verdict | None = None
         self.killed = False
+        self.is_restored = False
+        """Whether it stands where an earlier controller left it, and waits nowhere."""
         self.alone = False
         """Whether an environment died under it: it is tried again while nothing else runs."""
         self.avoid: tuple[str, ...] = ()
@@ -132,6 +135,10 @@ class Machine:
         )
         self._begun = False
         self._requested: deque[int] = deque()
+        self._before: tuple[int, ...] = ()
+        """Tasks that an earlier controller has seen to their end."""
+        self._past: dict[int, TaskState] = {}
+        """Tasks that an earlier controller had begun to look after; to be requested anew."""
         self._together = together
         self._ready: dict[str, Line] = {}
         """Who waits for a slot, by place."""
@@ -143,6 +150,43 @@ class Machine:
         self._waiting = 0
         self._time = 0.0
         self._actions: list[Action] = []
+
+    def restore(self, settled: Mapping[int, Verdict], states: Iterable[TaskState]) -> None:
+        """Take over what an earlier controller of the job knew, before it begins anew.
+
+        `settled` are the verdicts there are; `states` are those of tasks that have none but were
+        under way, each in a phase that does not wait for an answer, or in STARTING or STARTED.
+        """
+        if self._begun or self._states or self._ended:
+            raise ValueError("the job has begun already")
+        self._ended = dict(settled)
+        self._before = tuple(settled)
+        self.settled = len(settled)
+        for state in states:
+            if state.phase in _RUNNING:
+                self._take_over(state)
+            else:
+                self._past[state.task.number] = state
+        if self._fail_fast and self._halt is None:
+            self._halt = self._first_failure()
+
+    def _take_over(self, state: TaskState) -> None:
+        place = state.place
+        self._states[state.task.number] = state
+        self._limits.take(place)
+        if state.alone:
+            self._solo[place] = state.task.number
+        else:
+            line = self._ready.setdefault(place, Line(self._together))
+            line.add(state.task)
+            line.order(state.task)
+
+    def _first_failure(self) -> Verdict | None:
+        failed = [number for number, verdict in self._ended.items() if not verdict.result.is_ok]
+        if not failed:
+            return None
+        first = min(failed)
+        return _not_started(self._tasks[first], self._ended[first])
 
     @property
     def is_done(self) -> bool:
@@ -202,8 +246,7 @@ class Machine:
         if task is None or not isinstance(event, Cancelled):
             who = f"{task.id} is not requested yet" if task else f"there is no task {event.number}"
             raise InvalidTransition(f"{who}: {type(event).__name__}")
-        state = self._states[event.number] = TaskState(task, self._time)
-        self._discard(state, event.verdict)
+        self._discard(self._request(task), event.verdict)
 
     # What happens to the job as a whole.
 
@@ -212,6 +255,8 @@ class Machine:
             raise InvalidTransition("the job has begun already")
         self._begun = True
         self._requested.extend(self._order.first())
+        for number in self._before:
+            self._requested.extend(self._order.ended(self._tasks[number]))
 
     def _met(self, event: Met) -> None:
         for number in self._preparations.met(event.place, event.key):
@@ -301,9 +346,9 @@ class Machine:
                 self._start(self._states[task.number])
         while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
-            if number in self._ended:
+            if number in self._ended or number in self._states:
                 continue
-            state = self._states[number] = TaskState(self._tasks[number], self._time)
+            state = self._request(self._tasks[number])
             if self._halt is not None:
                 self._discard(state, self._halt)
             else:
@@ -312,6 +357,12 @@ class Machine:
             if suspects and self._limits.used(place) == 0 and self._limits.try_take(place):
                 self._solo[place] = suspects.popitem(last=False)[0]
                 self._start(self._states[self._solo[place]])
+
+    def _request(self, task: Task) -> TaskState:
+        """Begin to look after a task, or go on with it where an earlier controller left it."""
+        state = self._past.pop(task.number, None) or TaskState(task, self._time)
+        self._states[task.number] = state
+        return state
 
     def _has_room(self) -> bool:
         """Whether one more task may be triaged; all are looked at where none will start.
@@ -323,6 +374,7 @@ class Machine:
         return self._halt is not None or (self._triaging < self._room and not enough)
 
     def _triage(self, state: TaskState) -> None:
+        state.is_restored = False
         self._triaging += 1
         self._move(state, Phase.TRIAGING)
         self._actions.append(Triage(state.task, state.avoid))
@@ -349,7 +401,7 @@ class Machine:
         self._waiting -= 1
         state.attempt += 1
         state.started = None
-        self._move(state, Phase.STARTING)
+        self._move(state, Phase.STARTING, state.place)
         follower = None if state.alone else self._followers.next_of(state.task, self._may_follow)
         self._actions.append(Start(state.task, state.attempt, state.place, follower))
 
@@ -358,15 +410,17 @@ class Machine:
         state = self._states.get(number)
         return number not in self._ended and (state is None or state.phase not in _RUNNING)
 
-    def _move(self, state: TaskState, target: Phase) -> None:
+    def _move(self, state: TaskState, target: Phase, place: str = "") -> None:
         if target not in MOVES[state.phase]:
             raise InvalidTransition(f"{state.task.id}: {state.story} -> {target.value}")
         state.phase = target
         state.entered.append((target, self._time))
-        self._actions.append(Move(state.task.number, state.attempt, target, self._time))
+        self._actions.append(Move(state.task.number, state.attempt, target, self._time, place))
 
     def _withdraw(self, state: TaskState) -> None:
         """Take a task out of wherever it waits."""
+        if state.is_restored:
+            return
         if state.phase is Phase.TRIAGING:
             self._triaging -= 1
         elif state.phase is Phase.READY:
@@ -389,7 +443,8 @@ class Machine:
     def _discard(self, state: TaskState, verdict: Verdict) -> None:
         """Settle a task that is not running: first cause wins, so earlier attempts count."""
         self._withdraw(state)
-        self._move(state, Phase.DISCARDED)
+        if not state.phase.is_end:  # else it was about to be tried again
+            self._move(state, Phase.DISCARDED)
         self._settle(state, combine([*(each.verdict for each in state.attempts), verdict]))
 
     def _conclude(
@@ -420,6 +475,9 @@ class Machine:
         # The attempt is the last word, whatever went wrong before it was prepared.
         told = [*state.unmet, *(each.verdict for each in state.attempts)]
         retry = Retry.NO if stopped else retry_after(state.task, told, ran=ran)
+        if retry is not Retry.NO:
+            attempt = state.attempts[-1]
+            self._actions.append(Retried(state.task.number, attempt, state.alone))
         if retry is Retry.HERE and not self._preparations.holds(state.place, state.needs):
             self._triage(state)
         elif retry is Retry.HERE:
@@ -441,8 +499,7 @@ class Machine:
         )
         self._requested.extend(self._order.ended(state.task))
         if self._fail_fast and self._halt is None and not verdict.result.is_ok:
-            detail = f"not started: {state.task.id} ended {verdict.result.value} (fail-fast)"
-            self._halt = Verdict(Result.CANCEL, Cause.CANCELLED, detail)
+            self._halt = _not_started(state.task, verdict)
             waiting = [each for each in self._states.values() if each.phase in _WAITING]
             for each in waiting:
                 self._discard(each, self._halt)
@@ -468,3 +525,8 @@ class Machine:
         **dict.fromkeys(product(_WAITING, _NEWS), _ignore),
         **dict.fromkeys([(phase, Cancelled) for phase in (*_WAITING, *_RUNNING)], _cancel),
     }
+
+
+def _not_started(failed: Task, verdict: Verdict) -> Verdict:
+    detail = f"not started: {failed.id} ended {verdict.result.value} (fail-fast)"
+    return Verdict(Result.CANCEL, Cause.CANCELLED, detail)

@@ -120,7 +120,7 @@ class Reporter:
             result=verdict.result,
             cause=verdict.cause,
             detail=verdict.detail,
-            attempts=tuple(self._attempt(each) for each in attempts),
+            attempts=tuple(self.attempt(each) for each in attempts),
             phases=tuple([(phase, round(time - began, 6)) for phase, time in action.phases]),
             time_start=self._clock.wall_at(start),
             time_end=self._clock.wall_at(end),
@@ -135,7 +135,8 @@ class Reporter:
             outputs=outputs,
         )
 
-    def _attempt(self, attempt: Attempt) -> AttemptReport:
+    def attempt(self, attempt: Attempt) -> AttemptReport:
+        """Make the report of an attempt that is over."""
         ending = attempt.ending or _NO_ENDING
         started = attempt.started
         return AttemptReport(

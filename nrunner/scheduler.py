@@ -11,15 +11,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nrunner.action import Action, Fulfil, Move, Settle, Start, StopAttempt, Triage
+from nrunner.action import Action, Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
+from nrunner.adoption import MOST_CRASHES, Adoption, lost_verdict
 from nrunner.agentevent import translate
-from nrunner.berth import Berth
-from nrunner.environment import Environment
-from nrunner.errors import NrunnerError, ProtocolError, RequirementError
+from nrunner.berth import Berth, Gone
+from nrunner.environment import Environment, Key
+from nrunner.errors import (
+    JournalError,
+    JournalFull,
+    NrunnerError,
+    ProtocolError,
+    RequirementError,
+    TakenOverError,
+)
 from nrunner.event import Begin, Broken, Event, Met, NotStarted, Refused, StopAll, Triaged, Unmet
 from nrunner.journal import Journal
 from nrunner.machine import Machine
@@ -29,12 +37,14 @@ from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import TaskReport
 from nrunner.runnable import Requirement
-from nrunner.spawners.base import Spawner
+from nrunner.spawners.base import Offer, Spawner
 from nrunner.task import Task, TaskLimits
 
 __all__ = ["Scheduler"]
 
 _CLOSE_WITHIN = 30.0
+_UNKNOWN = "its agent knows nothing of it"
+_NO_PLACE = "there is no such place any more"
 _NO_LIMITS = TaskLimits()
 """What an agent assumes where an order says nothing."""
 _MOST_ASKED = 3
@@ -64,7 +74,9 @@ class Scheduler:
         settings: Mapping[str, Any],
         log_dir: Callable[[Task, int], str],
         requirement_timeout: float = 600.0,
+        adoption: Adoption | None = None,
     ) -> None:
+        """`adoption` says what to take over from an earlier controller of the job."""
         self._machine = machine
         self._spawner = spawner
         self._journal = journal
@@ -72,10 +84,8 @@ class Scheduler:
         self._settings = settings
         self._log_dir = log_dir
         self._requirement_timeout = requirement_timeout
-        self._berths = {
-            offer.place: Berth(offer, spawner, settings, self._on_events)
-            for offer in spawner.offers()
-        }
+        self._adoption = adoption or Adoption()
+        self._berths = {offer.place: self._berth(offer) for offer in spawner.offers()}
         self._inbox: deque[Event] = deque()
         self._is_busy = False
         self._done = asyncio.Event()
@@ -96,6 +106,7 @@ class Scheduler:
         """Run until every task has its verdict; raise the error that made this impossible."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            await self._adopt()
             for berth in self._berths.values():
                 self._spawn(self._keep(berth), f"keep {berth.place}")
             self.feed(Begin(time.monotonic()))
@@ -113,12 +124,11 @@ class Scheduler:
             return
         self._is_busy = True
         try:
-            while self._inbox:
+            while self._inbox and self._error is None:
                 for deed in self._record(self._decide()):
                     self._carriers[type(deed)](self, deed)
         except Exception as error:  # whoever feeds could not tell anybody: the job ends with it
-            self._error = error
-            self._done.set()
+            self._fail(error)
         finally:
             self._is_busy = False
             self._reporter.flush()
@@ -129,6 +139,11 @@ class Scheduler:
         """End the whole job; why is told by `interrupted` afterwards."""
         self.interrupted = self.interrupted or event.waiting.detail
         self.feed(event)
+
+    def _fail(self, error: Exception) -> None:
+        """End the job without verdicts on what is left."""
+        self._error = self._error or error
+        self._done.set()
 
     def live_output(self, number: int, stream: str) -> Path | None:
         """Return the file that gets the output of a task that runs now, if it can be seen here."""
@@ -153,10 +168,34 @@ class Scheduler:
                 continue
             if isinstance(action, Move):
                 records.append(_move_record(action))
+            elif isinstance(action, Retried):
+                records.append(self._retried_record(action))
             deeds.append(action)
-        if records:
-            self._journal.append(records)
+        try:
+            if records:
+                self._journal.append(records)
+        except JournalFull as error:
+            # What is recorded is told, but nothing more is begun.
+            self._fail(error)
+            return [each for each in deeds if isinstance(each, _Reported)]
         return deeds
+
+    def _retried_record(self, action: Retried) -> dict[str, Any]:
+        report = self._reporter.attempt(action.attempt)
+        return {
+            "type": "attempt",
+            "task": action.number,
+            "report": report,
+            "alone": action.alone,
+        }
+
+    def _note(self, record: Mapping[str, Any]) -> None:
+        """Record what is no event of a task."""
+        if self._error is None:
+            try:
+                self._journal.append([record])
+            except JournalError as error:
+                self._fail(error)
 
     # Carrying out.
 
@@ -231,25 +270,29 @@ class Scheduler:
 
     def _start(self, action: Start) -> None:
         task = action.task
-        runnable = task.runnable.to_json()
-        runnable.pop("requirements", None)
-        order: dict[str, Any] = {
-            "task": task.number,
-            "attempt": action.attempt,
-            "id": task.id,
-            "runnable": runnable,
-            "log_dir": self._log_dir(task, action.attempt),
-        }
-        if task.series:
-            order["series"] = task.series
-            order["next"] = action.follower.runnable.uri if action.follower else None
-        if task.limits != _NO_LIMITS:
-            order["limits"] = self._limits_of(task.limits)
+        order = self._order(task, action.attempt, action.follower)
         try:
             self._berths[action.place].run_nowait(order)
         except ProtocolError as error:
             verdict = Verdict(Result.ERROR, Cause.MALFORMED, f"could not {error}")
             self.feed(NotStarted(time.monotonic(), task.number, action.attempt, verdict))
+
+    def _order(self, task: Task, attempt: int, follower: Task | None) -> dict[str, Any]:
+        runnable = task.runnable.to_json()
+        runnable.pop("requirements", None)
+        order: dict[str, Any] = {
+            "task": task.number,
+            "attempt": attempt,
+            "id": task.id,
+            "runnable": runnable,
+            "log_dir": self._log_dir(task, attempt),
+        }
+        if task.series:
+            order["series"] = task.series
+            order["next"] = follower.runnable.uri if follower else None
+        if task.limits != _NO_LIMITS:
+            order["limits"] = self._limits_of(task.limits)
+        return order
 
     def _limits_of(self, limits: TaskLimits) -> dict[str, float | None]:
         known = self._limits.get(limits)
@@ -279,12 +322,35 @@ class Scheduler:
         Start: _start,
         StopAttempt: _stop,
         Move: _tell,
+        Retried: lambda _self, _action: None,
         _Reported: _settle,
     }
 
     # Environments.
 
-    def _on_events(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> None:
+    def _berth(self, offer: Offer) -> Berth:
+        return Berth(
+            offer,
+            self._spawner,
+            self._settings,
+            self,
+            epoch=self._adoption.epoch,
+            generation=self._adoption.generation(offer.place),
+        )
+
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
+        """Record where an environment is found again: before anything is ordered there."""
+        self._note(
+            {
+                "type": "environment",
+                "place": berth.place,
+                "generation": generation,
+                "address": address,
+            }
+        )
+
+    def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """Have an agent's events happen; return whether they are recorded."""
         now = time.monotonic()
         events: list[Event] = []
         for head in heads:
@@ -298,6 +364,37 @@ class Scheduler:
             elif head["event"] == "notice":
                 self._notice(head["task"], str(head.get("text")))
         self.feed(*events)
+        return self._error is None
+
+    def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
+        """End attempts of which the agent that was to run them knows nothing."""
+        self._break(keys, lambda key: self._lost(key, _UNKNOWN, begun=self._is_begun(key)))
+
+    def _is_begun(self, key: Key) -> bool:
+        state = self._machine.state(key[0])
+        return state is not None and state.phase is Phase.STARTED
+
+    async def _adopt(self) -> None:
+        """Take over the environments that are left, with what runs there."""
+        for place in self._adoption.places:
+            running = self._adoption.running.get(place, {})
+            berth, address = self._berths.get(place), self._adoption.addresses.get(place)
+            if berth is None or address is None:
+                self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
+                continue
+            for key, started in running.items():
+                if not started and self._adoption.crashes[key] < MOST_CRASHES:
+                    berth.order_later(self._order(self._adoption.tasks[key], key[1], None))
+            gone = await berth.adopt(address, running)
+            if gone is not None:
+                await self._bury(berth, gone, self._lost)
+
+    def _break(self, keys: Iterable[Key], verdict: Callable[[Key], Verdict]) -> None:
+        now = time.monotonic()
+        self.feed(*(Broken(now, *key, verdict(key)) for key in keys))
+
+    def _lost(self, key: Key, why: str, *, begun: bool) -> Verdict:
+        return lost_verdict(why, begun=begun, crashes=self._adoption.crashes.get(key, 0))
 
     def _say_slow(self, head: Mapping[str, Any]) -> None:
         state = self._machine.state(head["task"])
@@ -307,7 +404,7 @@ class Scheduler:
             self._notice(state.task.number, text)
 
     def _notice(self, task: int, text: str) -> None:
-        self._journal.append([{"type": "notice", "task": task, "text": text}])
+        self._note({"type": "notice", "task": task, "text": text})
         self._reporter.notice(text)
 
     async def _keep(self, berth: Berth) -> None:
@@ -315,17 +412,25 @@ class Scheduler:
         while True:
             await berth.wait_wanted()
             try:
-                why = await berth.hold()
+                gone = await berth.hold()
             except NrunnerError as error:
                 verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
                 lost = berth.abandon()
                 now = time.monotonic()
                 self.feed(*(NotStarted(now, task, attempt, verdict) for task, attempt in lost))
             else:
-                verdict = Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")
-                lost = berth.abandon()
-                now = time.monotonic()
-                self.feed(*(Broken(now, task, attempt, verdict) for task, attempt in lost))
+                await self._bury(berth, gone, _broken)
+
+    async def _bury(self, berth: Berth, gone: Gone, verdict: Callable[..., Verdict]) -> None:
+        """End what an environment that is gone took with it, then remove what is left of it."""
+        if gone.is_replaced:
+            self._fail(TakenOverError(f"go on: {gone.why}"))
+            return
+        generation, lost = berth.generation, berth.abandon()
+        self._break(lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
+        self._note({"type": "gone", "place": berth.place, "generation": generation})
+        if self._error is None:
+            await berth.clear()
 
     async def _close(self) -> None:
         """End what still waits, then the environments, in bounded time."""
@@ -337,7 +442,9 @@ class Scheduler:
                     await asyncio.wait(list(self._waiting))
                 async with asyncio.TaskGroup() as group:
                     for berth in self._berths.values():
-                        group.create_task(berth.close(), name=f"close {berth.place}")
+                        # What runs when nothing can be recorded is for another controller.
+                        end = berth.leave if isinstance(self._error, JournalError) else berth.close
+                        group.create_task(end(), name=f"close {berth.place}")
                 await self._spawner.close()
         except TimeoutError:
             self._reporter.notice(f"could not end all environments within {_CLOSE_WITHIN:g} s")
@@ -350,16 +457,24 @@ class Scheduler:
         task.add_done_callback(self._waiting.discard)
 
 
+def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:
+    del begun  # what was not begun is tried again as carefully: it may have been what ended it
+    return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")
+
+
 def _named(requirement: Requirement) -> str:
     name = requirement.uri or requirement.kwargs.get("name") or ""
     return f"{requirement.kind} {name}".strip()
 
 
 def _move_record(action: Move) -> dict[str, Any]:
-    return {
+    record = {
         "type": "move",
         "task": action.number,
         "attempt": action.attempt,
         "phase": action.phase,
         "time": action.time,
     }
+    if action.place:
+        record["place"] = action.place
+    return record

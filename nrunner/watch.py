@@ -193,7 +193,7 @@ def _content(message: Message) -> tuple[str, bytes] | None:
 
 def _event(number: int, line: bytes) -> ApiEvent:
     record = msgspec.json.decode(line)
-    record.pop("crc", None)
+    record.pop("check", None)
     kind = record.pop("type")
     if kind == "move":
         kind = "task_started" if record.get("phase") == Phase.STARTED.value else "task_moved"

@@ -40,8 +40,11 @@ _BATCH_FOR = 0.004
 """Seconds that events may wait for others, while the controller has nothing to wait for."""
 _BATCH_BYTES = 1 << 15
 
+_BEGINNINGS = ("started", "not_started")
 _UNTIL_FIRST_HELLO = 15.0
 """Seconds that an agent waits for its first controller."""
+_ORPHAN_PATIENCE = 15.0
+"""Seconds that an orphan has until it leaves whatever is left."""
 
 
 class Agent:
@@ -52,14 +55,19 @@ class Agent:
         self._listener = listener
         self._token = token
         self._loop = Loop()
-        self._spool = Spool()
+        self._spool = Spool(folder + "/spool")
         self._connections: set[Connection] = set()
         self._controller: Optional[Connection] = None
         self._epoch = -1
         self._running = True
+        self._is_orphan = False
+        """Whether it leaves once nothing runs any more."""
         self._errands: dict[int, Any] = {}
         self._errand = 0
-        self._supervisor = Supervisor(self._loop, Settings(), self._emit, folder + "/status")
+        status = folder + "/status"
+        self._supervisor = Supervisor(
+            self._loop, Settings(), self._emit, status, taking=self._note_taken
+        )
         self._hears = False
         self._flush_timer: Optional[Timer] = None
         self._orphan: Optional[Timer] = self._loop.after(_UNTIL_FIRST_HELLO, self._leave)
@@ -71,11 +79,12 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             self._loop.on_signal(number, self._leave)
         try:
-            while self._running:
+            while self._running and not (self._is_orphan and self._supervisor.is_idle):
                 self._loop.run_once()
                 self._supervisor.pump()
                 self._flush()
         finally:
+            self._spool.close(leave=not self._supervisor.is_idle)
             self._supervisor.close()
             for connection in list(self._connections):
                 connection.close()
@@ -112,7 +121,18 @@ class Agent:
         if connection is self._controller:
             self._controller = None
             deadline = self._supervisor.settings.orphan_deadline
-            self._orphan = self._loop.after(deadline, self._leave)
+            self._orphan = self._loop.after(deadline, self._give_up)
+
+    def _give_up(self) -> None:
+        """End everything since nobody came back."""
+        deadline = self._supervisor.settings.orphan_deadline
+        self._abandon(f"no controller for {deadline:g} s")
+
+    def _abandon(self, detail: str) -> None:
+        """End everything, and leave; how it ended stays in the file of the spool."""
+        self._supervisor.stop_all("orphaned", detail, kill=True)
+        self._is_orphan = True
+        self._orphan = self._loop.after(_ORPHAN_PATIENCE, self._leave)
 
     def _leave(self) -> None:
         self._running = False
@@ -150,15 +170,17 @@ class Agent:
         elif abs(int(head.get("protocol", 0)) - wire.PROTOCOL_VERSION) > 1:
             self._refuse(connection, f"protocol {head.get('protocol')} is too far from mine")
         elif not isinstance(epoch, int) or epoch < self._epoch:
-            self._refuse(connection, f"epoch {epoch} is older than {self._epoch}")
+            reason = f"epoch {epoch} is older than {self._epoch}"
+            self._refuse(connection, reason, replaced=True)
         else:
             if epoch > self._epoch:
                 # Another controller counts its requests anew.
                 self._errands = dict.fromkeys(self._errands)
             self._epoch = epoch
             if self._controller is not None:
-                self._refuse(self._controller, f"replaced by epoch {epoch}")
+                self._refuse(self._controller, f"replaced by epoch {epoch}", replaced=True)
             self._controller = connection
+            self._is_orphan = False
             if self._orphan is not None:
                 self._orphan.cancel()
             connection.send(wire.encode(self._hello()))
@@ -178,14 +200,16 @@ class Agent:
             "arch": os.uname().machine,
             "kinds": sorted(registry.KINDS),
             "tasks": self._supervisor.tasks(),
+            "first": self._spool.first,
             "last": self._spool.last,
             "time": time.monotonic(),
         }
 
-    def _refuse(self, connection: Connection, reason: str) -> None:
+    def _refuse(self, connection: Connection, reason: str, *, replaced: bool = False) -> None:
         if connection is self._controller:
             self._controller = None
-        connection.send(wire.encode({"type": "refused", "reason": reason}))
+        head = {"type": "refused", "reason": reason, "replaced": replaced}
+        connection.send(wire.encode(head))
         connection.flush()
         connection.close()
         self._connections.discard(connection)
@@ -247,6 +271,9 @@ class Agent:
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(int(head["seq"]))
 
+    def _be_abandoned(self, _head: Mapping[str, Any]) -> None:
+        self._abandon("its controller gave up")
+
     def _shut_down(self, _head: Mapping[str, Any]) -> None:
         self._leave()
 
@@ -256,6 +283,10 @@ class Agent:
             self._controller.send(wire.encode(reply))
 
     # What attempts tell.
+
+    def _note_taken(self, task: int, attempt: int) -> None:
+        if task > 0:
+            self._spool.take(task, attempt)
 
     def _emit(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
         task, number = attempt.key
@@ -271,7 +302,7 @@ class Agent:
             **fields,
         }
         frame = _encode_event(head)
-        self._spool.add(frame)
+        self._spool.add(frame, attempt.key if name in _BEGINNINGS else None)
         if self._controller is not None:
             self._controller.send(frame)
 
@@ -292,6 +323,7 @@ class Agent:
         "probe": _probe,
         "fulfil": _fulfil,
         "ack": _acknowledge,
+        "abandon": _be_abandoned,
         "shutdown": _shut_down,
     }
 

@@ -48,7 +48,7 @@ def guard(folder: str, listening: int) -> int:
         if ended == pid:
             break
     _kill_children()
-    _remove(folder)
+    _clear(folder)
     # Whoever waits for our end need not wait for the interpreter's.
     os._exit(0 if status == 0 else 1)
 
@@ -96,5 +96,22 @@ def _kill_children() -> None:
             return
 
 
-def _remove(folder: str) -> None:
-    remove_tree(folder)
+def _clear(folder: str) -> None:
+    """Remove the agent's folder, but for what it had to say and nobody has heard."""
+    for name in _names(folder):
+        if name != "spool":
+            try:
+                os.unlink(f"{folder}/{name}")
+            except OSError:
+                remove_tree(f"{folder}/{name}")
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

@@ -43,12 +43,16 @@ _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno
 
 _Start = Callable[[Attempt, tuple[int, int]], None]
 Emit = Callable[[Attempt, str, Mapping[str, object]], None]
+Taking = Callable[[int, int], None]
 
 
 class Supervisor:
     """Owns every process of every attempt in an environment."""
 
-    def __init__(self, loop: Loop, settings: Settings, emit: Emit, socket: str) -> None:
+    def __init__(
+        self, loop: Loop, settings: Settings, emit: Emit, socket: str, *, taking: Taking
+    ) -> None:
+        """`taking` is told of each attempt before anything of it is done."""
         self.settings = settings
         self.speakers: dict[str, Attempt] = {}
         """Attempts whose payload sends status messages, by the id they use."""
@@ -56,6 +60,7 @@ class Supervisor:
         """Has all status messages that were sent already taken."""
         self._loop = loop
         self._emit = emit
+        self._taking = taking
         self._socket = socket
         self._backlog = Backlog()
         self._attempts: dict[tuple[int, int], Attempt] = {}
@@ -99,17 +104,20 @@ class Supervisor:
             return
         for order in self._backlog:
             if (order.task, order.attempt) == (task, attempt):
-                self._backlog.remove(order)
-                self._emit(Attempt(order), "not_started", {"cause": "cancelled", "reason": detail})
+                self._withdraw(order, "cancelled", detail)
 
     def stop_all(self, reason: str, detail: str, *, kill: bool) -> None:
         """End everything early."""
         for order in self._backlog:
-            self.cancel(order.task, order.attempt, kill=kill, detail=detail)
+            self._withdraw(order, "infra" if reason == "orphaned" else "cancelled", detail)
         for attempt in list(self._attempts.values()):
             self._stop(attempt, reason, detail, kill=kill)
         for series in self._series.idle() if kill else ():
             killing.signal_group(series.pid, signal.SIGKILL)
+
+    def _withdraw(self, order: Order, cause: str, detail: str) -> None:
+        self._backlog.remove(order)
+        self._emit(Attempt(order), "not_started", {"cause": cause, "reason": detail})
 
     def hear(self, attempt: Attempt) -> None:
         """A payload said that it is finished: it has a grace to end, too."""
@@ -157,6 +165,7 @@ class Supervisor:
     def _take(self, attempt: Attempt) -> None:
         """Start an attempt in a slot of its own, and its series if it has one."""
         self._attempts[attempt.key] = attempt
+        self._taking(*attempt.key)
         try:
             slot = attempt.slot = self._slots.take(self.settings.slots_dir)
             files = slot.open()
@@ -175,6 +184,7 @@ class Supervisor:
             return
         attempt = Attempt(order)
         self._attempts[attempt.key] = attempt
+        self._taking(*attempt.key)
         attempt.slot = series.slot
         series.begin(attempt)
         try:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     # A spawner is made before the event loop is needed, and loading that takes long.
     import asyncio
 
+    from nrunner.runners.spool import Remains
+
 __all__ = ["Eager", "Handle", "Offer", "Spawner", "SpawnerContext"]
 
 
@@ -55,6 +57,8 @@ class Handle(Protocol):
     name: str
     token: str
     """The secret that the agent asks for."""
+    address: Mapping[str, Any]
+    """What `Spawner.adopt` needs to find it again: plain data for the journal, no secrets."""
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Connect a stream protocol to the agent; raise LinkError. Called again to reconnect."""
@@ -62,6 +66,10 @@ class Handle(Protocol):
 
     async def wait_gone(self) -> str:
         """Wait until the environment has ended; return how, in words."""
+        ...
+
+    async def remains(self) -> Remains | None:
+        """Return what its agent, which is gone, had still to say; None if that is not known."""
         ...
 
     async def destroy(self) -> None:
@@ -81,6 +89,15 @@ class Spawner(Protocol):
 
     async def open(self, place: str) -> Handle:
         """Open an environment at a place; raise SpawnError. May be cancelled at any await."""
+        ...
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> Handle:
+        """Return the handle on an environment that an earlier controller opened.
+
+        It may be gone since: its `wait_gone` then returns at once, and `remains` tells what its
+        agent had to say. Nothing is touched that is not certainly the one meant. Raise SpawnError
+        for an address that is none.
+        """
         ...
 
     async def close(self) -> None:

@@ -13,7 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from nrunner.errors import SpawnError
 from nrunner.record import dataclass
@@ -61,20 +63,37 @@ class ProcessSpawner:
 
     async def open(self, place: str) -> Handle:
         """Start an agent, or hand out the one that was begun; raise SpawnError."""
+        from nrunner.spawners.process_agent import OwnAgent
         from nrunner.spawners.process_handle import ProcessHandle
 
         begun, self._begun = self._begun, None
         agent = begun or self._start()
-        return ProcessHandle(place, agent.process, agent.folder, agent.token)
+        return ProcessHandle(place, OwnAgent(agent.process), agent.folder, agent.token)
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> Handle:
+        """Return the handle on an agent that an earlier controller started; raise SpawnError."""
+        from nrunner.spawners.process_agent import adopted_agent, read_token
+        from nrunner.spawners.process_handle import ProcessHandle
+
+        try:
+            folder = Path(address["folder"])
+            agent = adopted_agent(address["pid"], address["start"], address["boot_id"])
+        except (KeyError, TypeError) as error:
+            raise SpawnError(f"find an agent by {dict(address)}: {error!r}") from error
+        return ProcessHandle(place, agent, folder, read_token(folder))
 
     async def close(self) -> None:
         """End an agent that nobody asked for; the others took their folders with them."""
         self.abandon()
 
     def _start(self) -> StartedAgent:
-        self._opened += 1
-        folder = self._context.runtime_folder / f"agent-{self._opened}"
-        return _start_agent(folder, agent_file(self._context.cache_folder))
+        folder = self._context.runtime_folder
+        while True:
+            # What an earlier controller of the job left there is not ours to touch.
+            self._opened += 1
+            own = folder / f"agent-{self._opened}"
+            if not os.path.lexists(own):
+                return _start_agent(own, agent_file(self._context.cache_folder))
 
 
 @dataclass(frozen=True, slots=True)

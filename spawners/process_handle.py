@@ -1,6 +1,7 @@
 """The handle on a local agent: how it is reached, watched and ended.
 
-Not responsible for starting it (``nrunner.spawners.process``).
+Not responsible for starting it (``nrunner.spawners.process``), nor for its process
+(``nrunner.spawners.process_agent``).
 """
 
 from __future__ import annotations
@@ -9,29 +10,42 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from nrunner.errors import LinkError
+from nrunner.runners.procfs import boot_id, read_process
+from nrunner.runners.spool import Remains, read_remains
+from nrunner.spawners.process_agent import AgentProcess
 
 __all__ = ["ProcessHandle"]
+
+_LEAVE_WITHIN = 5.0
+_FILES = ("socket", "status", "token", "agent.log", "spool")
 
 
 class ProcessHandle:
     """A local agent."""
 
-    def __init__(
-        self, name: str, process: subprocess.Popen[bytes], folder: Path, token: str
-    ) -> None:
+    def __init__(self, name: str, process: AgentProcess, folder: Path, token: str) -> None:
         self.name = name
         self.token = token
         self._process = process
         self._folder = folder
+        self._left: Remains | None = None
+        self.address: Mapping[str, Any] = _address(process.pid, folder)
+
+    @property
+    def pid(self) -> int:
+        """The guardian's process."""
+        return self._process.pid
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Connect to the agent's socket; raise LinkError."""
         path = str(self._folder / "socket")
+        if self._process.is_gone():
+            raise LinkError(f"reach the agent at {path}: it has ended")
         try:
             await asyncio.get_running_loop().create_unix_connection(factory, path)
         except OSError as error:
@@ -39,38 +53,39 @@ class ProcessHandle:
 
     async def wait_gone(self) -> str:
         """Wait for the end of the process; return how it ended."""
-        if self._process.poll() is None:
-            await self._wait_for_exit()
-        code = self._process.wait()
-        return f"the agent exited with status {code}{_last_words(self._folder)}"
+        last_words = _last_words(self._folder) if self._process.is_gone() else ""
+        how = await self._process.wait_gone()
+        return f"the agent {how}{last_words or _last_words(self._folder)}"
 
-    async def _wait_for_exit(self) -> None:
-        loop = asyncio.get_running_loop()
-        gone = asyncio.Event()
-        pidfd = os.pidfd_open(self._process.pid)
-        try:
-            loop.add_reader(pidfd, gone.set)
-            await gone.wait()
-        finally:
-            loop.remove_reader(pidfd)
-            os.close(pidfd)
+    async def remains(self) -> Remains | None:
+        """Return what the agent left in the file of its spool, also once that is removed."""
+        return read_remains(str(self._folder / "spool")) or self._left
 
     async def destroy(self) -> None:
         """Kill the agent; its guardian ends what it leaves behind."""
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGTERM)
-                os.kill(self._process.pid, signal.SIGCONT)
+        if not self._process.is_gone():
+            self._process.signal(signal.SIGTERM)
+            self._process.signal(signal.SIGCONT)
             try:
-                async with asyncio.timeout(5):
-                    await self.wait_gone()
+                async with asyncio.timeout(_LEAVE_WITHIN):
+                    await self._process.wait_gone()
             except TimeoutError:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
-        for name in ("socket", "status", "token", "agent.log"):
-            (self._folder / name).unlink(missing_ok=True)
+                # It has not ended and leads its session, so the group is its own.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                await self._process.wait_gone()
+        self._left = read_remains(str(self._folder / "spool")) or self._left
+        for name in _FILES:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._folder.rmdir()
+
+
+def _address(pid: int, folder: Path) -> Mapping[str, Any]:
+    process = read_process(pid)
+    start = 0 if process is None else process.start
+    return {"folder": str(folder), "pid": pid, "start": start, "boot_id": boot_id()}
 
 
 def _last_words(folder: Path) -> str:

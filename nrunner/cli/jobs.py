@@ -15,6 +15,7 @@ import click
 
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say, say_error, say_json, table
+from nrunner.cli.resume import resume
 from nrunner.cli.settings import configuration, flags_of
 from nrunner.errors import ExitCode, ResultsError
 from nrunner.layout import JobFolder, find_job, list_jobs
@@ -147,3 +148,6 @@ def _show(folder: JobFolder, report: Mapping[str, Any] | None) -> None:
 def _told(test: Mapping[str, Any]) -> str:
     reason = test.get("fail_reason")
     return visible(str(test.get("id"))) + (f": {first_line(str(reason))}" if reason else "")
+
+
+jobs.add_command(resume)

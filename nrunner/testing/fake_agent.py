@@ -8,12 +8,13 @@ responsible for how it is reached (``nrunner.testing.fake_spawner``).
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from nrunner.runners.spool import Spool
+from nrunner.runners.spool import Remains, Spool
 from nrunner.runners.wire import PROTOCOL_VERSION, encode
 from nrunner.testing.script import Script, Trouble
 
@@ -108,16 +109,23 @@ class FakeAgent:
         if self._stream is not None:
             self._stream.cut()
 
+    def remains(self) -> Remains:
+        """Return what nobody has acknowledged, and who was about to start."""
+        kept = (frame for frame in self._spool.replay(0) if frame)
+        return Remains(tuple(json.loads(frame) for frame in kept), self._spool.taken)
+
     def _greet(self, stream: Stream, head: Mapping[str, Any]) -> None:
         reason = self._objection(head)
         if reason:
-            stream.send(encode({"type": "refused", "reason": reason}))
+            replaced = head["epoch"] < self._epoch
+            stream.send(encode({"type": "refused", "reason": reason, "replaced": replaced}))
             self._loop.call_soon(stream.cut)
             return
         self._epoch = head["epoch"]
         if self._stream is not None:
             former, self._stream = self._stream, None
-            former.send(encode({"type": "refused", "reason": f"replaced by {self._epoch}"}))
+            reason = f"replaced by {self._epoch}"
+            former.send(encode({"type": "refused", "reason": reason, "replaced": True}))
             self._loop.call_soon(former.cut)
         self._stream = stream
         self._orphan.cancel()
@@ -141,6 +149,7 @@ class FakeAgent:
             "boot_id": "fake",
             "kinds": sorted(self._kinds),
             "tasks": [*self._runs, *(run.key for run in self._queue)],
+            "first": self._spool.first,
             "last": self._spool.last,
         }
 
@@ -160,6 +169,10 @@ class FakeAgent:
             self._fulfil(head)
         elif kind == "ack":
             self._spool.acknowledge(head["seq"])
+        elif kind == "abandon":
+            for run in [*self._runs.values()]:
+                self._stop(run, "orphaned", "its controller gave up", kill=True)
+            self.leave("it was abandoned")
         elif kind == "shutdown":
             self.leave("it was told to leave")
 
@@ -211,6 +224,7 @@ class FakeAgent:
 
     def _begin(self, run: _Run) -> None:
         script = run.script
+        self._spool.take(*run.key)
         if script.refuse_to_start:
             fields = {"cause": script.refuse_cause, "reason": script.refuse_to_start}
             self._over(run, "not_started", fields)
@@ -304,7 +318,8 @@ class FakeAgent:
 
     def _tell(self, head: Mapping[str, Any]) -> bytes:
         frame = encode({"type": "event", "seq": self._spool.next_number(), **head})
-        self._spool.add(frame)
+        begins = head.get("event") in ("started", "not_started")
+        self._spool.add(frame, (head["task"], head["attempt"]) if begins else None)
         if self._stream is not None:
             self._stream.send(frame)
         return frame

@@ -18,6 +18,7 @@ from typing import Any
 
 from nrunner.errors import LinkError, SpawnError
 from nrunner.runners.registry import KINDS
+from nrunner.runners.spool import Remains
 from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader
 from nrunner.spawners.base import Offer
 from nrunner.testing.fake_agent import FakeAgent
@@ -85,9 +86,17 @@ class FakeSpawner:
         agent = FakeAgent(
             self._script_of, token, self._kinds, protocol=self._protocol, is_silent=is_silent
         )
-        handle = FakeHandle(place, token, agent)
+        handle = FakeHandle(place, token, agent, len(self.handles))
         self.handles.append(handle)
         return handle
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> FakeHandle:
+        """Return the environment that was opened as number ``number``."""
+        number = address.get("number")
+        if type(number) is not int or not 0 <= number < len(self.handles):
+            raise SpawnError(f"find an environment by {dict(address)}")
+        agent = self.handles[number].agent
+        return FakeHandle(place, self.handles[number].token, agent, number)
 
     async def close(self) -> None:
         """Note that it is over."""
@@ -106,9 +115,10 @@ class FakeSpawner:
 class FakeHandle:
     """An environment in memory."""
 
-    def __init__(self, name: str, token: str, agent: FakeAgent) -> None:
+    def __init__(self, name: str, token: str, agent: FakeAgent, number: int) -> None:
         self.name = name
         self.token = token
+        self.address: Mapping[str, Any] = {"number": number}
         self.agent = agent
         self.is_destroyed = False
 
@@ -125,6 +135,10 @@ class FakeHandle:
         """Wait until the script, or somebody, ends the environment."""
         await self.agent.gone.wait()
         return self.agent.why
+
+    async def remains(self) -> Remains | None:
+        """Return what the agent had still to say."""
+        return self.agent.remains()
 
     async def destroy(self) -> None:
         """End the environment."""

@@ -44,7 +44,9 @@ class _Tapped:
         self.name = handle.name
         self.token = handle.token if token is None else token
         self.wait_gone = handle.wait_gone
+        self.remains = handle.remains
         self.destroy = handle.destroy
+        self.address = handle.address
         self._handle = handle
         self._taps: list[_Tap] = []
 
@@ -115,6 +117,7 @@ class Talk:
         """Return where a task's output goes."""
         return self._folder / f"{number}-x"
 
-    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> None:
+    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         self.events.extend(heads)
         self._news.set()
+        return True

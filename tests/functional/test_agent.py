@@ -112,7 +112,7 @@ def is_gone(pid: int) -> bool:
 
 
 def guardian_of(handle: ProcessHandle) -> int:
-    return handle._process.pid
+    return handle.pid
 
 
 def agent_of(talk: Talk) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nrunner.action import Fulfil, Move, Settle, Start, StopAttempt, Triage
+from nrunner.action import Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
 from nrunner.ending import Ending, Stop
 from nrunner.event import (
     Begin,
@@ -219,6 +219,12 @@ class World:
         assert (stop.attempt, stop.place) == (twin.attempt, twin.place)
         twin.stops.append(stop.kill)
         assert twin.stops in ([False], [True], [False, True])
+
+    def see_retried(self, retried: Retried) -> None:
+        twin = self.twins[retried.number]
+        assert twin.phase.is_end
+        assert retried.attempt.number == twin.attempt
+        assert retried.attempt.verdict == twin.verdicts[-1]
 
     def see_settle(self, settle: Settle) -> None:
         twin = self.twins[settle.task.number]

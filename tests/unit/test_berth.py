@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from nrunner.berth import Berth
+from nrunner.environment import Key
 from nrunner.errors import SpawnError
 from nrunner.runners.procfs import boot_id
 from nrunner.testing.fake_clock import FakeClock
@@ -22,7 +24,22 @@ class Stay:
         self.heads: list[Any] = []
         settings = {"results_dir": str(tmp_path), "slots_dir": str(tmp_path)}
         (offer,) = spawner.offers()
-        self.berth = Berth(offer, spawner, settings, lambda _, heads: self.heads.extend(heads))
+        self.berth = Berth(offer, spawner, settings, self)
+        self.addresses: list[Any] = []
+        self.lost: list[Any] = []
+
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
+        assert berth is self.berth
+        self.addresses.append((generation, address))
+
+    def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
+        assert berth is self.berth
+        self.heads.extend(heads)
+        return True
+
+    def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
+        assert berth is self.berth
+        self.lost.extend(keys)
 
     def run(self, task: int, uri: str = "good", attempt: int = 1) -> None:
         self.berth.run_nowait(
@@ -95,7 +112,9 @@ def test_what_ran_in_an_environment_that_is_gone_is_given_back(tmp_path):
         here.run(1)
         here.run(2, "deadly")
         here.run(3, "long")
-        assert await here.berth.hold() == "the script has it end"
+        gone = await here.berth.hold()
+        assert gone.why == "the script has it end"
+        assert gone.begun == {(2, 1), (3, 1)}
         assert here.berth.abandon() == [(2, 1), (3, 1)]
         assert here.berth.environment is None
 

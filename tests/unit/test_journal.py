@@ -168,10 +168,10 @@ def test_a_write_that_is_cut_short_goes_on(journal, monkeypatch):
     assert [each["task"] for each in read_records(journal.path)] == [1, 2]
 
 
-def test_a_line_is_json_with_its_checksum_last(journal):
+def test_a_line_is_json_with_its_length_and_checksum_last(journal):
     journal.append([move(1)])
     (line,) = journal.path.read_bytes().splitlines()
-    assert list(msgspec.json.decode(line))[-1] == "crc"
+    assert list(msgspec.json.decode(line))[-1] == "check"
 
 
 def test_closing_twice_does_no_harm(tmp_path: Path):

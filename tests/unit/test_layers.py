@@ -67,11 +67,13 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "services",
         (
+            "nrunner.adoption",
             "nrunner.agentevent",
             "nrunner.berth",
             "nrunner.config",
             "nrunner.configdoc",
             "nrunner.environment",
+            "nrunner.history",
             "nrunner.interrupt",
             "nrunner.jobfile",
             "nrunner.journal",
@@ -89,7 +91,16 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.status.*",
         ),
     ),
-    ("job", ("nrunner.job", "nrunner.launch", "nrunner.reportfile", "nrunner.watch")),
+    (
+        "job",
+        (
+            "nrunner.job",
+            "nrunner.launch",
+            "nrunner.reportfile",
+            "nrunner.resumption",
+            "nrunner.watch",
+        ),
+    ),
     (
         "outside",
         (

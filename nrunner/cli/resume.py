@@ -1,0 +1,58 @@
+"""``nrunner jobs resume``: going on with a job whose controller was killed.
+
+Not responsible for how that is done (``nrunner.job``).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nrunner.cli.flags import setting_flags
+from nrunner.cli.output import say
+from nrunner.cli.settings import configuration, flags_of
+from nrunner.config import Config
+from nrunner.layout import JobFolder, find_job
+from nrunner.lock import JobState, state_of
+
+__all__ = ["resume"]
+
+
+@click.command()
+@click.argument("job", default="latest")
+@setting_flags("run.results_dir", "output.show")
+def resume(job: str, **flags: Any) -> int:
+    """Go on with JOB, whose controller is gone, and write its reports.
+
+    JOB is "latest", a folder, or the beginning of an id. No test that has its verdict is run again,
+    tests that still run are taken over, the others are run. The exit code is that of the whole job.
+    """
+    config = configuration(flags_of(flags))
+    folder = find_job(Path(config.results_dir), job)
+    status = state_of(folder)
+    if status.state is JobState.COMPLETE:
+        say(f"JOB ID     : {folder.job_id}")
+        say("COMPLETE   : there is nothing to go on with")
+        return _exit_code(folder)
+    return _go_on(folder, config)
+
+
+def _go_on(folder: JobFolder, config: Config) -> int:
+    from nrunner.job import resume_job
+    from nrunner.results.registry import make_console
+    from nrunner.resumption import Resumption
+
+    resumption = Resumption(folder)
+    to_stdout = any(each.target == "-" for each in resumption.plan.reports)
+    stream = sys.stderr if to_stdout else sys.stdout
+    return resume_job(resumption, [make_console(stream, show=config.show, quiet=False)])
+
+
+def _exit_code(folder: JobFolder) -> int:
+    from nrunner.journal import read_records
+
+    closed = [each for each in read_records(folder.journal) if each["type"] == "closed"]
+    return int(closed[-1]["exit_code"])
