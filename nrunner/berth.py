@@ -30,8 +30,11 @@ class Gone:
     """How an environment ended."""
 
     why: str
+    generation: int
+    lost: tuple[Key, ...] = ()
+    """Attempts that went with it: nothing more is known about them."""
     begun: frozenset[Key] = frozenset()
-    """Attempts that may have run there, of those nothing more is known about."""
+    """Those that may have run."""
     is_replaced: bool = False
     """Whether it is another controller's now."""
 
@@ -86,11 +89,6 @@ class Berth:
         self._tried: dict[int, int] = {}
         self._errands = 0
         self._same_clock: bool | None = None
-
-    @property
-    def generation(self) -> int:
-        """Which environment here this is, or will be the next."""
-        return self._generation
 
     # What runs here.
 
@@ -188,9 +186,7 @@ class Berth:
         assert environment is not None
         assert handle is not None
         why = await environment.wait_gone()
-        if environment.is_replaced:
-            return Gone(why, is_replaced=True)
-        return Gone(why, await self._take_remains(environment, handle))
+        return await self._end(environment, handle, why)
 
     async def adopt(self, past: Mapping[str, Any], running: Mapping[Key, bool]) -> Gone | None:
         """Take over an environment that an earlier controller opened, at address `past`.
@@ -208,11 +204,10 @@ class Berth:
         try:
             await environment.open()
         except LinkError as error:
-            self.environment = None
-            if environment.is_replaced:
-                return Gone(f"could not {error}", is_replaced=True)
-            await handle.destroy()
-            return Gone(f"could not {error}", await self._take_remains(environment, handle))
+            if not environment.is_replaced:
+                await handle.destroy()
+            self._same_clock = past.get("boot_id") == boot_id()
+            return await self._end(environment, handle, f"could not {error}")
         self._settle_in(environment)
         return None
 
@@ -255,13 +250,25 @@ class Berth:
                 opener.set_result(environment)
         self._openers.clear()
 
-    async def _take_remains(self, environment: Environment, handle: Handle) -> frozenset[Key]:
-        """Hear what the agent had still to say; return the attempts that may have run here."""
+    async def _end(self, environment: Environment, handle: Handle, why: str) -> Gone:
+        """Part with an environment, after hearing what its agent had still to say."""
+        generation = self._generation
+        if environment.is_replaced:
+            return Gone(why, generation, is_replaced=True)
         remains = await handle.remains()
-        if remains is None:
-            return frozenset(self._running)
-        environment.take_remains(remains.events)
-        return frozenset(key for key, begun in self._running.items() if begun) | remains.taken
+        before = list(self._running)
+        # What is heard now may lead to new orders, for another environment.
+        self.environment = None
+        self._wanted.clear()
+        self._generation += 1
+        if remains is not None:
+            environment.take_remains(remains.events)
+        lost = tuple(key for key in before if key in self._running)
+        begun = (key for key in lost if remains is None or self._running[key])
+        maybe = frozenset(begun) | (remains.taken if remains is not None else frozenset())
+        for key in lost:
+            del self._running[key]
+        return Gone(why, generation, lost, maybe)
 
     def _look_for_missing(self, here: frozenset[Key]) -> None:
         environment = self.environment
@@ -288,7 +295,7 @@ class Berth:
             self.environment = None
 
     def abandon(self) -> list[Key]:
-        """Note that the environment is gone; return the attempts that went with it."""
+        """Note that no environment could be opened; return the attempts that waited for it."""
         self.environment = None
         self._same_clock = None
         self._wanted.clear()

@@ -131,12 +131,9 @@ class Job:
             stack.callback(journal.close)
             try:
                 code = await self._run_with(journal)
-            except JournalError:
+            except BaseException as error:
                 # What agents leave in their folders is for whoever goes on with the job.
-                self._launch.abandon(keep=True)
-                raise
-            except BaseException:
-                self._launch.abandon()
+                self._launch.abandon(keep=_is_of_journal(error))
                 raise
             self._launch.abandon()
             return code
@@ -295,6 +292,8 @@ class Job:
             named = ", ".join(missing[:_MOST_NAMED])
             more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
             self._reporter.notice(f"{len(missing)} tasks have no verdict: {named}{more}")
+            again = f"nrunner jobs resume {self._id[:12]}"
+            self._reporter.notice(f"once what is wrong is mended, the job can go on: {again}")
         for problem in write_reports(self._plan, self.folder, job, journal):
             self._reporter.notice(problem)
         self._reporter.close(job)
@@ -325,6 +324,12 @@ class Job:
 
     def _log_dir(self, task: Task, attempt: int) -> str:
         return f"{self._test_results}/{attempt_folder_name(task.number, task.id, attempt)}"
+
+
+def _is_of_journal(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(JournalError) is not None
+    return isinstance(error, JournalError)
 
 
 def _first_of(group: BaseExceptionGroup[NrunnerError]) -> NrunnerError:

@@ -33,6 +33,7 @@ __all__ = [
     "list_jobs",
     "new_job_id",
     "runtime_folder",
+    "runtime_parents",
     "task_folder_name",
 ]
 
@@ -282,7 +283,7 @@ def runtime_folder(job_id: str) -> Path:
     The first of XDG_RUNTIME_DIR, TMPDIR, /tmp and /var/tmp that will do; raise ResultsError.
     """
     refused: list[str] = []
-    for parent in _runtime_parents():
+    for parent in runtime_parents():
         folder = parent / job_id[:12]
         if len(os.fsencode(folder)) > _SOCKET_ROOM:
             refused.append(f"{parent}: path too long for a socket")
@@ -297,7 +298,8 @@ def runtime_folder(job_id: str) -> Path:
     raise ResultsError(f"make a private folder for sockets ({'; '.join(refused)})")
 
 
-def _runtime_parents() -> Iterator[Path]:
+def runtime_parents() -> Iterator[Path]:
+    """Yield the folders in which those of jobs' sockets may be made, the best first."""
     user = os.geteuid()
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     # Under sudo it may still be another user's.

@@ -379,15 +379,29 @@ class Scheduler:
         for place in self._adoption.places:
             running = self._adoption.running.get(place, {})
             berth, address = self._berths.get(place), self._adoption.addresses.get(place)
-            if berth is None or address is None:
+            if berth is None:
                 self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
-                continue
-            for key, started in running.items():
-                if not started and self._adoption.crashes[key] < MOST_CRASHES:
+            elif address is None:
+                self._order_again(berth, running)
+            else:
+                for key in self._may_repeat(running):
                     berth.order_later(self._order(self._adoption.tasks[key], key[1], None))
-            gone = await berth.adopt(address, running)
-            if gone is not None:
-                await self._bury(berth, gone, self._lost)
+                gone = await berth.adopt(address, running)
+                if gone is not None:
+                    await self._bury(berth, gone, self._lost)
+
+    def _may_repeat(self, running: Mapping[Key, bool]) -> list[Key]:
+        """Return the attempts that can be ordered again, if nobody has them."""
+        crashes = self._adoption.crashes
+        return [key for key in running if not running[key] and crashes[key] < MOST_CRASHES]
+
+    def _order_again(self, berth: Berth, running: Mapping[Key, bool]) -> None:
+        """Order what was never sent: no environment was open, or the journal would know."""
+        again = self._may_repeat(running)
+        for task, attempt in again:
+            berth.run_nowait(self._order(self._adoption.tasks[task, attempt], attempt, None))
+        rest = [key for key in running if key not in again]
+        self._break(rest, lambda key: self._lost(key, _NO_PLACE, begun=running[key]))
 
     def _break(self, keys: Iterable[Key], verdict: Callable[[Key], Verdict]) -> None:
         now = time.monotonic()
@@ -426,9 +440,8 @@ class Scheduler:
         if gone.is_replaced:
             self._fail(TakenOverError(f"go on: {gone.why}"))
             return
-        generation, lost = berth.generation, berth.abandon()
-        self._break(lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
-        self._note({"type": "gone", "place": berth.place, "generation": generation})
+        self._break(gone.lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
+        self._note({"type": "gone", "place": berth.place, "generation": gone.generation})
         if self._error is None:
             await berth.clear()
 

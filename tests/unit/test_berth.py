@@ -114,8 +114,9 @@ def test_what_ran_in_an_environment_that_is_gone_is_given_back(tmp_path):
         here.run(3, "long")
         gone = await here.berth.hold()
         assert gone.why == "the script has it end"
+        assert gone.lost == ((2, 1), (3, 1))
         assert gone.begun == {(2, 1), (3, 1)}
-        assert here.berth.abandon() == [(2, 1), (3, 1)]
+        assert here.berth.abandon() == []
         assert here.berth.environment is None
 
     scripts = {"deadly": Script(trouble=Trouble.DIE, run_for=1), "long": Script(blocks=True)}

@@ -1,0 +1,48 @@
+"""The controller, the agent, or both killed right after every record of the journal.
+
+After each, the job is gone on with (`nrunner jobs resume`) where the controller died, and all that
+has to hold is checked: one verdict for each task, nothing run twice, nothing left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.faults.checker import Finding
+from tests.faults.sweep import Case, Sweep
+
+STRIDE = 4 if os.environ.get("NRUNNER_TESTS_ALONE") else 1
+"""One version of Python goes through every point, the others through some."""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("victim", ["controller", "agent", "both"])
+def test_the_job_is_whole_wherever_it_ends(
+    tmp_path: Path, victim: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = Sweep(tmp_path)
+    points = sweep.count()
+    found: Counter[str] = Counter()
+
+    def play(point: int) -> str:
+        try:
+            return sweep.play(Case(victim, point))
+        except (Finding, OSError, LookupError) as error:
+            return f"after record {point}: {type(error).__name__}: {error}"
+
+    with ThreadPoolExecutor(2) as pool:
+        for said in pool.map(play, range(1, points + 1, STRIDE)):
+            found[said] += 1
+    with capsys.disabled():
+        sys.stdout.write(f"\n{victim} killed after each of {points} records: {dict(found)}\n")
+    bad = [said for said in found if said not in ("whole", "not begun") and " lost" not in said]
+    assert not bad, "\n".join(bad)
+    assert found["whole"] > points / STRIDE / 3
+    if victim == "both":
+        assert found.total() > found["whole"] + found["not begun"], "nothing was ever running"

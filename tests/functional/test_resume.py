@@ -1,0 +1,242 @@
+"""`nrunner jobs resume`: a job goes on where its controller was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from nrunner.history import History
+from nrunner.journal import Journal
+from nrunner.runners import procfs
+from tests.functional.sandbox import Run, Sandbox, wait_until
+
+MARKED = '#!/bin/sh\necho "$NRUNNER_ATTEMPT" >> ../marks\n'
+
+
+@pytest.fixture
+def box(sandbox: Sandbox) -> Sandbox:
+    sandbox.env["NRUNNER_AGENT_ORPHAN_DEADLINE"] = "30"
+    return sandbox
+
+
+def marks(box: Sandbox) -> Counter[str]:
+    path = box.here.parent / "marks"
+    return Counter(path.read_text().split()) if path.exists() else Counter()
+
+
+def killed(box: Sandbox, run: Run, started: int) -> None:
+    """Kill the controller once so many payloads have begun."""
+    wait_until(lambda: len(marks(box)) >= started, f"{started} tests have begun")
+    run.signal(signal.SIGKILL)
+    assert run.wait().code == -signal.SIGKILL
+
+
+def guardian(box: Sandbox) -> int:
+    (found,) = [each for each in box.records() if each["type"] == "environment"]
+    pid: int = found["address"]["pid"]
+    return pid
+
+
+def settled(box: Sandbox) -> dict[int, dict[str, object]]:
+    return {each["number"]: each for each in box.results()["tests"]}
+
+
+def test_what_runs_is_taken_over_and_nothing_runs_twice(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.3\n")
+    run = box.start("run", *["t.sh"] * 12, "--max-parallel-tasks", "3")
+    killed(box, run, 4)
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.err
+    assert "of 12 tasks have their verdict" in done.out
+    assert {each["status"] for each in settled(box).values()} == {"PASS"}
+    assert len(marks(box)) == marks(box).total() == 12
+    assert all(len(each["attempts"]) == 1 for each in box.results()["tests"])
+    assert not box.running()
+
+
+def test_tests_go_on_while_nobody_controls_them(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.1\n")
+    run = box.start("run", *["t.sh"] * 6, "--max-parallel-tasks", "2")
+    killed(box, run, 1)
+    wait_until(lambda: len(marks(box)) == 6, "all tests have begun")
+    time.sleep(0.3)
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.err
+    assert marks(box).total() == 6
+
+
+def test_what_ended_before_its_agent_was_killed_counts(box: Sandbox) -> None:
+    """The agent had told nobody yet: what it had to say is in its folder."""
+    box.write("quick.sh", MARKED)
+    box.write("long.sh", MARKED + "sleep 60\n")
+    run = box.start("run", "long.sh", *["quick.sh"] * 3, "--max-parallel-tasks", "2")
+    wait_until(lambda: marks(box), "a test has begun")
+    run.signal(signal.SIGSTOP)
+    wait_until(lambda: len(marks(box)) == 4, "all tests have begun")
+    time.sleep(0.2)
+    (agent,) = procfs.children_of(guardian(box))
+    os.kill(agent, signal.SIGKILL)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    done = box.run("jobs", "resume")
+    assert done.code == 1, done.out
+    found = settled(box)
+    assert [found[number]["status"] for number in (2, 3, 4)] == ["PASS"] * 3
+    assert (found[1]["status"], found[1]["cause"]) == ("ERROR", "lost")
+    assert "its outcome is not known" in str(found[1]["detail"])
+    assert marks(box).total() == 4
+    assert not box.running()
+
+
+def test_what_its_agent_never_touched_is_run_though_both_are_dead(box: Sandbox) -> None:
+    box.write("long.sh", MARKED + "sleep 60\n")
+    box.write("quick.sh", MARKED)
+    run = box.start("run", "long.sh", *["quick.sh"] * 5, "--max-parallel-tasks", "1")
+    wait_until(lambda: marks(box), "a test has begun")
+    wait_until(lambda: [each for each in box.moves() if each["phase"] == "STARTED"], "recorded")
+    (agent,) = procfs.children_of(guardian(box))
+    run.signal(signal.SIGKILL)
+    os.kill(agent, signal.SIGKILL)
+    run.wait()
+    done = box.run("jobs", "resume")
+    found = settled(box)
+    assert done.code == 1
+    assert (found[1]["status"], found[1]["cause"]) == ("ERROR", "lost")
+    assert [found[number]["status"] for number in range(2, 7)] == ["PASS"] * 5
+    assert marks(box).total() == 6
+
+
+def test_an_agent_that_was_left_alone_too_long_has_told_how_it_ended(box: Sandbox) -> None:
+    box.env["NRUNNER_AGENT_ORPHAN_DEADLINE"] = "0.3"
+    box.write("t.sh", MARKED + "test -e ../second || { touch ../second; sleep 60; }\n")
+    run = box.start("run", "t.sh", "--max-parallel-tasks", "1")
+    killed(box, run, 1)
+    wait_until(lambda: not box.running(), "the agent has left")
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.out
+    (test,) = box.results()["tests"]
+    first, second = test["attempts"]
+    assert (first["cause"], second["status"]) == ("infra", "PASS")
+    assert "no controller for 0.3 s" in first["detail"]
+
+
+def test_a_job_that_is_complete_is_left_alone(box: Sandbox) -> None:
+    assert box.run("run", "/bin/true", "/bin/false").code == 1
+    before = (box.job / "journal.jsonl").read_bytes()
+    done = box.run("jobs", "resume")
+    assert done.code == 1
+    assert "nothing to go on with" in done.out
+    assert (box.job / "journal.jsonl").read_bytes() == before
+
+
+def test_a_job_that_runs_is_not_gone_on_with(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 60\n")
+    run = box.start("run", "t.sh")
+    wait_until(lambda: marks(box), "the test has begun")
+    refused = box.run("jobs", "resume")
+    assert refused.code == 2
+    assert str(run.pid) in refused.err
+    run.signal(signal.SIGINT)
+    assert run.wait().code == 8
+    assert marks(box).total() == 1
+
+
+def test_reports_that_were_not_written_are_written(box: Sandbox) -> None:
+    assert box.run("run", "/bin/true").code == 0
+    (box.job / "results.json").unlink()
+    assert box.run("jobs", "resume").code == 0
+    assert settled(box)[1]["status"] == "PASS"
+
+
+def test_a_torn_tail_is_cut_off_and_kept(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.2\n")
+    run = box.start("run", *["t.sh"] * 4, "--max-parallel-tasks", "1")
+    killed(box, run, 2)
+    with (box.job / "journal.jsonl").open("ab") as journal:
+        journal.write(b'{"type":"settled","task":4,"rep')
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.err
+    assert "the end of the journal was torn" in done.out
+    (torn,) = box.job.glob("journal.jsonl.torn-*")
+    assert torn.read_bytes() == b'{"type":"settled","task":4,"rep'
+    assert len(box.results()["tests"]) == 4
+
+
+def test_a_job_is_gone_on_with_again_and_again(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.2\n")
+    run = box.start("run", *["t.sh"] * 10, "--max-parallel-tasks", "2")
+    for started in (2, 5, 8):
+        killed(box, run, started)
+        run = box.start("jobs", "resume")
+    done = run.wait()
+    assert done.code == 0, done.err
+    assert marks(box).total() == 10
+    epochs = [each["epoch"] for each in box.records() if each["type"] == "resumed"]
+    assert epochs == [2, 3, 4]
+
+
+def test_a_test_that_kills_every_controller_while_it_starts_is_given_up(box: Sandbox) -> None:
+    """Its order is never sent: two controllers died of it, or so it looks."""
+    assert box.run("run", "/bin/true").code == 0
+    _cut_after(box.job, "STARTING")
+    _add_resumed(box.job)
+    (box.job / "results.json").unlink()
+    done = box.run("jobs", "resume")
+    assert done.code == 1
+    test = settled(box)[1]
+    assert (test["status"], test["cause"]) == ("ERROR", "lost")
+    assert "2 controllers died while it was starting" in str(test["detail"])
+
+
+def test_a_newer_journal_is_refused_in_words(box: Sandbox) -> None:
+    assert box.run("run", "/bin/true").code == 0
+    (box.job / "results.json").unlink()
+    journal = Journal.reopen(box.job / "journal.jsonl", lambda _record: None)
+    journal.append([{"type": "job", "format": 99}])
+    journal.close()
+    done = box.run("jobs", "resume")
+    assert done.code == 2
+    assert "its format 99 is newer than" in done.err
+
+
+def test_a_journal_without_the_plan_is_refused_in_words(box: Sandbox) -> None:
+    fixture = Path(__file__).parents[1] / "fixtures" / "journals" / "format-1.jsonl"
+    assert box.run("run", "/bin/true").code == 0
+    (box.job / "results.json").unlink()
+    shutil.copy(fixture, box.job / "journal.jsonl")
+    done = box.run("jobs", "resume")
+    assert done.code == 2
+    assert "format 1, which does not hold the plan" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_the_jobs_limit_counts_only_while_there_is_a_controller(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.4\n")
+    limit = ("--job-timeout", "3")
+    run = box.start("run", *["t.sh"] * 3, "--max-parallel-tasks", "1", *limit)
+    killed(box, run, 1)
+    time.sleep(3)
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.out
+
+
+def _cut_after(job: Path, phase: str) -> None:
+    path = job / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    last = next(index for index, line in enumerate(lines) if phase.encode() in line)
+    kept = [line for line in lines[: last + 1] if b'"environment"' not in line[:30]]
+    path.write_bytes(b"".join(kept))
+
+
+def _add_resumed(job: Path) -> None:
+    history = History()
+    journal = Journal.reopen(job / "journal.jsonl", history.visit)
+    record = {"type": "resumed", "epoch": 2, "boot_id": history.boot_id, "wall": history.wall}
+    journal.append([{**record, "monotonic": history.base, "time": history.base + 1}])
+    journal.close()
