@@ -121,9 +121,25 @@ class History:
         return bool(self._head) and len(self.tasks) == self.total
 
     @property
+    def is_complete(self) -> bool:
+        """Whether every task has its verdict."""
+        return self.is_planned and len(self.verdicts) == self.total
+
+    @property
     def command(self) -> tuple[str, ...]:
         """The command line that began the job."""
         return tuple(self._head.get("command", ()))
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The reports that are written into its folder."""
+        return tuple(self._head.get("plan", {}).get("writers", ("json", "tap")))
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What its report says beside all else."""
+        facts: Mapping[str, Any] = self._head.get("plan", {}).get("facts", {})
+        return facts
 
     def visit(self, record: Mapping[str, Any]) -> None:
         """Take the next record; raise JournalError for one that makes no sense."""

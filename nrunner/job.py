@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -274,9 +274,10 @@ class Job:
             now, exit_code=code, interrupted=self._interrupted, loop_lag_max=lag
         )
         closed = {"exit_code": code, "elapsed": job.elapsed, "loop_lag_max": lag}
-        journal.append([{"type": "closed", **closed}])
+        why = {"interrupted": self._interrupted} if self._interrupted else {}
+        journal.append([{"type": "closed", **closed, **why}])
         journal.sync()
-        for problem in write_reports(self._plan, self.folder, job, journal):
+        for problem in self._write_reports(job, journal):
             self._reporter.notice(problem)
             code |= ExitCode.JOB_FAILED
         self._reporter.close(replace(job, exit_code=int(code)))
@@ -294,9 +295,13 @@ class Job:
             self._reporter.notice(f"{len(missing)} tasks have no verdict: {named}{more}")
             again = f"nrunner jobs resume {self._id[:12]}"
             self._reporter.notice(f"once what is wrong is mended, the job can go on: {again}")
-        for problem in write_reports(self._plan, self.folder, job, journal):
+        for problem in self._write_reports(job, journal):
             self._reporter.notice(problem)
         self._reporter.close(job)
+
+    def _write_reports(self, job: JobReport, journal: Journal) -> Iterator[str]:
+        plan = self._plan
+        return write_reports(plan.writers, plan.reports, self.folder, job, journal)
 
     def _tcp(self) -> TcpOptions | None:
         address = self._plan.config.get("status.tcp")

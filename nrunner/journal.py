@@ -10,6 +10,7 @@ happened last can be told on a full one. Not responsible for what a record means
 from __future__ import annotations
 
 import contextlib
+import enum
 import errno
 import json
 import os
@@ -42,6 +43,14 @@ _EXACT = ("job", "planned")
 """Records that are needed again as they were, whatever is in them."""
 
 
+class Access(enum.Enum):
+    """How a journal is opened."""
+
+    NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    APPEND = os.O_RDWR | os.O_APPEND
+    READ = os.O_RDONLY
+
+
 class _Settled(msgspec.Struct):
     report: TaskReport
 
@@ -52,11 +61,8 @@ _settled = msgspec.json.Decoder(_Settled)
 class Journal:
     """An append-only file of records."""
 
-    def __init__(self, path: Path, *, new: bool = True) -> None:
-        """Open a new journal, or with `new` False one to go on with (see `reopen`).
-
-        Raise JournalError if it cannot be written.
-        """
+    def __init__(self, path: Path, access: Access = Access.NEW) -> None:
+        """Open a journal; raise JournalError if that cannot be done."""
         self.path = path
         self.torn: Path | None = None
         """Where the tail is that was cut off."""
@@ -65,12 +71,13 @@ class Journal:
         self._starts = array("q")
         self._wakers: list[Callable[[], None]] = []
         try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
-            self._fd = os.open(path, flags | (os.O_CREAT | os.O_EXCL if new else 0), 0o600)
+            self._fd = os.open(path, access.value | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            what = "create" if new else "open"
+            what = "create" if access is Access.NEW else "open"
             raise JournalError(f"{what} the journal {path}: {error.strerror}") from error
-        self._reserve()
+        self._has_reserve = access is not Access.READ
+        if self._has_reserve:
+            self._reserve()
 
     @classmethod
     def reopen(cls, path: Path, visit: Callable[[dict[str, Any]], None]) -> Journal:
@@ -79,15 +86,24 @@ class Journal:
         A tail that cannot be believed is cut off, and kept beside the journal under the name
         `torn_copy` gives. Raise JournalError for a journal of a newer format, or none.
         """
-        journal = cls(path, new=False)
+        journal = cls(path, Access.APPEND)
         try:
-            for record, line in _read(path):
-                visit(record)
-                journal._count(record, len(line))
+            journal._visit(visit)
             journal._cut_tail()
-        except OSError as error:
+        except BaseException:
             journal.close()
-            raise JournalError(f"go on with {path}: {error.strerror}") from error
+            raise
+        return journal
+
+    @classmethod
+    def look_at(cls, path: Path, visit: Callable[[dict[str, Any]], None]) -> Journal:
+        """Open a journal that may be another's, and change nothing; call `visit` as `reopen` does.
+
+        What follows its last whole record is not seen.
+        """
+        journal = cls(path, Access.READ)
+        try:
+            journal._visit(visit)
         except BaseException:
             journal.close()
             raise
@@ -162,14 +178,23 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-            with contextlib.suppress(OSError):
-                self._reserve_path.unlink()
+            if self._has_reserve:
+                with contextlib.suppress(OSError):
+                    self._reserve_path.unlink()
 
     def _note_settled(self, number: int, offset: int) -> None:
         missing = number + 1 - len(self._settled)
         if missing > 0:
             self._settled.extend([-1] * missing)
         self._settled[number] = offset
+
+    def _visit(self, visit: Callable[[dict[str, Any]], None]) -> None:
+        try:
+            for record, line in _read(self.path):
+                visit(record)
+                self._count(record, len(line))
+        except OSError as error:
+            raise JournalError(f"read the journal {self.path}: {error.strerror}") from error
 
     def _count(self, record: Mapping[str, Any], size: int) -> None:
         self._starts.append(self._size)
@@ -178,14 +203,16 @@ class Journal:
         self._size += size
 
     def _cut_tail(self) -> None:
-        torn = os.fstat(self._fd).st_size - self._size
-        if torn > 0:
-            self.torn = torn_copy(self.path, self._size)
-            with self.torn.open("wb") as copy, self.path.open("rb") as file:
-                file.seek(self._size)
-                while piece := file.read(1 << 20):
-                    copy.write(piece)
-            os.ftruncate(self._fd, self._size)
+        try:
+            if os.fstat(self._fd).st_size > self._size:
+                self.torn = torn_copy(self.path, self._size)
+                with self.torn.open("wb") as copy, self.path.open("rb") as file:
+                    file.seek(self._size)
+                    while piece := file.read(1 << 20):
+                        copy.write(piece)
+                os.ftruncate(self._fd, self._size)
+        except OSError as error:
+            raise JournalError(f"mend the journal {self.path}: {error.strerror}") from error
 
     def _write(self, data: bytes) -> JournalError | None:
         """Write; return what is wrong if that took the reserve."""

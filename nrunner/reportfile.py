@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,7 @@ from typing import IO
 from nrunner.errors import NrunnerError
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder
-from nrunner.plan import JobPlan
+from nrunner.plan import ReportTarget
 from nrunner.results.base import JobReport, ResultWriter
 from nrunner.results.registry import find_writer
 
@@ -24,11 +24,18 @@ __all__ = ["write_reports"]
 
 
 def write_reports(
-    plan: JobPlan, folder: JobFolder, job: JobReport, journal: Journal
+    writers: Sequence[str],
+    reports: Sequence[ReportTarget],
+    folder: JobFolder,
+    job: JobReport,
+    journal: Journal,
 ) -> Iterator[str]:
-    """Write all reports of a job; yield in words what could not be written."""
-    wanted = [(name, "") for name in plan.writers]
-    wanted += [(report.writer, report.target) for report in plan.reports]
+    """Write reports: those of `writers` into the job's folder, and others where they are wanted.
+
+    Yield in words what could not be written.
+    """
+    wanted = [(name, "") for name in writers]
+    wanted += [(report.writer, report.target) for report in reports]
     for name, target in wanted:
         try:
             writer = find_writer(name)

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": ("nrunner.cli.commands:run", "Run tests."),
     "list": ("nrunner.cli.commands:list_tests", "List the tests that references lead to."),
     "jobs": ("nrunner.cli.jobs:jobs", "Look at earlier jobs."),
+    "report": ("nrunner.cli.report:report", "Write reports of a job from its journal."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),
     "completion": ("nrunner.cli.completion:completion", "Print a completion script for a shell."),

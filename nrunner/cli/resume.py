@@ -16,7 +16,6 @@ from nrunner.cli.output import say
 from nrunner.cli.settings import configuration, flags_of
 from nrunner.config import Config
 from nrunner.layout import JobFolder, find_job
-from nrunner.lock import JobState, state_of
 
 __all__ = ["resume"]
 
@@ -30,6 +29,8 @@ def resume(job: str, **flags: Any) -> int:
     JOB is "latest", a folder, or the beginning of an id. No test that has its verdict is run again,
     tests that still run are taken over, the others are run. The exit code is that of the whole job.
     """
+    from nrunner.lock import JobState, state_of
+
     config = configuration(flags_of(flags))
     folder = find_job(Path(config.results_dir), job)
     status = state_of(folder)

@@ -25,7 +25,7 @@ from nrunner.plan import JobPlan, ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
 
-__all__ = ["FORM", "run_tests"]
+__all__ = ["FORM", "asked_reports", "run_tests"]
 
 
 FORM = Form(
@@ -59,7 +59,7 @@ def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run what the parameters of a command line ask for; return the exit code."""
     here = working_folder()
     request = make_request(asked["references"], asked["job_file"], flags_of(asked))
-    reports = _reports(asked["json"], asked["tap"])
+    reports = asked_reports(asked["json"], asked["tap"])
     _check_choices(request.config)
     planned = make_plan(
         request.suites,
@@ -93,7 +93,8 @@ def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
         return run_job(plan, [console], launch)
 
 
-def _reports(json: str | None, tap: str | None) -> tuple[ReportTarget, ...]:
+def asked_reports(json: str | None, tap: str | None) -> tuple[ReportTarget, ...]:
+    """Return the reports that flags ask for; raise UsageError if two want standard output."""
     asked = (("json", json), ("tap", tap))
     reports = tuple(ReportTarget(name, target) for name, target in asked if target is not None)
     if [each.target for each in reports].count("-") > 1:

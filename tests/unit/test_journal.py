@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from nrunner import journal as module
-from nrunner.errors import JournalError
+from nrunner.errors import JournalError, JournalFull
 from nrunner.journal import FORMAT, Journal, read_records
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result, Verdict
@@ -203,3 +203,81 @@ def test_a_name_that_is_no_text_changes_nothing_in_the_records_beside_it(journal
     assert odd["text"] == "caf\\udce9"
     assert [first["task"], last["task"]] == [1, 2]
     assert journal.lines(2, 3)[0].startswith(b'{"type":"move","task":2')
+
+
+def test_a_journal_is_gone_on_with_where_it_ended(journal):
+    journal.append([move(1), {"type": "settled", "task": 2, "report": report(2)}])
+    journal.close()
+    seen: list[str] = []
+    again = Journal.reopen(journal.path, lambda record: seen.append(record["type"]))
+    again.append([move(3), {"type": "settled", "task": 1, "report": report(1)}])
+    assert seen == ["move", "settled"]
+    assert [each.number for each in again.settled()] == [1, 2]
+    assert again.records == 4
+    assert again.lines(1, 3) == journal.path.read_bytes().splitlines()[1:3]
+    assert again.torn is None
+
+
+def test_a_torn_tail_is_cut_off_and_kept(journal):
+    journal.append([move(1), move(2)])
+    journal.close()
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + b'{"type":"move","task":3,\nand what followed')
+    again = Journal.reopen(journal.path, lambda _record: None)
+    assert again.torn is not None
+    assert again.torn.read_bytes() == b'{"type":"move","task":3,\nand what followed'
+    again.append([move(3)])
+    assert [each["task"] for each in read_records(journal.path)] == [1, 2, 3]
+
+
+def test_who_only_looks_changes_nothing(journal):
+    journal.append([{"type": "settled", "task": 1, "report": report(1)}])
+    with journal.path.open("ab") as file:
+        file.write(b"torn")
+    before = sorted(path.name for path in journal.path.parent.iterdir())
+    seen = Journal.look_at(journal.path, lambda _record: None)
+    assert [each.number for each in seen.settled()] == [1]
+    seen.close()
+    assert journal.path.read_bytes().endswith(b"torn")
+    assert sorted(path.name for path in journal.path.parent.iterdir()) == before
+
+
+def test_what_fills_the_disk_is_written_from_the_reserve_and_told(journal, monkeypatch):
+    write, full = os.write, [True]
+
+    def until_there_is_room(fd: int, data: bytes) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(fd, data)
+
+    unlink = Path.unlink
+
+    def make_room(path: Path, **options: bool) -> None:
+        unlink(path, **options)
+        full[0] = False
+
+    assert journal.path.with_name(".journal.jsonl.reserve").stat().st_size == 1 << 16
+    monkeypatch.setattr(module.os, "write", until_there_is_room)
+    monkeypatch.setattr(Path, "unlink", make_room)
+    with pytest.raises(JournalFull, match="No space left on device"):
+        journal.append([{"type": "settled", "task": 2, "report": report(2)}])
+    assert [each.number for each in journal.settled()] == [2]
+
+
+def test_nothing_is_left_of_the_reserve_once_it_is_closed(journal):
+    journal.close()
+    assert [path.name for path in journal.path.parent.iterdir()] == ["journal.jsonl"]
+
+
+def test_lines_of_the_first_format_are_believed(tmp_path):
+    body = b'{"type":"move","task":1'
+    line = body + b',"crc":"%08x"}\n' % module.zlib.crc32(body)
+    (tmp_path / "journal").write_bytes(line + line.replace(b"1", b"2", 1))
+    assert [each["task"] for each in read_records(tmp_path / "journal")] == [1]
+
+
+def test_a_line_whose_length_is_wrong_is_not_believed(tmp_path):
+    body = b'{"type":"move","task":1'
+    line = body + b',"check":"%08x-%08x"}\n' % (len(body) + 1, module.zlib.crc32(body))
+    (tmp_path / "journal").write_bytes(line)
+    assert [*read_records(tmp_path / "journal")] == []

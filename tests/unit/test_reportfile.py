@@ -14,7 +14,7 @@ from nrunner import reportfile
 from nrunner.errors import ResultsError
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder
-from nrunner.plan import JobPlan, ReportTarget
+from nrunner.plan import ReportTarget
 from nrunner.reportfile import write_reports
 from nrunner.testing.sample import sample_job, sample_report
 
@@ -56,8 +56,8 @@ def write(tmp_path, journal, monkeypatch):
         known = {writer.name: writer for writer in writers}
         monkeypatch.setattr(reportfile, "find_writer", known.__getitem__)
         names = tuple(known) if not reports else ()
-        plan = JobPlan((), tmp_path, tmp_path, writers=names, reports=reports)
-        return list(write_reports(plan, JobFolder(tmp_path), sample_job(folder=tmp_path), journal))
+        job = sample_job(folder=tmp_path)
+        return list(write_reports(names, reports, JobFolder(tmp_path), job, journal))
 
     return write
 
@@ -151,6 +151,5 @@ def test_a_report_is_of_the_job_as_it_is_told(tmp_path, journal, monkeypatch):
 
     monkeypatch.setattr(reportfile, "find_writer", lambda name: Curious(name))
     job = replace(sample_job(folder=tmp_path), exit_code=9)
-    plan = JobPlan((), tmp_path, tmp_path, writers=("one",))
-    assert list(write_reports(plan, JobFolder(tmp_path), job, journal)) == []
+    assert list(write_reports(("one",), (), JobFolder(tmp_path), job, journal)) == []
     assert told == [job]

@@ -1,0 +1,54 @@
+"""``nrunner report``: any report of a job, made again from its journal.
+
+Not responsible for formats (``nrunner.results``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nrunner.cli.flags import setting_flags
+from nrunner.cli.output import say, say_error
+from nrunner.cli.run import asked_reports
+from nrunner.cli.settings import configuration, flags_of
+from nrunner.errors import ExitCode
+from nrunner.layout import find_job
+from nrunner.lock import JobState, state_of
+from nrunner.pastjob import PastJob
+from nrunner.reportfile import write_reports
+from nrunner.results.text import visible
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("job", default="latest")
+@setting_flags("run.results_dir")
+@click.option("--json", type=click.Path(), metavar="FILE", help="Write JSON there; - is stdout.")
+@click.option("--tap", type=click.Path(), metavar="FILE", help="Write TAP there; - is stdout.")
+def report(job: str, json: str | None, tap: str | None, **flags: Any) -> int:
+    """Write reports of JOB from its journal: "latest", a folder, or the beginning of an id.
+
+    Without a format, the reports in the job's folder are written anew. A job that is not at its end
+    is reported as far as it got. The exit code is 0 if all is written, whatever the tests came to.
+    """
+    folder = find_job(Path(configuration(flags_of(flags)).results_dir), job)
+    wanted = asked_reports(json, tap)
+    past = PastJob(folder)
+    state = state_of(folder).state
+    if not past.history.is_complete:
+        done, total = len(past.history.verdicts), past.history.total
+        say_error(f"job {past.history.id} is {state.value}: {done} of {total} tasks have a verdict")
+    if not wanted and state is JobState.RUNNING:
+        say_error("its own reports are written at its end: tell where others are wanted")
+        return ExitCode.USAGE
+    own = () if wanted else past.writers
+    problems = [*write_reports(own, wanted, folder, past.report(), past.journal)]
+    for problem in problems:
+        say_error(problem)
+    if not wanted and not problems:
+        say(f"JOB FOLDER : {visible(str(folder.root))}")
+    return ExitCode.JOB_FAILED if problems else ExitCode.OK

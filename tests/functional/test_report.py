@@ -1,0 +1,78 @@
+"""`nrunner report`: reports made again from the journal alone."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+from tests.functional.sandbox import Sandbox, wait_until
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "journals"
+
+
+def test_reports_come_back_as_they_were(sandbox: Sandbox) -> None:
+    sandbox.write("two.t", "#!/bin/sh\necho 1..1\necho not ok 1 - first\n")
+    assert sandbox.run("run", "/bin/true", "two.t", "/bin/false", "--shuffle").code == 1
+    names = ("results.json", "results.tap")
+    before = {name: (sandbox.job / name).read_bytes() for name in names}
+    for name in names:
+        (sandbox.job / name).unlink()
+    assert sandbox.run("report").code == 0
+    assert {name: (sandbox.job / name).read_bytes() for name in names} == before
+
+
+def test_a_report_goes_where_it_is_wanted_and_nothing_else_is_touched(sandbox: Sandbox) -> None:
+    sandbox.run("run", "/bin/true")
+    (sandbox.job / "results.json").unlink()
+    done = sandbox.run("report", "latest", "--json", "-", "--tap", "out.tap")
+    assert done.code == 0
+    assert json.loads(done.out)["total"] == 1
+    assert (sandbox.here / "out.tap").read_text().startswith("TAP version")
+    assert not (sandbox.job / "results.json").exists()
+
+
+def test_a_job_that_was_cut_off_is_reported_as_far_as_it_got(sandbox: Sandbox) -> None:
+    sandbox.write("t.sh", "#!/bin/sh\nsleep 30\n")
+    run = sandbox.start("run", "/bin/true", "t.sh", "--max-parallel-tasks", "1")
+    run.wait_started(2)
+    running = sandbox.run("report")
+    assert running.code == 4
+    assert "its own reports are written at its end" in running.err
+    run.signal(signal.SIGKILL)
+    run.wait()
+    done = sandbox.run("report", "--json", "out.json")
+    assert done.code == 0
+    assert "is interrupted: 1 of 2 tasks have a verdict" in done.err
+    data = json.loads((sandbox.here / "out.json").read_text())
+    assert (data["pass"], data["total"], data["exit_code"]) == (1, 2, 2)
+    wait_until(lambda: not sandbox.running(), "the orphan has left")
+
+
+def test_why_a_job_was_cut_short_is_told_again(sandbox: Sandbox) -> None:
+    sandbox.write("t.sh", "#!/bin/sh\nsleep 30\n")
+    run = sandbox.start("run", "t.sh")
+    run.wait_started(1)
+    run.signal(signal.SIGINT)
+    assert run.wait().code == 8
+    before = json.loads((sandbox.job / "results.json").read_text())
+    assert sandbox.run("report").code == 0
+    assert json.loads((sandbox.job / "results.json").read_text()) == before
+    assert before["interrupted"]
+
+
+def test_a_journal_of_an_older_format_is_reported(sandbox: Sandbox) -> None:
+    sandbox.run("run", "/bin/true")
+    old = (FIXTURES / "format-1.jsonl").read_bytes()
+    (sandbox.job / "journal.jsonl").write_bytes(old)
+    assert sandbox.run("report").code == 0
+    data = json.loads((sandbox.job / "results.json").read_text())
+    assert (data["total"], data["pass"], data["failures"]) == (5, 3, 2)
+
+
+def test_no_journal_is_an_error_in_words(sandbox: Sandbox) -> None:
+    sandbox.run("run", "/bin/true")
+    (sandbox.job / "journal.jsonl").unlink()
+    done = sandbox.run("report")
+    assert done.code == 2
+    assert "No such file or directory" in done.err
