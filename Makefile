@@ -8,7 +8,7 @@ PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nru
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-versions lint format bench bench-short clean
+.PHONY: help demo test test-versions soak lint format bench bench-short clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +26,9 @@ test: lint ## Run all checks, and the tests on every supported Python that is he
 test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pythons only
 	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
+
+soak: $(VENV)/.ready-test ## Let random faults loose on real jobs, for ten minutes (SOAK_ARGS="--seconds 60 --seed N")
+	$(BIN)/python -m tests.faults.soak $(SOAK_ARGS)
 
 lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor
 	$(BIN)/ruff check .

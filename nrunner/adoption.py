@@ -35,7 +35,9 @@ class Adoption:
     """Attempts that were ordered at a place, and whether they are known to have started."""
     tasks: Mapping[Key, Task] = field(default_factory=dict)
     crashes: Mapping[Key, int] = field(default_factory=dict)
-    """How many controllers died while an attempt was starting."""
+    """How many controllers died over an attempt that was starting."""
+    tried: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    """Where tasks that wait were tried before: what is there now is another environment."""
 
     @property
     def places(self) -> list[str]:
@@ -51,6 +53,7 @@ class Adoption:
 def adoption_of(history: History) -> Adoption:
     """Return what is to be taken over of a job, after its history has settled down."""
     running: dict[str, dict[Key, bool]] = {}
+    tried: dict[int, frozenset[str]] = {}
     tasks: dict[Key, Task] = {}
     crashes: dict[Key, int] = {}
     for past in history.open.values():
@@ -59,9 +62,11 @@ def adoption_of(history: History) -> Adoption:
             running.setdefault(past.place, {})[key] = past.has_started
             tasks[key] = past.task
             crashes[key] = past.crashes
+        else:
+            tried[past.task.number] = frozenset(each.environment for each in past.attempts)
     addresses = {each.place: each.address for each in history.environments.values()}
     epoch = history.epoch + 1
-    return Adoption(epoch, dict(history.generations), addresses, running, tasks, crashes)
+    return Adoption(epoch, dict(history.generations), addresses, running, tasks, crashes, tried)
 
 
 def _key(past: PastTask) -> Key:

@@ -96,6 +96,10 @@ class Berth:
         """Note that a task is to run in the environment that is here now."""
         self._tried[number] = self._generation
 
+    def note_tried(self, number: int) -> None:
+        """Note that a task ran in an environment that was here before."""
+        self._tried[number] = 0
+
     def run_nowait(self, order: Mapping[str, Any]) -> None:
         """Have an attempt run as soon as there is an environment; raise ProtocolError."""
         frame = run_frame(order)

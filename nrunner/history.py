@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _RUNNING = (Phase.STARTING, Phase.STARTED)
+_WAITING = (Phase.TRIAGING, Phase.PREPARING, Phase.READY)
 _ELSEWHERE = (Cause.INFRA, Cause.UNSUITABLE)
 """What makes a task avoid the place where that came of it."""
 
@@ -50,7 +51,7 @@ class PastTask:
     alone: bool = False
     """Whether it is to be tried while nothing else runs at its place."""
     crashes: int = 0
-    """How many controllers died while its current attempt was starting."""
+    """How many controllers died over its current attempt: it was starting, and nothing followed."""
 
     @property
     def phase(self) -> Phase:
@@ -67,14 +68,17 @@ class PastTask:
         """Whether its payload is known to have run."""
         return self.phase is Phase.STARTED
 
-    def settle_down(self) -> None:
-        """Drop what was on its way: triage is repeated, and the end of an attempt told again."""
+    def settle_down(self, *, suspect: bool) -> None:
+        """Drop what was on its way: triage is repeated, and the end of an attempt told again.
+
+        `suspect` says whether what was starting may be what the controller died of.
+        """
         told = bool(self.attempts) and self.attempts[-1].number == self.attempt
         if self.phase is Phase.DISCARDED or (self.phase.is_end and not told):
             self.phases.pop()
         while self.phase is Phase.TRIAGING:
             self.phases.pop()
-        if self.phase is Phase.STARTING:
+        if suspect and self.phase is Phase.STARTING:
             self.crashes += 1
 
 
@@ -114,6 +118,8 @@ class History:
         self.closed: Mapping[str, Any] | None = None
         self._head: Mapping[str, Any] = {}
         self._life = 0.0
+        self._has_moved = False
+        """Whether anything was heard of attempts since the last one was ordered."""
 
     @property
     def is_planned(self) -> bool:
@@ -154,7 +160,7 @@ class History:
         """Note that the controller who wrote all this is gone."""
         self.spent += max(0.0, self.now - self._life)
         for past in self.open.values():
-            past.settle_down()
+            past.settle_down(suspect=not self._has_moved)
 
     def plan(self, folder: Path) -> JobPlan:
         """Return the plan of the job in a folder; raise JournalError if the journal lacks it."""
@@ -212,6 +218,8 @@ class History:
             past.attempt = record["attempt"]
             past.crashes = 0
         past.place = record.get("place", past.place)
+        if past.phase not in _WAITING:
+            self._has_moved = past.phase is not Phase.STARTING
 
     def _attempt(self, record: Mapping[str, Any]) -> None:
         past = self.open[record["task"]]
@@ -242,6 +250,7 @@ class History:
         self.boot_id = record["boot_id"]
         self.now = self._life = record["time"] - self.base
         self.closed = None
+        self._has_moved = False
 
     def _closed(self, record: Mapping[str, Any]) -> None:
         self.closed = record

@@ -376,6 +376,9 @@ class Scheduler:
 
     async def _adopt(self) -> None:
         """Take over the environments that are left, with what runs there."""
+        for number, places in self._adoption.tried.items():
+            for place in places & self._berths.keys():
+                self._berths[place].note_tried(number)
         for place in self._adoption.places:
             running = self._adoption.running.get(place, {})
             berth, address = self._berths.get(place), self._adoption.addresses.get(place)

@@ -354,6 +354,8 @@ class Supervisor:
         if attempt.end is not None and attempt.stop is None:
             # It ended by itself: its word counts, and what it left is ended as a leak.
             if kill:
+                if attempt.stage is Stage.LINGERING:
+                    attempt.leaks = [killing.describe(each) for each in self._members(attempt)]
                 self._begin_killing(attempt)
             return
         first = attempt.stop is None

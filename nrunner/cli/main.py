@@ -130,21 +130,23 @@ def _show_traceback() -> None:
 
 def _bug(error: Exception, debug: bool) -> int:
     """Report an error that nobody foresaw: one line, and the traceback where it does not scare."""
+    what = f"{type(error).__name__}: {error}".split("\n")[0]
+    try:
+        if debug:
+            _show_traceback()
+        where = "the traceback is above" if debug else _kept_traceback()
+    except OSError:  # short of files, say: what is imported for this may be what cannot be read
+        where = "nrunner --debug ... shows the traceback"
+    say_error(f"this is a bug in nrunner: {what} ({where})")
+    return ExitCode.JOB_FAILED
+
+
+def _kept_traceback() -> str:
     import tempfile
     import traceback
 
-    what = f"{type(error).__name__}: {error}".split("\n")[0]
-    where = "the traceback is above"
-    if debug:
-        traceback.print_exc()
-    else:
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", prefix="nrunner-bug-", suffix=".txt", delete=False, errors="backslashreplace"
-            ) as file:
-                traceback.print_exc(file=file)
-            where = f"the traceback is in {file.name}"
-        except OSError:
-            where = "nrunner --debug ... shows the traceback"
-    say_error(f"this is a bug in nrunner: {what} ({where})")
-    return ExitCode.JOB_FAILED
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="nrunner-bug-", suffix=".txt", delete=False, errors="backslashreplace"
+    ) as file:
+        traceback.print_exc(file=file)
+    return f"the traceback is in {file.name}"

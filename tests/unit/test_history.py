@@ -176,6 +176,15 @@ def test_controllers_that_died_while_an_attempt_was_starting_are_counted():
     assert settled_down(*WAY[:3], RESUMED, again).crashes == 1
 
 
+def test_a_controller_that_went_on_for_a_while_did_not_die_of_what_was_starting():
+    """The others in an agent's stock are starting, too, and for long."""
+    other = {**move(Phase.STARTED, time=4), "task": 2}
+    starting = {**move(Phase.STARTING, time=3, place="here"), "task": 2}
+    found = history(*WAY[:3], starting, other, tasks=(task(1), task(2)))
+    found.settle_down()
+    assert found.open[1].crashes == 0
+
+
 def test_environments_are_known_until_they_are_gone():
     here = {"type": "environment", "place": "here", "generation": 1, "address": {"pid": 7}}
     gone = {"type": "gone", "place": "here", "generation": 1}
