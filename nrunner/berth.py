@@ -213,6 +213,7 @@ class Berth:
             self._same_clock = past.get("boot_id") == boot_id()
             return await self._end(environment, handle, f"could not {error}")
         self._settle_in(environment)
+        self._wanted.set()  # somebody has to stay with it
         return None
 
     def order_later(self, order: Mapping[str, Any]) -> None:

@@ -109,6 +109,11 @@ class FakeAgent:
         if self._stream is not None:
             self._stream.cut()
 
+    def hang_up(self) -> None:
+        """Cut the link, as if the controller were killed."""
+        if self._stream is not None:
+            self._stream.cut()
+
     def remains(self) -> Remains:
         """Return what nobody has acknowledged, and who was about to start."""
         kept = (frame for frame in self._spool.replay(0) if frame)

@@ -15,6 +15,7 @@ responsible for tasks or verdicts; those are the same with every spawner.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from nrunner.errors import LinkError
+from nrunner.errors import LinkError, SpawnError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.spawners.base import Handle, Spawner, SpawnerContext
 from nrunner.testing.talk import Talk
@@ -248,7 +249,70 @@ class SpawnerContract:
 
         self._talk(body, orphan_deadline=0.2)
 
+    def test_an_environment_is_found_again_by_its_address(self) -> None:
+        """A controller that goes on with a job takes over what another one opened."""
+
+        async def main() -> None:
+            spawner, handle, talk = await self._opened()
+            talk.run(1, self.sleeps(0.15))
+            await talk.hear(1, "started")
+            address = json.loads(json.dumps(handle.address))
+            talk.cut()
+            found = await spawner.adopt(handle.name, address)
+            later = Talk(found, self._settings(), epoch=2, adopts=True)
+            await later.environment.open()
+            assert (await later.hear(1, "ended"))["outputs"] == ["stdout"]
+            await self._still_works(later)
+            await later.environment.close()
+            assert await handle.wait_gone()
+            await spawner.close()
+            assert self.remains(spawner) == []
+
+        self.run(self._bounded(main()))
+
+    def test_what_an_agent_had_to_say_is_told_once_it_is_gone(self) -> None:
+        """A test that ended is not run again because nobody had heard of it yet."""
+
+        async def main() -> None:
+            spawner, handle, talk = await self._opened()
+            talk.run(1, self.sleeps(0.15))
+            await talk.hear(1, "started")
+            talk.cut()
+            await asyncio.sleep(0.6)
+            await handle.destroy()
+            left = await handle.remains()
+            assert left is not None
+            assert [head["event"] for head in left.events if head["task"] == 1][-1] == "ended"
+            await spawner.close()
+            assert self.remains(spawner) == []
+
+        self.run(self._bounded(main()))
+
+    def test_an_address_of_what_is_gone_says_so_at_once(self) -> None:
+        """Whoever comes too late is not kept waiting, and harms nobody."""
+
+        async def main() -> None:
+            spawner, handle, talk = await self._opened()
+            await talk.environment.close()
+            found = await spawner.adopt(handle.name, handle.address)
+            assert await found.wait_gone()
+            with pytest.raises(LinkError):
+                await Talk(found, self._settings(), epoch=2, adopts=True).environment.open()
+            await found.destroy()
+            with pytest.raises(SpawnError):
+                await spawner.adopt(handle.name, {})
+            await spawner.close()
+
+        self.run(self._bounded(main()))
+
     # How they are run.
+
+    async def _opened(self) -> tuple[Spawner, Handle, Talk]:
+        spawner = self.make_spawner(self.context)
+        handle = await spawner.open(spawner.offers()[0].place)
+        talk = Talk(handle, self._settings())
+        await talk.environment.open()
+        return spawner, handle, talk
 
     def _talk(
         self,

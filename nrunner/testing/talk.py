@@ -73,12 +73,21 @@ class Talk:
         *,
         token: str | None = None,
         epoch: int = 1,
+        adopts: bool = False,
     ) -> None:
+        """`adopts` says that an earlier controller has spoken with the agent."""
         self.events: list[Mapping[str, Any]] = []
         self._handle = _Tapped(handle, token)
         self._news = asyncio.Event()
         self._folder = Path(settings["results_dir"])
-        self.environment = Environment(handle.name, self._handle, settings, self._hear, epoch=epoch)
+        self.environment = Environment(
+            handle.name,
+            self._handle,
+            settings,
+            self._hear,
+            epoch=epoch,
+            orders={} if adopts else None,
+        )
 
     def run(self, number: int, runnable: Runnable, **limits: float) -> None:
         """Order the first attempt of a task."""
