@@ -8,7 +8,9 @@ what is said to its agent (``nrunner.environment``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
@@ -17,6 +19,7 @@ from nrunner.record import dataclass
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import KINDS
+from nrunner.runners.spool import read_remains
 from nrunner.spawners.base import Handle, Offer, Spawner
 
 __all__ = ["Berth", "Gone", "Watcher"]
@@ -77,6 +80,8 @@ class Berth:
         self._watcher = watcher
         self._epoch = epoch
         self._handle: Handle | None = None
+        self._spool = ""
+        """The file in which an agent that sees our files keeps what nobody has heard."""
         self.refused = 0
         """What the agent said of attempts that do not run here: forged, late, repeated."""
         self._running: dict[Key, bool] = {}
@@ -237,11 +242,16 @@ class Berth:
 
     def _environment(self, handle: Handle, orders: Mapping[Key, bytes] | None) -> Environment:
         slots = f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
+        settings = {**self._settings, "slots_dir": slots}
         self._same_clock = None
+        folder = self._settings.get("spool_dir")
+        if folder and self._offer.shares_files:
+            # In the job's folder, since others may be cleared at a reboot.
+            self._spool = settings["spool"] = f"{folder}/{self.place}-{self._generation}"
         return Environment(
             self.place,
             handle,
-            {**self._settings, "slots_dir": slots},
+            settings,
             self._hear,
             epoch=self._epoch,
             orders=orders,
@@ -260,7 +270,7 @@ class Berth:
         generation = self._generation
         if environment.is_replaced:
             return Gone(why, generation, is_replaced=True)
-        remains = await handle.remains()
+        remains = read_remains(self._spool) if self._spool else await handle.remains()
         before = list(self._running)
         # What is heard now may lead to new orders, for another environment.
         self.environment = None
@@ -292,6 +302,7 @@ class Berth:
         handle, self._handle = self._handle, None
         if handle is not None:
             await handle.destroy()
+        _forget_spool(self._spool)
 
     async def leave(self) -> None:
         """Have the agent end everything and keep what comes of it for another controller."""
@@ -361,6 +372,12 @@ class Berth:
                     return _event("ended", key, trouble=detail)
                 return _event("not_started", key, reason=detail)
         return head
+
+
+def _forget_spool(path: str) -> None:
+    if path:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
 
 
 def _event(event: str, key: Key, **fields: str) -> dict[str, Any]:

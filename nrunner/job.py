@@ -132,13 +132,19 @@ class Job:
             try:
                 code = await self._run_with(journal)
             except BaseException as error:
-                # What agents leave in their folders is for whoever goes on with the job.
-                self._launch.abandon(keep=_is_of_journal(error))
+                # What agents have left to say is for whoever goes on with the job.
+                self._clean_up(keep=_is_of_journal(error))
                 raise
-            self._launch.abandon()
+            self._clean_up()
             return code
 
+    def _clean_up(self, *, keep: bool = False) -> None:
+        self._launch.abandon(keep=keep)
+        if not keep:
+            remove_tree(str(self.folder.spools))
+
     async def _run_with(self, journal: Journal) -> int:
+        self.folder.spools.mkdir(mode=0o700, exist_ok=True)
         self._reporter.open()
         if self._resumption is not None:
             self._begin_again(journal, self._resumption)
@@ -321,6 +327,7 @@ class Job:
             "base_dir": str(plan.base_dir),
             "results_dir": self._test_results,
             "slots_dir": self._slots_dir,
+            "spool_dir": str(self.folder.spools),
             "env": dict(plan.payload_env),
             "config": runner,
         }

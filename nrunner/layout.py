@@ -79,6 +79,11 @@ class JobFolder:
         return self.root / "test-results"
 
     @property
+    def spools(self) -> Path:
+        """Holds what agents have to say, until the journal has it."""
+        return self.root / ".spools"
+
+    @property
     def control_link(self) -> Path:
         """A symbolic link to the control socket of a job that runs."""
         return self.root / "control"

@@ -55,7 +55,7 @@ class Agent:
         self._listener = listener
         self._token = token
         self._loop = Loop()
-        self._spool = Spool(folder + "/spool")
+        self._spool = Spool()
         self._connections: set[Connection] = set()
         self._controller: Optional[Connection] = None
         self._epoch = -1
@@ -219,6 +219,8 @@ class Agent:
     def _set(self, head: Mapping[str, Any]) -> None:
         known = {each.name for each in fields(Settings)}
         self._supervisor.settings = Settings(**{key: head[key] for key in head if key in known})
+        # Nothing runs before this, so nothing was said that would have to be kept.
+        self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
 
     def _run(self, head: Mapping[str, Any]) -> None:
         order = Order.from_json(head, self._supervisor.settings.config)

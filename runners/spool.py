@@ -29,12 +29,14 @@ class Spool:
     """A queue of numbered, encoded events."""
 
     def __init__(self, path: str = "") -> None:
-        """`path` names the file that outlives the agent; none is written without it."""
+        """`path` names the file that outlives the agent (see `keep_in`)."""
         self.last = 0
         """Number of the newest event."""
         self._kept: deque[tuple[int, bytes]] = deque()
         self._taken: dict[Key, bytes] = {}
-        self._mirror = Mirror(path) if path else None
+        self._mirror: Optional[Mirror] = None
+        if path:
+            self.keep_in(path)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -48,6 +50,11 @@ class Spool:
     def taken(self) -> frozenset[Key]:
         """Who is about to start, and has not yet."""
         return frozenset(self._taken)
+
+    def keep_in(self, path: str) -> None:
+        """Have all that is added from now on in a file, too; only the first one counts."""
+        if self._mirror is None:
+            self._mirror = Mirror(path)
 
     def next_number(self) -> int:
         """Return the number that the event added next will have."""

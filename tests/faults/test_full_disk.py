@@ -65,7 +65,7 @@ def filling(sandbox: Sandbox) -> Sandbox:
 
 def test_a_full_disk_ends_the_job_in_words_and_tears_nothing(filling: Sandbox) -> None:
     tests = " ".join(["t.sh"] * 4 + ["fill.sh"] + ["t.sh"] * 60)
-    found = run_full(filling, f"{tests} --max-parallel-tasks 2", 400)
+    found = run_full(filling, f"{tests} --max-parallel-tasks 2", 1000)
     assert found.code & 2
     assert "No space left on device" in found.err
     assert "nrunner jobs resume" in found.out
@@ -79,7 +79,7 @@ def test_a_full_disk_ends_the_job_in_words_and_tears_nothing(filling: Sandbox) -
 
 def test_once_there_is_room_the_job_is_gone_on_with(filling: Sandbox) -> None:
     tests = " ".join(["t.sh"] * 4 + ["fill.sh"] + ["t.sh"] * 60)
-    found = run_full(filling, f"{tests} --max-parallel-tasks 2", 400)
+    found = run_full(filling, f"{tests} --max-parallel-tasks 2", 1000)
     before = settled(found.journal)
     assert found.code2 == 0, found.out2 + found.err2
     after = settled(found.whole)

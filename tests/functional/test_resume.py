@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from nrunner.history import History
-from nrunner.journal import Journal
+from nrunner.journal import Journal, read_records
+from nrunner.layout import runtime_parents
 from nrunner.runners import procfs
 from tests.functional.sandbox import Run, Sandbox, wait_until
 
@@ -110,6 +113,33 @@ def test_what_its_agent_never_touched_is_run_though_both_are_dead(box: Sandbox) 
     assert (found[1]["status"], found[1]["cause"]) == ("ERROR", "lost")
     assert [found[number]["status"] for number in range(2, 7)] == ["PASS"] * 5
     assert marks(box).total() == 6
+
+
+def test_after_a_reboot_what_has_not_run_is_run(box: Sandbox) -> None:
+    """Nothing lives, sockets are gone, and pids mean others: only the job's folder is left."""
+    box.write("long.sh", MARKED + "sleep 60\n")
+    box.write("quick.sh", MARKED)
+    run = box.start("run", "long.sh", *["quick.sh"] * 5, "--max-parallel-tasks", "1")
+    wait_until(lambda: [each for each in box.moves() if each["phase"] == "STARTED"], "it began")
+    bystander = subprocess.Popen(["sleep", "60"])
+    for pid in [run.pid, *box.agents(), *box.payloads()]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    run.wait()
+    wait_until(lambda: not box.running(), "all are dead")
+    for each in runtime_parents():
+        shutil.rmtree(each / (box.job / "id").read_text()[:12], ignore_errors=True)
+    _reboot(box.job, bystander.pid)
+    done = box.run("jobs", "resume")
+    found = settled(box)
+    assert done.code == 1
+    assert (found[1]["status"], found[1]["cause"]) == ("ERROR", "lost")
+    assert [found[number]["status"] for number in range(2, 7)] == ["PASS"] * 5
+    assert marks(box).total() == 6
+    assert 0 <= float(str(found[2]["time_start"])) < 60
+    assert bystander.poll() is None, "a stranger was killed for having the pid of an agent"
+    bystander.kill()
+    bystander.wait()
 
 
 def test_an_agent_that_was_left_alone_too_long_has_told_how_it_ended(box: Sandbox) -> None:
@@ -232,6 +262,24 @@ def _cut_after(job: Path, phase: str) -> None:
     last = next(index for index, line in enumerate(lines) if phase.encode() in line)
     kept = [line for line in lines[: last + 1] if b'"environment"' not in line[:30]]
     path.write_bytes(b"".join(kept))
+
+
+def _reboot(job: Path, stranger: int) -> None:
+    """Have the journal tell of another boot, whose agent had the pid of somebody who lives now."""
+    path = job / "journal.jsonl"
+    records = [*read_records(path)]
+    path.unlink()
+    for record in records:
+        record.pop("check")
+        if record["type"] == "job":
+            record["boot_id"] = "of-another-boot"
+        elif record["type"] == "environment":
+            start = procfs.read_process(stranger)
+            assert start is not None
+            record["address"].update(boot_id="of-another-boot", pid=stranger, start=start.start)
+    journal = Journal(path)
+    journal.append(records)
+    journal.close()
 
 
 def _add_resumed(job: Path) -> None:
