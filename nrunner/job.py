@@ -7,6 +7,7 @@ Not responsible for what is run (``nrunner.plan``), nor for how tasks advance
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
@@ -35,6 +36,7 @@ from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener
 from nrunner.results.job_log import JobLog
+from nrunner.results.registry import find_writer
 from nrunner.resumption import Resumption
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
@@ -51,6 +53,8 @@ __all__ = ["Job", "resume_job", "run_job"]
 
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
+_SOON = 0.02
+"""Seconds after which the first tests run, and there is time for what need not be at once."""
 
 
 def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None = None) -> int:
@@ -261,12 +265,19 @@ class Job:
                 painters = [
                     group.create_task(animate(), name="console") for animate in self._animations()
                 ]
+                asyncio.get_running_loop().call_later(_SOON, self._load_writers)
                 try:
                     await scheduler.run()
                 finally:
                     self._interrupted = scheduler.interrupted
                     for painter in painters:
                         painter.cancel()
+
+    def _load_writers(self) -> None:
+        """Load what writes reports now: nrunner may be another one by the job's end."""
+        for name in {*self._plan.writers, *(each.writer for each in self._plan.reports)}:
+            with contextlib.suppress(NrunnerError):  # it is told when the report is due
+                find_writer(name)
 
     def _animations(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         found = [getattr(each, "animate", None) for each in self._reporter.listeners]

@@ -294,6 +294,41 @@ def test_more_is_queued_than_runs_and_what_waits_can_be_cancelled(agents):
 # Ending everything.
 
 
+def test_an_agent_that_is_killed_leaves_word_of_what_it_was_about_to_start(agents):
+    """Its zygote takes its time, and nothing was said of the attempt yet."""
+    file = agents.folder / "test_it.py"
+    file.write_text(UNITTEST)
+
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, Runnable("python-unittest", f"{file}:T.test_good"))
+        await talk.environment.probe([])  # it has seen the order, too
+        (agent,) = procfs.children_of(guardian_of(handle))
+        os.kill(agent, signal.SIGKILL)
+        await handle.wait_gone()
+        left = await handle.remains()
+        assert left is not None
+        assert left.taken == {(1, 1)}
+        assert left.events == ()
+
+    agents.talk(body)
+
+
+def test_what_lingers_when_its_attempt_is_killed_is_a_leak(agents):
+    """It had not had its time to end by itself: that is no reason to keep quiet about it."""
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, shell("sleep 1000 &"))
+        pid = (await talk.hear(1, "started"))["pid"]
+        while procfs.read_process(pid) is not None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+        talk.cancel(1, kill=True)
+        end = await talk.hear(1, "ended")
+        assert end["result"] == "pass"
+        assert [each["command"] for each in end["leaks"]] == ["sleep 1000"]
+
+    agents.talk(body)
+
+
 def test_what_a_test_leaves_behind_is_named_and_ended(agents):
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
         talk.run(1, shell("sleep 1000 & echo started"))

@@ -24,6 +24,7 @@ from nrunner.reporter import JobClock, Reporter
 from nrunner.result import Cause, Result
 from nrunner.results.base import JobReport
 from nrunner.runnable import Requirement, Runnable
+from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.scheduler import Scheduler
 from nrunner.task import Task
 from nrunner.testing.fake_clock import FakeClock
@@ -93,11 +94,17 @@ EXPECTED = {
 class World:
     """A job, its environments, and the controllers that come and go."""
 
-    def __init__(self, folder: Path, tasks: Sequence[Task], scripts: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tasks: Sequence[Task],
+        scripts: Mapping[str, Any],
+        protocol: int = PROTOCOL_VERSION,
+    ) -> None:
         self.folder = folder
         self.path = folder / "journal.jsonl"
         self.tasks = tasks
-        self.spawner = FakeSpawner(scripts, slots=2)
+        self.spawner = FakeSpawner(scripts, slots=2, protocol=protocol)
 
     async def live(self, left: int | None, *, kill_agents: bool = False) -> bool:
         """Have one controller at work until it dies; return whether the job is done."""
@@ -212,13 +219,17 @@ def _heed_all_but_death(loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 
 
 def play(
-    folder: Path, points: Sequence[int], tasks: Sequence[Task] = TASKS, **options: Any
+    folder: Path,
+    points: Sequence[int],
+    tasks: Sequence[Task] = TASKS,
+    protocol: int = PROTOCOL_VERSION,
+    **options: Any,
 ) -> World:
     """Have controllers die after so many records of theirs, then one that does not."""
     folder.mkdir()
 
     async def main() -> World:
-        world = World(folder, tasks, SCRIPTS)
+        world = World(folder, tasks, SCRIPTS, protocol)
         for left in points:
             if await world.live(left, **options):
                 return world
@@ -249,6 +260,15 @@ def test_controllers_may_die_one_after_the_other(tmp_path, records):
         world = play(tmp_path / str(point), [point, 7, 11, 2, 5])
         found = {number: result for number, (result, _) in world.check().items()}
         assert found == EXPECTED, f"after record {point}"
+
+
+@pytest.mark.parametrize("apart", [-1, 1])
+def test_agents_of_another_version_are_taken_over(tmp_path, records, apart):
+    """nrunner was upgraded meanwhile, or the other way round: their agents go on as they are."""
+    for point in range(20, records, 16):
+        world = play(tmp_path / str(point), [point], protocol=PROTOCOL_VERSION + apart)
+        assert {number: result for number, (result, _) in world.check().items()} == EXPECTED
+        assert len(world.spawner.handles) == 1
 
 
 def test_with_its_agents_dead_too_only_what_ran_is_lost(tmp_path, records):
@@ -288,3 +308,18 @@ def test_what_is_idempotent_runs_again_when_nobody_knows_how_it_ended(tmp_path):
     assert world.check() == {1: (Result.PASS, Cause.TEST)}
     (settled,) = [each for each in read_records(world.path) if each["type"] == "settled"]
     assert [each["cause"] for each in settled["report"]["attempts"]] == ["lost", "test"]
+
+
+def test_an_attempt_that_may_have_begun_unheard_is_not_begun_again(tmp_path):
+    """Its agent was about to start it, and died before it could say that it did."""
+    scripts = {**SCRIPTS, "mute": Script(trouble=Trouble.END_ONLY, blocks=True)}
+
+    async def main() -> World:
+        world = World(tmp_path, [task(1, "mute"), task(2, "good")], scripts)
+        assert not await world.live(10, kill_agents=True)
+        assert await world.live(None)
+        return world
+
+    world = FakeClock().run(main())
+    assert world.check() == {1: (Result.ERROR, Cause.LOST), 2: (Result.PASS, Cause.TEST)}
+    assert sum(handle.agent.ran[1, 1] for handle in world.spawner.handles) == 1
