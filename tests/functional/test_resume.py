@@ -76,13 +76,13 @@ def test_tests_go_on_while_nobody_controls_them(box: Sandbox) -> None:
 
 def test_what_ended_before_its_agent_was_killed_counts(box: Sandbox) -> None:
     """The agent had told nobody yet: what it had to say is in its folder."""
-    box.write("quick.sh", MARKED)
+    box.write("quick.sh", MARKED + "sleep 0.2\n")
     box.write("long.sh", MARKED + "sleep 60\n")
     run = box.start("run", "long.sh", *["quick.sh"] * 3, "--max-parallel-tasks", "2")
     wait_until(lambda: marks(box), "a test has begun")
     run.signal(signal.SIGSTOP)
     wait_until(lambda: len(marks(box)) == 4, "all tests have begun")
-    time.sleep(0.2)
+    time.sleep(0.4)
     (agent,) = procfs.children_of(guardian(box))
     os.kill(agent, signal.SIGKILL)
     run.signal(signal.SIGKILL)
