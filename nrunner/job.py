@@ -27,6 +27,7 @@ from nrunner.layout import (
     create_job_folder,
     link_control,
 )
+from nrunner.leftover import remove_old
 from nrunner.limits import Limits
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
@@ -144,6 +145,7 @@ class Job:
 
     def _clean_up(self, *, keep: bool = False) -> None:
         self._launch.abandon(keep=keep)
+        remove_old(self._launch.runtime.parent, time.time())
         if not keep:
             remove_tree(str(self.folder.spools))
 

@@ -96,6 +96,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "nrunner.job",
             "nrunner.launch",
+            "nrunner.leftover",
             "nrunner.pastjob",
             "nrunner.reportfile",
             "nrunner.resumption",
