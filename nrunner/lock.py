@@ -128,7 +128,7 @@ class JobLock:
                 if not _locked(fd):
                     raise _held(folder, _holder_in(fd))
                 lock = cls(fd, _myself())
-                lock.tell(Stage.STARTING)
+                lock._write()
             except BaseException:
                 os.close(fd)
                 raise
@@ -137,8 +137,12 @@ class JobLock:
         return lock
 
     def tell(self, stage: Stage) -> None:
-        """Let others know what this controller is at."""
+        """Let others know what this controller is at; a disk that is full costs only that."""
         self._holder = replace(self._holder, stage=stage)
+        with contextlib.suppress(OSError):
+            self._write()
+
+    def _write(self) -> None:
         line = msgspec.json.encode(self._holder) + b"\n"
         os.pwrite(self._fd, line, 0)
         os.ftruncate(self._fd, len(line))
@@ -158,7 +162,7 @@ def state_of(folder: JobFolder) -> JobStatus:
         return _over(folder, None)
     try:
         is_held = not _try_lock(fd, fcntl.LOCK_SH)
-        holder = _holder_in(fd)
+        holder = _named_in(fd) if is_held else _holder_in(fd)
     finally:
         os.close(fd)
     if not is_held:
@@ -240,9 +244,20 @@ def _myself() -> Holder:
 def _holder_in(fd: int) -> Holder | None:
     """Read who took the lock; None while that is being written."""
     try:
-        return msgspec.json.decode(os.pread(fd, 4096, 0), type=Holder)
-    except (OSError, msgspec.MsgspecError):
+        line = os.pread(fd, 4096, 0).partition(b"\n")[0]
+        return msgspec.json.decode(line, type=Holder)
+    except (OSError, ValueError, msgspec.MsgspecError):
         return None
+
+
+def _named_in(fd: int) -> Holder | None:
+    """Read who took the lock, who may be about to write it."""
+    for _ in range(_LOOKS):
+        holder = _holder_in(fd)
+        if holder is not None:
+            return holder
+        time.sleep(_LOOK)
+    return None
 
 
 def _held(folder: JobFolder, holder: Holder | None) -> JobHeld:

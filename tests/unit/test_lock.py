@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import json
 import os
@@ -163,7 +164,22 @@ def test_a_held_lock_means_running_only_if_its_holder_can_be_talked_to(
     assert bool(status.reason) == (state is JobState.BORKED)
 
 
-def test_a_lock_of_a_nameless_holder_is_borked(folder):
+def test_a_disk_that_is_full_costs_no_more_than_what_the_lock_says(folder, monkeypatch):
+    def full(fd, data, offset):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    lock = JobLock.take(folder)
+    monkeypatch.setattr(os, "pwrite", full)
+    lock.tell(Stage.SERVING)
+    lock.release()
+    with pytest.raises(ResultsError, match=r"lock the job's folder by .*: No space left"):
+        JobLock.take(folder)
+    monkeypatch.undo()
+    JobLock.take(folder).release()
+
+
+def test_a_lock_of_a_nameless_holder_is_borked(folder, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     folder.lock.touch()
     with folder.lock.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
