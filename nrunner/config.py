@@ -292,7 +292,7 @@ class Config:
         60.0,
         "agent.orphan_deadline",
         Duration(positive=True),
-        "How long agents go on without their controller.",
+        "How long agents go on without their controller; 10 minutes in a detached job.",
     )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""

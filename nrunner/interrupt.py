@@ -60,12 +60,15 @@ class Interrupts:
     def caught(self) -> Iterator[None]:
         """Catch the signals for as long as the block lasts."""
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        # Who had us ignore it (nohup, --detach) wants the job to outlive the terminal.
+        is_deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        numbers = [each for each in _SIGNALS if each != signal.SIGHUP or not is_deaf]
+        for number in numbers:
             loop.add_signal_handler(number, self.hear, number)
         try:
             yield
         finally:
-            for number in _SIGNALS:
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     def hear(self, number: int) -> None:

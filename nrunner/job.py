@@ -58,14 +58,19 @@ _SOON = 0.02
 """Seconds after which the first tests run, and there is time for what need not be at once."""
 
 
-def run_job(plan: JobPlan, listeners: Sequence[Listener], launch: Launch | None = None) -> int:
+def run_job(
+    plan: JobPlan,
+    listeners: Sequence[Listener],
+    launch: Launch | None = None,
+    serving: Callable[[JobFolder], None] | None = None,
+) -> int:
     """Run a job to its end; return its exit code. Raise NrunnerError if it cannot be run.
 
-    `launch` is what was begun of it already.
+    `launch` is what was begun of it already; `serving` is called when its control socket answers.
     """
     launch = launch or Launch(plan)
     try:
-        job = Job(plan, listeners, launch)
+        job = Job(plan, listeners, launch, serving=serving)
     except BaseException:
         launch.abandon()
         raise
@@ -101,10 +106,12 @@ class Job:
         listeners: Sequence[Listener],
         launch: Launch,
         resumption: Resumption | None = None,
+        serving: Callable[[JobFolder], None] | None = None,
     ) -> None:
         self._plan = plan
         self._launch = launch
         self._resumption = resumption
+        self._serving = serving
         self._id = launch.job_id
         if resumption is None:
             self._clock = JobClock(time.time(), time.monotonic())
@@ -236,6 +243,8 @@ class Job:
             self.lag.begin()
             link_control(self.folder, Path(server.control_uris[0]))
             self._lock.tell(Stage.SERVING)
+            if self._serving is not None:
+                self._serving(self.folder)
             for uri in server.uris[1:]:
                 self._reporter.notice(f"status messages are taken at {uri}")
             try:

@@ -34,6 +34,7 @@ __all__ = [
     "new_job_id",
     "runtime_folder",
     "runtime_parents",
+    "short_id",
     "task_folder_name",
 ]
 
@@ -62,6 +63,11 @@ class JobFolder:
     def log(self) -> Path:
         """The job's own log, for people."""
         return self.root / "job.log"
+
+    @property
+    def console_log(self) -> Path:
+        """What a job without a terminal of its own would have printed."""
+        return self.root / "console.log"
 
     @property
     def journal(self) -> Path:
@@ -109,6 +115,11 @@ class JobFolder:
 def new_job_id() -> str:
     """Return a new random id of 40 hexadecimal digits."""
     return os.urandom(20).hex()
+
+
+def short_id(job_id: str) -> str:
+    """Return as much of an id as people are asked to type."""
+    return job_id[:12]
 
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=,@%~-]")

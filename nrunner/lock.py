@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from nrunner.errors import ResultsError
-from nrunner.layout import JobFolder
+from nrunner.layout import JobFolder, short_id
 from nrunner.record import dataclass, replace
 from nrunner.runners.procfs import boot_id, read_process
 
@@ -196,11 +196,10 @@ def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
     if _is_closed(folder.journal) and folder.report("results.json").exists():
         return JobStatus(JobState.COMPLETE, holder)
     reason = "its controller is gone before the job's end"
+    hint = ""
     with contextlib.suppress(OSError):
-        return JobStatus(
-            JobState.INTERRUPTED, holder, reason, f"nrunner jobs resume {folder.job_id[:12]}"
-        )
-    return JobStatus(JobState.INTERRUPTED, holder, reason)
+        hint = f"nrunner jobs resume {short_id(folder.job_id)}"
+    return JobStatus(JobState.INTERRUPTED, holder, reason, hint)
 
 
 def _is_closed(journal: Path) -> bool:

@@ -26,6 +26,9 @@ __all__ = ["list_tests", "run"]
     "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
 )
 @click.option("--tap", type=click.Path(), metavar="FILE", help="Also write TAP there; - is stdout.")
+@click.option(
+    "--detach", is_flag=True, help="Print the job's id and return; the job goes on by itself."
+)
 @click.pass_context
 def run(context: click.Context, /, **asked: Any) -> int:
     """Run the tests that REFERENCES lead to.

@@ -25,6 +25,8 @@ def say(text: str) -> None:
 
 def say_error(text: str) -> None:
     """Write a line to standard error, in our name."""
+    if sys.stderr is None:  # it was closed before Python began
+        return
     with contextlib.suppress(OSError, ValueError):
         _write(sys.stderr, f"nrunner: {text}\n")
         sys.stderr.flush()

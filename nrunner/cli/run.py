@@ -9,10 +9,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from nrunner.cli.form import Form
 from nrunner.cli.output import say_error
@@ -25,7 +25,11 @@ from nrunner.plan import JobPlan, ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
 
-__all__ = ["FORM", "asked_reports", "run_tests"]
+if TYPE_CHECKING:
+    from nrunner.layout import JobFolder
+    from nrunner.results.base import Listener
+
+__all__ = ["FORM", "asked_reports", "carry_out", "run_tests"]
 
 
 FORM = Form(
@@ -51,6 +55,7 @@ FORM = Form(
         "status.tcp",
     ),
     texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
+    switches={"--detach": "detach"},
 )
 """What can be said after ``nrunner run``."""
 
@@ -59,7 +64,7 @@ def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run what the parameters of a command line ask for; return the exit code."""
     here = working_folder()
     request = make_request(asked["references"], asked["job_file"], flags_of(asked))
-    reports = asked_reports(asked["json"], asked["tap"])
+    reports = asked_reports(asked["json"], asked["tap"], to_stdout=not asked["detach"])
     _check_choices(request.config)
     planned = make_plan(
         request.suites,
@@ -71,34 +76,64 @@ def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     )
     for notice in planned.notices:
         say_error(notice)
+    if asked["detach"]:
+        from nrunner.cli.detach import run_detached
+
+        return run_detached(planned.plan, request.config)
     return _run(planned.plan, request.config, reports)
 
 
-def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
+def carry_out(
+    plan: JobPlan,
+    listen: Callable[[], Sequence[Listener]],
+    serving: Callable[[JobFolder], None] | None = None,
+) -> int:
+    """Run a job; return its exit code.
+
+    `listen` makes its listeners once the agent is on its way; `serving` is called when the job's
+    control socket answers.
+    """
     launch = Launch(plan)
+    try:
+        # Only now: what is loaded here takes as long as an agent takes to start.
+        from nrunner.job import run_job
+
+        listeners = listen()
+    except BaseException:
+        launch.abandon()
+        raise
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return run_job(plan, listeners, launch, serving)
+
+
+def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
     with ExitStack() as stack:
-        try:
-            # Only now: what is loaded here takes as long as an agent takes to start.
-            from nrunner.job import run_job
+
+        def listen() -> Sequence[Listener]:
             from nrunner.results.registry import make_console
 
             stream = _console_stream(reports, stack)
-            console = make_console(stream, show=config.show, quiet=False)
-        except BaseException:
-            launch.abandon()
-            raise
-        if not gc.isenabled():
-            gc.freeze()
-            gc.enable()
-        return run_job(plan, [console], launch)
+            return [make_console(stream, show=config.show, quiet=False)]
+
+        return carry_out(plan, listen)
 
 
-def asked_reports(json: str | None, tap: str | None) -> tuple[ReportTarget, ...]:
-    """Return the reports that flags ask for; raise UsageError if two want standard output."""
+def asked_reports(
+    json: str | None, tap: str | None, *, to_stdout: bool = True
+) -> tuple[ReportTarget, ...]:
+    """Return the reports that flags ask for; raise UsageError if two want standard output.
+
+    If not `to_stdout` there is none, and already one is too many.
+    """
     asked = (("json", json), ("tap", tap))
     reports = tuple(ReportTarget(name, target) for name, target in asked if target is not None)
-    if [each.target for each in reports].count("-") > 1:
+    count = [each.target for each in reports].count("-")
+    if count > 1:
         raise UsageError("write more than one report to standard output: name a file")
+    if count and not to_stdout:
+        raise UsageError("write a report to standard output with --detach: name a file")
     return reports
 
 

@@ -18,7 +18,7 @@ COMMANDS = {"run": (run.FORM, commands.run), "list": (listing.FORM, commands.lis
 FLAGS = sorted(
     {
         *(OPTIONS[key].flag for key in run.FORM.settings),
-        *("--job", "--json", "--tap", "--failfast", "--no-fail-fast", "--no-shuffle"),
+        *("--job", "--json", "--tap", "--detach", "--failfast", "--no-fail-fast", "--no-shuffle"),
         *("--help", "--", "--debug", "--shuf", "-", "-x", "-pA=b", "--unknown"),
     }
 )

@@ -40,7 +40,8 @@ def job(monkeypatch):
         listeners = ()
         exit_code = 0
 
-        def __call__(self, plan, listeners, launch):
+        def __call__(self, plan, listeners, launch, serving):
+            assert serving is None
             assert launch.plan is plan
             self.plan, self.listeners = plan, listeners
             return self.exit_code
@@ -175,6 +176,7 @@ def test_a_job_file_gives_suites_and_flags_beat_it(job, here):
         ([], ExitCode.USAGE, "tell what to run: give references, or --job FILE"),
         (["a.sh", "--job", "x"], ExitCode.USAGE, "use references beside --job FILE"),
         (["a.sh", "--json", "-", "--tap", "-"], ExitCode.USAGE, "more than one report"),
+        (["a.sh", "--tap", "-", "--detach"], ExitCode.USAGE, "with --detach: name a file"),
         (["a.sh", "--max-parallel-tasks", "0"], ExitCode.USAGE, "must be 1 or more, got 0"),
         (["a.sh", "--spawner", "proces"], ExitCode.USAGE, "did you mean 'process'"),
         (["a.sh", "--show", "ap"], ExitCode.USAGE, "'ap'"),
