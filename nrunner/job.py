@@ -26,6 +26,7 @@ from nrunner.layout import (
     attempt_folder_name,
     create_job_folder,
     link_control,
+    short_id,
 )
 from nrunner.leftover import remove_old
 from nrunner.limits import Limits
@@ -199,7 +200,7 @@ class Job:
         for verdict in resumption.history.verdicts.values():
             self._reporter.tally.add(verdict)
         for notice in resumption.notices():
-            self._reporter.notice(notice)
+            self._note(journal, notice)
 
     async def _run_tasks(self, journal: Journal) -> None:
         plan = self._plan
@@ -246,7 +247,7 @@ class Job:
             if self._serving is not None:
                 self._serving(self.folder)
             for uri in server.uris[1:]:
-                self._reporter.notice(f"status messages are taken at {uri}")
+                self._note(journal, f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
             finally:
@@ -261,7 +262,7 @@ class Job:
             scheduler.stop(stop_by_timeout(time.monotonic(), limit))
 
         def say(text: str) -> None:
-            self._reporter.notice(text)
+            self._note(journal, text)
             self._reporter.flush()
 
         with ExitStack() as stack:
@@ -306,8 +307,11 @@ class Job:
         journal.append([{"type": "closed", **closed, **why}])
         journal.sync()
         for problem in self._write_reports(job, journal):
-            self._reporter.notice(problem)
+            self._note(journal, problem)
             code |= ExitCode.JOB_FAILED
+        if code != closed["exit_code"]:
+            with contextlib.suppress(JournalError):
+                journal.append([{"type": "exit", "exit_code": code}])
         self._reporter.close(replace(job, exit_code=int(code)))
         return int(code)
 
@@ -320,16 +324,22 @@ class Job:
         if missing:
             named = ", ".join(missing[:_MOST_NAMED])
             more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-            self._reporter.notice(f"{len(missing)} tasks have no verdict: {named}{more}")
-            again = f"nrunner jobs resume {self._id[:12]}"
-            self._reporter.notice(f"once what is wrong is mended, the job can go on: {again}")
+            self._note(journal, f"{len(missing)} tasks have no verdict: {named}{more}")
+            again = f"nrunner jobs resume {short_id(self._id)}"
+            self._note(journal, f"once what is wrong is mended, the job can go on: {again}")
         for problem in self._write_reports(job, journal):
-            self._reporter.notice(problem)
+            self._note(journal, problem)
         self._reporter.close(job)
 
     def _write_reports(self, job: JobReport, journal: Journal) -> Iterator[str]:
         plan = self._plan
         return write_reports(plan.writers, plan.reports, self.folder, job, journal)
+
+    def _note(self, journal: Journal, text: str) -> None:
+        """Tell what people should know of the job, now and when they read its journal."""
+        with contextlib.suppress(JournalError):
+            journal.append([{"type": "notice", "text": text}])
+        self._reporter.notice(text)
 
     def _tcp(self) -> TcpOptions | None:
         address = self._plan.config.get("status.tcp")

@@ -79,7 +79,8 @@ class Terminal:
         """Say which job this is."""
         self._total = job.total
         self._folder = job.folder
-        self._opened = self._clock()
+        self._opened = self._clock() - job.elapsed
+        self._counts.update(job.tally)
         self._pending += head_lines(job)
         self._draw()
 

@@ -102,6 +102,9 @@ def test_the_first_interrupt_ends_tests_softly_and_starts_no_more(choir: Choir) 
     check_moves(records)
     assert records[-1]["type"] == "closed"
     assert records[-1]["exit_code"] == 8
+    assert records[-1]["interrupted"] == "interrupted by the user"
+    said = [each["text"] for each in records if each["type"] == "notice"]
+    assert said == ["SIGINT: no more tests are started, those that run are told to end"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -15,7 +15,7 @@ from nrunner.errors import JournalError
 from nrunner.job import run_job
 from nrunner.journal import read_records
 from nrunner.phase import Phase
-from nrunner.plan import JobPlan
+from nrunner.plan import JobPlan, ReportTarget
 from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
 from nrunner.runnable import Runnable
@@ -88,6 +88,17 @@ def test_every_task_has_one_verdict_and_a_story_in_order(plan, job_results):
         assert report.phases[-1][0] is Phase.FINISHED
         times = [time for _, time in report.phases]
         assert times == sorted(times), report.phases
+
+
+def test_a_report_that_cannot_be_written_is_told_in_the_journal_and_changes_the_exit_code(
+    plan, job_results, tmp_path
+):
+    reports = (ReportTarget("json", str(tmp_path / "no" / "such" / "folder")),)
+    assert run_job(plan("exit 1", reports=reports), ()) == 3
+    *_, closed, notice, last = records(job_results)
+    assert (closed["type"], closed["exit_code"]) == ("closed", 1)
+    assert (notice["type"], "no/such/folder" in notice["text"]) == ("notice", True)
+    assert (last["type"], last["exit_code"]) == ("exit", 3)
 
 
 class Blocker(Ears):

@@ -98,10 +98,21 @@ def test_events_alone_draw_at_most_ten_times_a_second():
     assert stream.getvalue().count("PASS\x1b[0m (") == 1000
 
 
+def test_a_console_that_opens_late_begins_with_what_was_settled_by_then():
+    stream, clock = io.StringIO(), Clock()
+    console = live(stream, clock)
+    job = sample_job([replace(sample_report(), result=Result.FAIL)])
+    console.job_opened(replace(job, total=4, elapsed=50.0))
+    console.task_settled(sample_report(2))
+    clock.time += 2
+    console.flush()
+    assert any("2/4  52 s  FAIL 1" in line for line in Screen(stream).lines)
+
+
 def test_the_footer_shows_what_runs_and_for_how_long_and_marks_slow_ones():
     stream, clock = io.StringIO(), Clock()
     console = live(stream, clock)
-    console.job_opened(replace(sample_job(), total=4))
+    console.job_opened(replace(sample_job(), total=4, elapsed=0.0))
     console.task_started(task(1, slow=5.0, name="sluggish"), clock.time)
     console.task_started(task(2, slow=60.0, name="steady"), clock.time)
     console.task_started(task(3, name="unlimited"), clock.time)
