@@ -15,7 +15,7 @@ from nrunner.errors import ExitCode
 from nrunner.event import StopAll
 from nrunner.result import Cause, Result, Verdict
 
-__all__ = ["Interrupts", "stop_by_timeout", "stop_by_user"]
+__all__ = ["Interrupts", "stop_by_timeout", "stop_by_user", "told_of_stop"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -39,6 +39,13 @@ def stop_by_timeout(time: float, limit: float) -> StopAll:
         Verdict(Result.CANCEL, Cause.CANCELLED, detail),
         Verdict(Result.INTERRUPT, Cause.TIMEOUT, detail),
     )
+
+
+def told_of_stop(*, kill: bool) -> str:
+    """Return what people are told of the end that a job is made to come to."""
+    if kill:
+        return "tests that run are killed"
+    return "no more tests are started, those that run are told to end"
 
 
 class Interrupts:
@@ -77,10 +84,10 @@ class Interrupts:
         name = signal.Signals(number).name
         by = "by the user" if number == signal.SIGINT else f"by {name}"
         if self.count == 1:
-            self._say(f"{name}: no more tests are started, those that run are told to end")
+            self._say(f"{name}: {told_of_stop(kill=False)}")
             self._stop(False, by)
         elif self.count == 2:
-            self._say(f"{name}: tests that run are killed")
+            self._say(f"{name}: {told_of_stop(kill=True)}")
             self._stop(True, by)
         else:
             with contextlib.suppress(Exception):

@@ -6,6 +6,7 @@ memory. Not responsible for HTTP or sockets (``nrunner.status``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,9 @@ from typing import Any, get_args
 
 import msgspec
 
+from nrunner.errors import JournalError
 from nrunner.event import Cancelled
-from nrunner.interrupt import stop_by_user
+from nrunner.interrupt import stop_by_user, told_of_stop
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder, task_folder_name
 from nrunner.machine import Machine
@@ -92,9 +94,14 @@ class Watch:
         self._scheduler.feed(Cancelled(time.monotonic(), number, verdict))
         return True
 
-    def cancel_job(self) -> None:
-        """Ask for the whole job to be cancelled, as Ctrl-C once does."""
-        self._scheduler.stop(stop_by_user(time.monotonic()))
+    def cancel_job(self, *, kill: bool = False) -> None:
+        """Ask for the whole job to be cancelled, as Ctrl-C once does, or twice if `kill`."""
+        text = f"cancelled by the control API: {told_of_stop(kill=kill)}"
+        with contextlib.suppress(JournalError):
+            self._journal.append([{"type": "notice", "text": text}])
+        self._reporter.notice(text)
+        self._reporter.flush()
+        self._scheduler.stop(stop_by_user(time.monotonic(), kill=kill))
 
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:
         """Return at most `limit` events that followed; None if there never was such an id."""

@@ -17,7 +17,7 @@ from nrunner.status.document import job_document, task_document, to_text
 from nrunner.status.guard import errors_as_json, make_guard
 from nrunner.status.log_file import LogFile, Part, part_of
 from nrunner.status.openapi import describe
-from nrunner.status.query import TaskQuery, check_names, whole_number
+from nrunner.status.query import TaskQuery, check_names, truth, whole_number
 from nrunner.status.stream import EventStreams
 from nrunner.status.view import JobView, TaskView
 
@@ -104,7 +104,12 @@ class _Api:
         return _json({"cancelled": True}, 202)
 
     async def cancel_job(self, request: web.Request) -> web.Response:
-        self._view.cancel_job()
+        try:
+            check_names(request.query, ("kill",))
+            kill = truth(request.query, "kill")
+        except UsageError as error:
+            raise web.HTTPBadRequest(text=str(error)) from error
+        self._view.cancel_job(kill=kill)
         return _json({"cancelled": True}, 202)
 
     async def events(self, request: web.Request) -> web.StreamResponse:

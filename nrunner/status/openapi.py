@@ -19,6 +19,7 @@ Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
 _WHOLE: Json = {"type": "integer"}
 _NUMBER: Json = {"type": "number"}
+_TRUTH: Json = {"type": "boolean"}
 _MAYBE_TEXT: Json = {"type": ["string", "null"]}
 _MAYBE_WHOLE: Json = {"type": ["integer", "null"]}
 _MAYBE_NUMBER: Json = {"type": ["number", "null"]}
@@ -69,7 +70,10 @@ def _paths() -> Json:
             [number, _parameter("stream", "path", "", {"enum": ["stdout", "stderr"]})],
         ),
         "/api/v1/tasks/{number}/cancel": _post("Cancel one task", [number]),
-        "/api/v1/cancel": _post("Cancel the job, as Ctrl-C once does", []),
+        "/api/v1/cancel": _post(
+            "Cancel the job, as Ctrl-C once does",
+            [_parameter("kill", "query", "Kill what runs, as Ctrl-C twice does.", _TRUTH)],
+        ),
         "/api/v1/events": _get(
             "The job's events as they happen, as server-sent events",
             _content("Events; ids count up, and `reset` means: read all again", _SSE, _TEXT),

@@ -16,7 +16,7 @@ from nrunner.record import dataclass
 from nrunner.result import Result
 from nrunner.status.view import TaskView
 
-__all__ = ["TaskQuery", "check_names", "whole_number"]
+__all__ = ["TaskQuery", "check_names", "truth", "whole_number"]
 
 _Word = TypeVar("_Word", bound=enum.Enum)
 _DIGITS = 18
@@ -33,6 +33,14 @@ def check_names(given: Collection[str], known: Collection[str]) -> None:
     for name in given:
         if name not in known:
             raise UsageError(f"unknown parameter {name[:60]!r}{_nearest(name, known)}")
+
+
+def truth(parameters: Mapping[str, str], name: str) -> bool:
+    """Return whether a parameter says ``true``; raise UsageError if it says neither."""
+    text = parameters.get(name, "false")
+    if text not in ("true", "false"):
+        raise UsageError(f"parameter {name!r}: expected true or false")
+    return text == "true"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ class JobView(Protocol):
         """Ask for a task to be cancelled; False if it has its verdict already."""
         ...
 
-    def cancel_job(self) -> None:
-        """Ask for the whole job to be cancelled, as Ctrl-C once does."""
+    def cancel_job(self, *, kill: bool = False) -> None:
+        """Ask for the whole job to be cancelled, as Ctrl-C once does, or twice if `kill`."""
         ...
 
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:

@@ -53,6 +53,7 @@ class FakeView:
         self.history = History()
         self.cancelled: list[int] = []
         self.job_cancelled = 0
+        self.job_killed = 0
         self.broken = False
 
     def job(self) -> JobReport:
@@ -81,8 +82,9 @@ class FakeView:
         self.cancelled.append(number)
         return number > 20
 
-    def cancel_job(self) -> None:
+    def cancel_job(self, *, kill: bool = False) -> None:
         self.job_cancelled += 1
+        self.job_killed += kill
 
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:
         return self.history.after(event_id, limit)
@@ -868,7 +870,13 @@ def test_cancelling_reaches_the_job(tmp_path: Path) -> None:
             assert (await post(client, "tasks/99/cancel"))[0] == 404
             assert it.view.cancelled == [21, 1]
             assert await post(client, "cancel") == (202, {"cancelled": True})
-            assert it.view.job_cancelled == 1
+            assert await post(client, "cancel?kill=false") == (202, {"cancelled": True})
+            assert (it.view.job_cancelled, it.view.job_killed) == (2, 0)
+            assert await post(client, "cancel?kill=true") == (202, {"cancelled": True})
+            assert (it.view.job_cancelled, it.view.job_killed) == (3, 1)
+            for wrong in ("cancel?kill=yes", "cancel?kil=true"):
+                assert (await post(client, wrong))[0] == 400
+            assert it.view.job_cancelled == 3
 
     asyncio.run(main())
 

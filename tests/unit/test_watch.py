@@ -151,7 +151,13 @@ def test_a_task_with_a_verdict_cannot_be_cancelled(job):
 
 def test_the_job_is_cancelled_as_by_ctrl_c(job):
     job.watch.cancel_job()
-    assert [stop.kill for stop in job.scheduler.stops] == [False]
+    job.watch.cancel_job(kill=True)
+    assert [stop.kill for stop in job.scheduler.stops] == [False, True]
+    notices = [event.data["text"] for event in job.watch.events_after(0, 9)]
+    assert notices == [
+        "cancelled by the control API: no more tests are started, those that run are told to end",
+        "cancelled by the control API: tests that run are killed",
+    ]
 
 
 def test_events_are_the_journals_records(job):

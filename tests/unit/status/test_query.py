@@ -5,7 +5,7 @@ import pytest
 from nrunner.errors import UsageError
 from nrunner.phase import Phase
 from nrunner.result import Result
-from nrunner.status.query import TaskQuery, whole_number
+from nrunner.status.query import TaskQuery, truth, whole_number
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,14 @@ def test_a_complaint_stays_short_whatever_was_given() -> None:
         TaskQuery.of({"x" * 100_000: "1"})
 
     assert len(str(caught.value)) < 200
+
+
+def test_a_truth_is_said_in_full_or_not_at_all():
+    assert [truth(each, "kill") for each in ({"kill": "true"}, {"kill": "false"}, {})] == [
+        True,
+        False,
+        False,
+    ]
+    for text in ("", "1", "True", "yes"):
+        with pytest.raises(UsageError, match="'kill': expected true or false"):
+            truth({"kill": text}, "kill")
