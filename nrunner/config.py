@@ -25,7 +25,7 @@ from nrunner.option import (
     Words,
 )
 from nrunner.record import dataclass, field, fields
-from nrunner.userfolder import user_folder
+from nrunner.userfolder import results_folder
 
 __all__ = ["FIELDS", "OPTIONS", "Config", "Option"]
 
@@ -62,7 +62,7 @@ def _processors() -> int:
 
 
 def _results_folder() -> str:
-    return str(user_folder("data") / "job-results")
+    return str(results_folder())
 
 
 def _interpreter() -> str:

@@ -34,6 +34,7 @@ from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
 from nrunner.plan import JobPlan
 from nrunner.record import replace
+from nrunner.register import enter, strike
 from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener
@@ -122,6 +123,7 @@ class Job:
         else:
             self._clock, self.folder = resumption.clock, resumption.folder
             self._lock = resumption.lock
+        enter(self.folder, self._id)
         self._test_results = str(self.folder.test_results)
         self.lag = Lag()
         """That of the loop it runs on."""
@@ -313,6 +315,7 @@ class Job:
             with contextlib.suppress(JournalError):
                 journal.append([{"type": "exit", "exit_code": code}])
         self._reporter.close(replace(job, exit_code=int(code)))
+        strike(self.folder, self._id)
         return int(code)
 
     def _give_up(self, journal: Journal) -> None:

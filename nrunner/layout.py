@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ __all__ = [
     "attempt_folder_name",
     "create_job_folder",
     "find_job",
+    "id_of",
     "link_control",
     "list_jobs",
     "new_job_id",
@@ -244,21 +245,30 @@ def list_jobs(base: Path) -> list[JobFolder]:
     return [JobFolder(base / name) for _, _, name in sorted(found)]
 
 
-def find_job(base: Path, name: str) -> JobFolder:
-    """Return the job meant by ``latest``, a folder's name or path, or the start of an id."""
+def find_job(base: Path, name: str, elsewhere: Sequence[JobFolder] = ()) -> JobFolder:
+    """Return the job meant by ``latest``, a folder's name or path, or the start of an id.
+
+    `elsewhere` are jobs to be looked at beside those in `base`.
+    """
     direct = _direct(base, name)
     if direct is not None:
         return direct
-    jobs = {job.root.name: job for job in list_jobs(base)}
-    ids = {folder: _id_of(job) for folder, job in jobs.items()}
-    fitting = [each for each in jobs if ids[each].startswith(name) or each.startswith(name)]
-    if len(fitting) == 1 and name:
-        return jobs[fitting[0]]
-    if fitting and name:
-        raise JobNotFound(f"tell which job {name!r} is: {_some(fitting)} all fit")
+    jobs = [*list_jobs(base), *(job for job in elsewhere if job.root.parent != base)]
+    ids = [id_of(job) for job in jobs]
+    names = [job.root.name for job in jobs]
+    fitting = [
+        job
+        for job, *known in zip(jobs, ids, names, strict=True)
+        if name and any(each.startswith(name) for each in known)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        some = _some([job.root.name for job in fitting])
+        raise JobNotFound(f"tell which job {name!r} is: {some} all fit")
     import difflib
 
-    near = difflib.get_close_matches(name, [*ids.values(), *jobs], n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, [*ids, *names], n=1, cutoff=0.5)
     hint = f" (nearest: {near[0]})" if near else ""
     raise JobNotFound(f"find a job {name!r} in {_shown(base)}{hint}")
 
@@ -273,7 +283,8 @@ def _direct(base: Path, name: str) -> JobFolder | None:
     return None
 
 
-def _id_of(job: JobFolder) -> str:
+def id_of(job: JobFolder) -> str:
+    """Return a job's id; empty if its folder does not tell."""
     try:
         return job.job_id
     except OSError:

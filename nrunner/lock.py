@@ -18,7 +18,8 @@ from pathlib import Path
 import msgspec
 
 from nrunner.errors import ResultsError
-from nrunner.layout import JobFolder, short_id
+from nrunner.layout import JobFolder, id_of, short_id
+from nrunner.progress import closing_of
 from nrunner.record import dataclass, replace
 from nrunner.runners.procfs import boot_id, read_process
 
@@ -39,8 +40,6 @@ _CONNECTING = 1.0
 _LOOKS = 50
 _LOOK = 0.004
 """Somebody who asks for a job's state has its lock for some microseconds."""
-_TAIL = 1 << 16
-_CLOSED = b'{"type":"closed"'
 
 
 class JobHeld(ResultsError):
@@ -193,24 +192,14 @@ def held_status(
 
 
 def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
-    if _is_closed(folder.journal) and folder.report("results.json").exists():
+    has_results = folder.report("results.json").exists()
+    # Without a journal there is nothing to go on with.
+    if has_results and (closing_of(folder.journal) or not folder.journal.exists()):
         return JobStatus(JobState.COMPLETE, holder)
     reason = "its controller is gone before the job's end"
-    hint = ""
-    with contextlib.suppress(OSError):
-        hint = f"nrunner jobs resume {short_id(folder.job_id)}"
+    job_id = id_of(folder)
+    hint = f"nrunner jobs resume {short_id(job_id)}" if job_id else ""
     return JobStatus(JobState.INTERRUPTED, holder, reason, hint)
-
-
-def _is_closed(journal: Path) -> bool:
-    """Whether the journal says that the job is over; reads its end alone."""
-    try:
-        with journal.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            return any(line.startswith(_CLOSED) for line in file.read().splitlines())
-    except OSError:
-        return False
 
 
 def _locked(fd: int) -> bool:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["user_folder"]
+__all__ = ["results_folder", "user_folder"]
 
 _XDG = {
     "cache": ("XDG_CACHE_HOME", "~/.cache"),
@@ -36,3 +36,8 @@ def user_folder(sort: Literal["cache", "config", "data"]) -> Path:
     if not base.startswith("/"):
         base = os.path.expanduser(fallback)  # noqa: PTH111 - pathlib's raises without a home
     return Path(base) / "nrunner"
+
+
+def results_folder() -> Path:
+    """Return where the folders of jobs are made unless a setting says otherwise."""
+    return user_folder("data") / "job-results"

@@ -19,7 +19,7 @@ ABOUT = "Run tests of every kind, many at once, wherever they must run."
 COMMANDS = {
     "run": ("nrunner.cli.commands:run", "Run tests."),
     "list": ("nrunner.cli.commands:list_tests", "List the tests that references lead to."),
-    "jobs": ("nrunner.cli.jobs:jobs", "Look at earlier jobs."),
+    "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
     "report": ("nrunner.cli.report:report", "Write reports of a job from its journal."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),

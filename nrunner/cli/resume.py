@@ -6,22 +6,22 @@ Not responsible for how that is done (``nrunner.job``).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
+from nrunner.cli.chosen import chosen_job, job_argument
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say
 from nrunner.cli.settings import configuration, flags_of
 from nrunner.config import Config
-from nrunner.layout import JobFolder, find_job
+from nrunner.layout import JobFolder
 
 __all__ = ["resume"]
 
 
 @click.command()
-@click.argument("job", default="latest")
+@job_argument()
 @setting_flags("run.results_dir", "output.show")
 def resume(job: str, **flags: Any) -> int:
     """Go on with JOB, whose controller is gone, and write its reports.
@@ -32,7 +32,7 @@ def resume(job: str, **flags: Any) -> int:
     from nrunner.lock import JobState, state_of
 
     config = configuration(flags_of(flags))
-    folder = find_job(Path(config.results_dir), job)
+    folder = chosen_job(job, flags)
     status = state_of(folder)
     if status.state is JobState.COMPLETE:
         say(f"JOB ID     : {folder.job_id}")

@@ -183,6 +183,19 @@ def test_a_job_is_found_by_its_path(tmp_path):
     assert find_job(tmp_path / "elsewhere", f"{root}/").root == root.resolve()
 
 
+def test_a_job_elsewhere_is_found_by_its_id_and_its_name_too(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    own = create_job_folder(here, "a1" + "0" * 38, NOW)
+    other = create_job_folder(there, "a2" + "0" * 38, NOW)
+    for name in ("a2", other.root.name):
+        assert find_job(here, name, [other]) == other
+    assert find_job(here, "a1", [own, other]) == own
+    with pytest.raises(JobNotFound, match="all fit"):
+        find_job(here, "a", [own, other])
+    with pytest.raises(JobNotFound, match="find a job 'latest'"):
+        find_job(tmp_path / "empty", "latest", [other])
+
+
 def test_a_name_that_fits_several_jobs_is_refused_with_the_candidates(tmp_path):
     create_job_folder(tmp_path, "ab" + "0" * 38, NOW)
     create_job_folder(tmp_path, "ab" + "1" * 38, NOW)

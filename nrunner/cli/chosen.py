@@ -1,0 +1,51 @@
+"""Which job a command means: the argument JOB, what it leads to, and how a shell completes it.
+
+Not responsible for what is done with the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nrunner.cli.settings import configuration, flags_of
+from nrunner.layout import JobFolder, find_job, id_of, list_jobs, short_id
+from nrunner.register import registered
+
+__all__ = ["chosen_job", "every_job", "job_argument", "results_folder_of"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def results_folder_of(flags: Mapping[str, Any]) -> Path:
+    """Return the results folder that holds with these flags."""
+    return Path(configuration(flags_of(flags)).results_dir)
+
+
+def every_job(base: Path) -> list[JobFolder]:
+    """Return the jobs in a results folder, and those elsewhere that are not over."""
+    return [*(job for job in registered() if job.root.parent != base), *list_jobs(base)]
+
+
+def chosen_job(name: str, flags: Mapping[str, Any]) -> JobFolder:
+    """Return the job that a name stands for; raise JobNotFound."""
+    return find_job(results_folder_of(flags), name, registered())
+
+
+def _complete(_context: Any, _parameter: Any, incomplete: str) -> list[str]:
+    try:
+        jobs = every_job(results_folder_of({}))
+    except Exception:  # a shell that completes a word is no place to complain
+        return []
+    names = ["latest", *(short_id(id_of(job)) for job in reversed(jobs))]
+    return [name for name in names if name and name.startswith(incomplete)]
+
+
+def job_argument(*, default: str | None = "latest") -> Callable[[_Command], _Command]:
+    """Return a decorator that adds the argument JOB to a command; without `default` it is due."""
+    return click.argument(
+        "job", default=default, required=default is None, shell_complete=_complete
+    )
