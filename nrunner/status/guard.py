@@ -32,7 +32,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         headers = {key: error.headers[key] for key in _KEPT if key in error.headers}
         return _answer(error.status, error.text or error.reason, headers)
     except ConnectionError:
-        raise
+        return web.Response()  # nobody is left to be told anything
     except Exception:
         _LOGGER.exception("control API failed on %s %s", request.method, request.path)
         return _answer(500, "internal error; the job goes on", {})

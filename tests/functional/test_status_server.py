@@ -856,6 +856,25 @@ def test_a_bug_behind_the_api_is_an_error_500_and_the_server_lives(tmp_path: Pat
     asyncio.run(main())
 
 
+def test_who_leaves_without_the_answer_is_nobodys_trouble(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that complained would do so on the terminal of the job."""
+
+    async def main() -> None:
+        async with running(tmp_path) as it, client_of(it) as client:
+            assert (await get(client, "job"))[0] == 200
+            for target in ("events", "job") * 20:
+                with socket.socket(socket.AF_UNIX) as peer:
+                    peer.connect(str(it.sockets / "control.sock"))
+                    peer.sendall(f"GET /api/v1/{target} HTTP/1.0\r\n\r\n".encode())
+            for _ in range(20):
+                assert (await get(client, "job"))[0] == 200
+
+    asyncio.run(main())
+    assert caplog.text == ""
+
+
 def test_cancelling_reaches_the_job(tmp_path: Path) -> None:
     async def post(client: aiohttp.ClientSession, path: str) -> tuple[int, Any]:
         async with client.post(f"/api/v1/{path}") as response:
