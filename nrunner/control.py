@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from nrunner.errors import NrunnerError
+from nrunner.journal import decoded
 from nrunner.record import dataclass
 
 __all__ = ["ControlError", "Event", "EventParser", "Refused", "ask", "listen"]
@@ -60,7 +60,7 @@ def ask(path: Path, target: str, *, post: bool = False, within: float = _ANSWER_
     return _read_answer(path, bytes(answer))
 
 
-async def listen(path: Path, after: int) -> AsyncIterator[list[Event]]:
+async def listen(path: Path, after: int) -> AsyncGenerator[list[Event], None]:
     """Yield a job's events after one, as they come, until the job says no more.
 
     Raise ControlError if it cannot be heard; it may be asked again for what is missing.
@@ -115,16 +115,9 @@ def _event(block: bytes) -> Event | None:
         name, _, value = line.partition(b": ")
         fields[name] = value
     try:
-        return Event(int(fields[b"id"]), fields[b"event"].decode(), _decoded(fields[b"data"]))
+        return Event(int(fields[b"id"]), fields[b"event"].decode(), decoded(fields[b"data"]))
     except (KeyError, ValueError):
         return None
-
-
-def _decoded(text: bytes) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
-        return json.loads(text)  # a name that is no valid text
 
 
 def _request(method: str, target: str) -> bytes:

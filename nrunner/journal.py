@@ -26,7 +26,7 @@ import msgspec
 from nrunner.errors import JournalError, JournalFull
 from nrunner.results.base import TaskReport
 
-__all__ = ["FORMAT", "Journal", "read_records", "torn_copy"]
+__all__ = ["FORMAT", "Journal", "decoded", "read_records", "torn_copy"]
 
 FORMAT = 2
 """Version of the format; a newer one is refused, an older one is read."""
@@ -300,11 +300,12 @@ def _checked(line: bytes) -> dict[str, Any] | None:
         body = line[:-_TAIL_1_SIZE]
         if line[-_TAIL_1_SIZE:] != _TAIL_1 % zlib.crc32(body):
             return None
-    record: dict[str, Any] = _decoded(line)
+    record: dict[str, Any] = decoded(line)
     return record
 
 
-def _decoded(line: bytes) -> Any:
+def decoded(line: bytes) -> Any:
+    """Return what a line says, or another piece of JSON that came from one; raise ValueError."""
     try:
         return msgspec.json.decode(line)
     except msgspec.DecodeError:

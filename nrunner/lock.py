@@ -11,8 +11,10 @@ import contextlib
 import enum
 import fcntl
 import os
+import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -32,6 +34,7 @@ __all__ = [
     "Stage",
     "held_status",
     "state_of",
+    "wait_free",
 ]
 
 _STARTING = 30.0
@@ -39,7 +42,8 @@ _STARTING = 30.0
 _CONNECTING = 1.0
 _LOOKS = 50
 _LOOK = 0.004
-"""Somebody who asks for a job's state has its lock for some microseconds."""
+"""Seconds between two looks: who asks for a job's state has its lock for some microseconds, and a
+process that was killed has what it held for some milliseconds."""
 
 
 class JobHeld(ResultsError):
@@ -107,6 +111,8 @@ class JobStatus:
     """What is wrong, in words; empty for a job that runs or is complete."""
     hint: str = ""
     """The command that helps; empty if none is needed."""
+    is_stopped: bool = False
+    """Whether the controller would go on if it were let."""
 
 
 class JobLock:
@@ -155,13 +161,24 @@ class JobLock:
 
 def state_of(folder: JobFolder) -> JobStatus:
     """Say what has become of a job; looks at its lock, socket and journal, and changes nothing."""
+    status = _look_at(folder)
+    # A controller that is just ending gives up one after the other.
+    for _ in range(_LOOKS):
+        if status.state is not JobState.BORKED or status.is_stopped:
+            break
+        time.sleep(_LOOK)
+        status = _look_at(folder)
+    return status
+
+
+def _look_at(folder: JobFolder) -> JobStatus:
     try:
         fd = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return _over(folder, None)
     try:
         is_held = not _try_lock(fd, fcntl.LOCK_SH)
-        holder = _named_in(fd) if is_held else _holder_in(fd)
+        holder = _holder_in(fd)
     finally:
         os.close(fd)
     if not is_held:
@@ -169,6 +186,50 @@ def state_of(folder: JobFolder) -> JobStatus:
     process = "" if holder is None else holder.state
     answers = _answers(folder.control_socket)
     return held_status(folder, holder, process, time.time(), answers=answers)
+
+
+def wait_free(folder: JobFolder, timeout: float | None = None) -> bool:
+    """Wait until no controller has a job; return False if that takes too long.
+
+    For the main thread of a command: an alarm bounds the wait.
+    """
+    try:
+        fd = os.open(folder.lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise ResultsError(f"wait for {folder.root}: {error.strerror}") from error
+    try:
+        with _alarm(timeout):
+            fcntl.flock(fd, fcntl.LOCK_SH)
+    except _TooLong:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+class _TooLong(Exception):
+    """A wait has lasted long enough."""
+
+
+@contextlib.contextmanager
+def _alarm(timeout: float | None) -> Iterator[None]:
+    """Raise _TooLong in the block when it has lasted for so many seconds."""
+    if timeout is None:
+        yield
+        return
+
+    def ring(_number: int, _frame: object) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(timeout, 1e-6))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def held_status(
@@ -183,7 +244,7 @@ def held_status(
         return JobStatus(JobState.BORKED, holder, reason, f"fuser -v {folder.lock}")
     if process in "Tt":
         reason = f"its controller is stopped: {holder}"
-        return JobStatus(JobState.BORKED, holder, reason, f"kill -CONT {holder.pid}")
+        return JobStatus(JobState.BORKED, holder, reason, f"kill -CONT {holder.pid}", True)
     is_new = holder.stage is Stage.STARTING and abs(now - holder.since) < _STARTING
     if answers or is_new or holder.stage is Stage.ENDING:
         return JobStatus(JobState.RUNNING, holder)
@@ -203,13 +264,10 @@ def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
 
 
 def _locked(fd: int) -> bool:
-    """Take the lock for good, unless somebody else does more than to look at it."""
+    """Take the lock for good, unless somebody else does more than to look at it, or to end."""
     for _ in range(_LOOKS):
         if _try_lock(fd, fcntl.LOCK_EX):
             return True
-        holder = _holder_in(fd)
-        if holder is not None and holder.state:
-            return False
         time.sleep(_LOOK)
     return False
 
@@ -236,16 +294,6 @@ def _holder_in(fd: int) -> Holder | None:
         return msgspec.json.decode(line, type=Holder)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-
-
-def _named_in(fd: int) -> Holder | None:
-    """Read who took the lock, who may be about to write it."""
-    for _ in range(_LOOKS):
-        holder = _holder_in(fd)
-        if holder is not None:
-            return holder
-        time.sleep(_LOOK)
-    return None
 
 
 def _held(folder: JobFolder, holder: Holder | None) -> JobHeld:

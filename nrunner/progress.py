@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from nrunner.errors import JournalError
+from nrunner.journal import decoded
 from nrunner.record import dataclass
 from nrunner.result import Result
 
@@ -83,9 +84,9 @@ def closing_of(journal: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in _last_lines(journal):
         try:
-            record = msgspec.json.decode(line)
+            record = decoded(line)
             kind = record["type"]
-        except (msgspec.MsgspecError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             continue  # torn, or the rest of a line
         if kind == "resumed":
             found.clear()

@@ -65,9 +65,9 @@ class Retelling:
             raise JournalError(f"understand its record {record}: {error!r}") from error
 
     def speak(self) -> None:
-        """End the silence: tell how things stand, without what led there."""
-        self._is_silent = False
-        if self._job is not None:
+        """End the silence, if there is one: tell how things stand, without what led there."""
+        was_silent, self._is_silent = self._is_silent, False
+        if was_silent and self._job is not None:
             self._open(self._job)
             for number, started in self._running.items():
                 self._listener.task_started(self._tasks[number], started)

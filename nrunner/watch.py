@@ -13,12 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
-
 from nrunner.errors import JournalError
 from nrunner.event import Cancelled
 from nrunner.interrupt import stop_by_user, told_of_stop
-from nrunner.journal import Journal
+from nrunner.journal import Journal, decoded
 from nrunner.layout import JobFolder, task_folder_name
 from nrunner.machine import Machine
 from nrunner.messages import Heartbeat, Log, Message, Output, Whiteboard
@@ -199,7 +197,7 @@ def _content(message: Message) -> tuple[str, bytes] | None:
 
 
 def _event(number: int, line: bytes) -> ApiEvent:
-    record = msgspec.json.decode(line)
+    record = decoded(line)
     record.pop("check", None)
     kind = record.pop("type")
     if kind == "move":

@@ -44,8 +44,8 @@ def _complete(_context: Any, _parameter: Any, incomplete: str) -> list[str]:
     return [name for name in names if name and name.startswith(incomplete)]
 
 
-def job_argument(*, default: str | None = "latest") -> Callable[[_Command], _Command]:
-    """Return a decorator that adds the argument JOB to a command; without `default` it is due."""
-    return click.argument(
-        "job", default=default, required=default is None, shell_complete=_complete
-    )
+def job_argument(*, is_due: bool = False) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds the argument JOB to a command: the latest unless it `is_due`."""
+    if is_due:
+        return click.argument("job", shell_complete=_complete)
+    return click.argument("job", default="latest", shell_complete=_complete)

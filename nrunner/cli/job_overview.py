@@ -14,7 +14,7 @@ import click
 from nrunner.cli.chosen import chosen_job, every_job, job_argument, results_folder_of
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say, say_error, say_json, table
-from nrunner.cli.summary import COUNTS, Summary, figures_of, report_of, summary_of
+from nrunner.cli.summary import COUNTS, Summary, figures_of, report_of, summary_of, told_state
 from nrunner.errors import ExitCode
 from nrunner.layout import id_of, list_jobs
 from nrunner.lock import JobState
@@ -61,7 +61,7 @@ def show(job: str, as_json: bool, **flags: Any) -> int:
     _show_progress(summary, as_json=as_json)
     if summary.state is JobState.RUNNING:
         return ExitCode.OK
-    say_error(f"job {id_of(folder)} is {_told_state(summary)}")
+    say_error(f"job {id_of(folder)} is {told_state(summary.status)}")
     return ExitCode.JOB_FAILED
 
 
@@ -86,13 +86,6 @@ def _told_counts(summary: Summary) -> str:
     if summary.state is JobState.BORKED:
         told = "; ".join(filter(None, (told, status.reason)))
     return "; ".join(filter(None, (told, status.hint)))
-
-
-def _told_state(summary: Summary) -> str:
-    """Return the state of a job that needs help, and what helps."""
-    status = summary.status
-    hint = f" (what helps: {status.hint})" if status.hint else ""
-    return f"{status.state.value}: {status.reason}{hint}"
 
 
 def _when(start: Any) -> str:

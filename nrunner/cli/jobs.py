@@ -14,6 +14,9 @@ __all__ = ["COMMANDS", "jobs"]
 COMMANDS = {
     "list": ("nrunner.cli.job_overview:list_", "List the jobs that run, and those that did."),
     "show": ("nrunner.cli.job_overview:show", "Show what is known of a job."),
+    "attach": ("nrunner.cli.job_control:attach", "Show a job as its own console does."),
+    "wait": ("nrunner.cli.job_control:wait", "Wait until a job is over."),
+    "cancel": ("nrunner.cli.job_control:cancel", "End a job, or one of its tasks."),
     "resume": ("nrunner.cli.resume:resume", "Go on with a job whose controller is gone."),
 }
 """Each command: where it is, and what it does."""

@@ -19,7 +19,7 @@ from nrunner.progress import Progress, progress_of
 from nrunner.record import dataclass, field
 from nrunner.result import Result
 
-__all__ = ["COUNTS", "Summary", "report_of", "summary_of"]
+__all__ = ["COUNTS", "Summary", "figures_of", "report_of", "summary_of", "told_state"]
 
 COUNTS: Mapping[str, Result] = {
     "pass": Result.PASS,
@@ -86,6 +86,12 @@ def summary_of(folder: JobFolder) -> Summary:
     with contextlib.suppress(NrunnerError):
         return Summary(folder, status, figures_of(progress_of(folder.journal)))
     return Summary(folder, status)
+
+
+def told_state(status: JobStatus) -> str:
+    """Return in words the state of a job that needs help, and what helps."""
+    hint = f" (what helps: {status.hint})" if status.hint else ""
+    return f"{status.state.value}: {status.reason}{hint}"
 
 
 def figures_of(progress: Progress) -> dict[str, Any]:

@@ -75,6 +75,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.configdoc",
             "nrunner.control",
             "nrunner.environment",
+            "nrunner.following",
             "nrunner.history",
             "nrunner.interrupt",
             "nrunner.jobfile",

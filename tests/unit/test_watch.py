@@ -185,6 +185,12 @@ def test_events_are_the_journals_records(job):
     assert job.watch.events_after(6, 5) == []
 
 
+def test_a_name_that_is_no_valid_text_is_an_event_like_any_other(job):
+    job.journal.append([{"type": "planned", "task": 1, "id": "1-\udcff"}])
+    (event,) = job.watch.events_after(0, 9)
+    assert event.data["id"] == "1-\udcff"
+
+
 @pytest.mark.parametrize("event_id", [-1, 7])
 def test_an_event_that_never_was_is_nobodys_place_to_go_on(job, event_id):
     assert job.watch.events_after(event_id, 5) is None
