@@ -67,7 +67,10 @@ class Following:
         """
         while (status := state_of(self._folder)).state is JobState.RUNNING:
             try:
-                asyncio.run(self._live(animate))
+                with asyncio.Runner() as runner:
+                    # Ctrl-C while the loop is made would leave a coroutine that complains.
+                    runner.get_loop()
+                    runner.run(self._live(animate))
             except _Unread:
                 return status
             if state_of(self._folder).state is JobState.RUNNING:

@@ -18,7 +18,7 @@ from nrunner.journal import decoded
 from nrunner.record import dataclass
 from nrunner.result import Result
 
-__all__ = ["Progress", "SettledTask", "closing_of", "progress_of"]
+__all__ = ["Progress", "SettledTask", "closing_of", "exit_code_of", "progress_of"]
 
 
 class SettledTask(msgspec.Struct, frozen=True):
@@ -93,6 +93,12 @@ def closing_of(journal: Path) -> list[dict[str, Any]]:
         elif found or kind == "closed":
             found.append(record)
     return found
+
+
+def exit_code_of(journal: Path) -> int | None:
+    """Return the exit code of a job, None if its journal does not close it."""
+    codes = [each["exit_code"] for each in closing_of(journal) if "exit_code" in each]
+    return int(codes[-1]) if codes else None
 
 
 def _last_lines(journal: Path) -> list[bytes]:

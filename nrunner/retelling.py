@@ -151,6 +151,10 @@ class Retelling:
     def _take_closed(self, record: Record) -> None:
         self._closed = record
 
+    def _take_exit(self, record: Record) -> None:
+        if self._closed is not None:
+            self._closed = {**self._closed, "exit_code": record["exit_code"]}
+
     _handlers: ClassVar[Mapping[str, Callable[[Retelling, Record], None]]] = {
         "job": _take_job,
         "planned": _take_planned,
@@ -159,4 +163,5 @@ class Retelling:
         "notice": _take_notice,
         "resumed": _take_resumed,
         "closed": _take_closed,
+        "exit": _take_exit,
     }

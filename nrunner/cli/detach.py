@@ -17,7 +17,7 @@ from pathlib import Path
 from nrunner.cli.output import say, say_error
 from nrunner.cli.run import carry_out
 from nrunner.config import Config
-from nrunner.errors import ExitCode
+from nrunner.errors import ExitCode, SpawnError
 from nrunner.layout import JobFolder, short_id
 from nrunner.plan import JobPlan
 from nrunner.record import replace
@@ -42,8 +42,7 @@ def run_detached(plan: JobPlan, config: Config) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         return _run(plan, config, writing)
     os.close(writing)
@@ -57,15 +56,32 @@ def outliving(plan: JobPlan, config: Config) -> JobPlan:
     return replace(plan, config={**plan.config, _DEADLINE: _LONGER})
 
 
+def _fork() -> int:
+    """Part in two; neither hears of an interrupt before it knows what to do about it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+    try:
+        return os.fork()
+    except OSError as error:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
+        raise _refused(error) from error
+
+
 def _pipe() -> tuple[int, int]:
     """Return a pipe that is not mistaken for a standard stream, should one be closed."""
     import fcntl
 
-    ends = os.pipe()
-    reading, writing = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3) for each in ends)
+    try:
+        ends = os.pipe()
+        reading, writing = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3) for each in ends)
+    except OSError as error:
+        raise _refused(error) from error
     for each in ends:
         os.close(each)
     return reading, writing
+
+
+def _refused(error: OSError) -> SpawnError:
+    return SpawnError(f"start a process for the job: {(error.strerror or str(error)).lower()}")
 
 
 def _wait(pid: int, reading: int) -> int:

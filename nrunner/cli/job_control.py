@@ -23,7 +23,7 @@ from nrunner.errors import ExitCode, NrunnerError, UsageError
 from nrunner.layout import JobFolder, id_of, short_id
 from nrunner.lock import JobState, JobStatus, state_of, wait_free
 from nrunner.option import Duration
-from nrunner.progress import closing_of
+from nrunner.progress import exit_code_of
 
 __all__ = ["attach", "cancel", "wait"]
 
@@ -169,8 +169,8 @@ def _told(folder: JobFolder, status: JobStatus) -> int:
 
 def _exit_code(folder: JobFolder) -> int:
     """Return the exit code of a job that is complete."""
-    codes = [each["exit_code"] for each in closing_of(folder.journal) if "exit_code" in each]
-    if codes:
-        return int(codes[-1])
+    code = exit_code_of(folder.journal)
+    if code is not None:
+        return code
     report = report_of(folder) or {}
     return int(report.get("exit_code", ExitCode.JOB_FAILED))

@@ -5,17 +5,15 @@ Not responsible for formats (``nrunner.results``).
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from nrunner.cli.chosen import chosen_job, job_argument
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say, say_error
 from nrunner.cli.run import asked_reports
-from nrunner.cli.settings import configuration, flags_of
 from nrunner.errors import ExitCode
-from nrunner.layout import find_job
 from nrunner.lock import JobState, state_of
 from nrunner.pastjob import PastJob
 from nrunner.reportfile import write_reports
@@ -25,7 +23,7 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.argument("job", default="latest")
+@job_argument()
 @setting_flags("run.results_dir")
 @click.option("--json", type=click.Path(), metavar="FILE", help="Write JSON there; - is stdout.")
 @click.option("--tap", type=click.Path(), metavar="FILE", help="Write TAP there; - is stdout.")
@@ -35,7 +33,7 @@ def report(job: str, json: str | None, tap: str | None, **flags: Any) -> int:
     Without a format, the reports in the job's folder are written anew. A job that is not at its end
     is reported as far as it got. The exit code is 0 if all is written, whatever the tests came to.
     """
-    folder = find_job(Path(configuration(flags_of(flags)).results_dir), job)
+    folder = chosen_job(job, flags)
     wanted = asked_reports(json, tap)
     past = PastJob(folder)
     state = state_of(folder).state

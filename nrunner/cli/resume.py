@@ -15,6 +15,7 @@ from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say
 from nrunner.cli.settings import configuration, flags_of
 from nrunner.config import Config
+from nrunner.errors import ExitCode
 from nrunner.layout import JobFolder
 
 __all__ = ["resume"]
@@ -30,6 +31,7 @@ def resume(job: str, **flags: Any) -> int:
     tests that still run are taken over, the others are run. The exit code is that of the whole job.
     """
     from nrunner.lock import JobState, state_of
+    from nrunner.progress import exit_code_of
 
     config = configuration(flags_of(flags))
     folder = chosen_job(job, flags)
@@ -37,7 +39,7 @@ def resume(job: str, **flags: Any) -> int:
     if status.state is JobState.COMPLETE:
         say(f"JOB ID     : {folder.job_id}")
         say("COMPLETE   : there is nothing to go on with")
-        return _exit_code(folder)
+        return exit_code_of(folder.journal) or ExitCode.OK
     return _go_on(folder, config)
 
 
@@ -50,10 +52,3 @@ def _go_on(folder: JobFolder, config: Config) -> int:
     to_stdout = any(each.target == "-" for each in resumption.plan.reports)
     stream = sys.stderr if to_stdout else sys.stdout
     return resume_job(resumption, [make_console(stream, show=config.show, quiet=False)])
-
-
-def _exit_code(folder: JobFolder) -> int:
-    from nrunner.journal import read_records
-
-    closed = [each for each in read_records(folder.journal) if each["type"] == "closed"]
-    return int(closed[-1]["exit_code"])

@@ -129,6 +129,16 @@ def test_a_job_whose_process_is_killed_at_once_is_told(sandbox: Sandbox) -> None
     assert end.err == "nrunner: the job's process was ended by SIGKILL\n"
 
 
+def test_a_fork_that_is_refused_is_told(sandbox: Sandbox) -> None:
+    refusal = "raise BlockingIOError(11, os.strerror(11))"
+    text = f"import os\ndef fork():\n    {refusal}\nos.fork = fork\n"
+    sandbox.write("patch/sitecustomize.py", text, executable=False)
+    env = {"PYTHONPATH": str(sandbox.here / "patch")}
+    end = sandbox.run("run", "--detach", "./waiter", env=env)
+    message = "could not start a process for the job: resource temporarily unavailable"
+    assert (end.code, end.out, end.err) == (2, "", f"nrunner: {message}\n")
+
+
 def test_an_interrupt_reaches_a_job_that_is_not_yet_on_its_own(sandbox: Sandbox) -> None:
     unblock = "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])"
     env = patched(sandbox, f"real(); {unblock}; open('here', 'w'); time.sleep(30)")

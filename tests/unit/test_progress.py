@@ -11,7 +11,7 @@ import pytest
 
 from nrunner.errors import JournalError
 from nrunner.journal import Journal
-from nrunner.progress import SettledTask, closing_of, progress_of
+from nrunner.progress import SettledTask, closing_of, exit_code_of, progress_of
 from nrunner.record import replace
 from nrunner.result import Result
 from nrunner.testing.sample import sample_report
@@ -73,16 +73,17 @@ def test_a_journal_that_says_nothing_of_a_plan_is_an_error(tmp_path, content):
 def test_the_end_of_a_job_is_found_with_what_followed(tmp_path):
     long = settled(1, Result.ERROR, "x" * 100_000)
     notice = {"type": "notice", "text": "no report"}
-    last = {**CLOSED, "exit_code": 3}
+    last = {"type": "exit", "exit_code": 3}
     path = written(tmp_path, JOB, {"type": "notice", "text": "before"}, long, CLOSED, notice, last)
     found = closing_of(path)
-    assert kinds(found) == ["closed", "notice", "closed"]
-    assert [each.get("exit_code") for each in found] == [1, None, 3]
+    assert kinds(found) == ["closed", "notice", "exit"]
+    assert exit_code_of(path) == 3
 
 
 @pytest.mark.parametrize("records", [[JOB], [JOB, CLOSED, {"type": "resumed", "epoch": 2}]])
 def test_a_job_that_is_not_over_has_no_end(tmp_path, records):
-    assert closing_of(written(tmp_path, *records)) == []
+    path = written(tmp_path, *records)
+    assert (closing_of(path), exit_code_of(path)) == ([], None)
     assert closing_of(tmp_path / "gone") == []
 
 

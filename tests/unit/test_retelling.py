@@ -121,7 +121,7 @@ def test_silence_ends_with_how_things_stand(ears):
 
 def test_the_end_is_told_after_what_was_noticed_at_the_end(ears):
     end = [*PAST, settled(2), settled(3), CLOSED, {"type": "notice", "text": "disk"}]
-    retelling = retell(ears, [*end, {**CLOSED, "exit_code": 11}])
+    retelling = retell(ears, [*end, {"type": "exit", "exit_code": 11}])
     assert retelling.is_whole
     assert retelling.finish() == 11
     assert ears.order[-3:] == ["notice", "job_closed", "flush"]
