@@ -168,13 +168,13 @@ class Job:
             self._plan_into(journal)
         self._reporter.flush()
         try:
-            await self._run_tasks(journal)
+            job = await self._run_tasks(journal)
         except BaseException:
             self._give_up(journal)
             raise
         finally:
             remove_tree(self._slots_dir)
-        return self._finish(journal)
+        return self._finish(journal, job)
 
     def _open_journal(self) -> Journal:
         if self._resumption is not None:
@@ -204,7 +204,7 @@ class Job:
         for notice in resumption.notices():
             self._note(journal, notice)
 
-    async def _run_tasks(self, journal: Journal) -> None:
+    async def _run_tasks(self, journal: Journal) -> JobReport:
         plan = self._plan
         spawner = self._launch.spawner
         limits = _limits(plan, spawner.offers())
@@ -252,9 +252,12 @@ class Job:
                 self._note(journal, f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
+                # Those who listen to the job hear its end, too.
+                job = self._close(journal)
             finally:
                 self._lock.tell(Stage.ENDING)
                 await server.close()
+        return job
 
     async def _watched(self, scheduler: Scheduler, journal: Journal) -> None:
         def stop(kill: bool, by: str) -> None:
@@ -297,7 +300,7 @@ class Job:
         found = [getattr(each, "animate", None) for each in self._reporter.listeners]
         return [animate for animate in found if animate is not None]
 
-    def _finish(self, journal: Journal) -> int:
+    def _close(self, journal: Journal) -> JobReport:
         code = self._reporter.tally.exit_code(bool(self._interrupted))
         now = time.monotonic()
         lag = round(self.lag.longest(), 6)
@@ -308,10 +311,14 @@ class Job:
         why = {"interrupted": self._interrupted} if self._interrupted else {}
         journal.append([{"type": "closed", **closed, **why}])
         journal.sync()
+        return job
+
+    def _finish(self, journal: Journal, job: JobReport) -> int:
+        code = ExitCode(job.exit_code)
         for problem in self._write_reports(job, journal):
             self._note(journal, problem)
             code |= ExitCode.JOB_FAILED
-        if code != closed["exit_code"]:
+        if code != job.exit_code:
             with contextlib.suppress(JournalError):
                 journal.append([{"type": "exit", "exit_code": code}])
         self._reporter.close(replace(job, exit_code=int(code)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.control import listen
 from nrunner.layout import JobFolder
 from nrunner.lock import JobLock, JobState, state_of
 from tests.functional.sandbox import End, Run, Sandbox, wait_until
@@ -184,6 +186,21 @@ def test_two_consoles_and_a_waiter_all_see_the_end(job: Job) -> None:
     assert [end.code for end in ends] == [1, 1, 1]
     assert told(ends[0].out) == told(ends[1].out) == lines_of(job)
     assert ends[2].out == ""
+
+
+def test_who_listens_to_a_job_hears_its_end(job: Job) -> None:
+    async def kinds() -> list[str]:
+        assert job.folder.control_socket is not None
+        heard: list[str] = []
+        async for events in listen(job.folder.control_socket, 0):
+            heard += [event.kind for event in events]
+            for number in (1, 2, 3):
+                (job.sandbox.here / f"go-{number}").touch()
+        return heard
+
+    heard = asyncio.run(kinds())
+    assert heard.count("task_settled") == 3
+    assert heard[-1] == "job_closed"
 
 
 def test_ctrl_c_ends_the_showing_and_not_the_job(job: Job) -> None:
