@@ -21,7 +21,6 @@ import msgspec
 
 from nrunner.errors import ResultsError
 from nrunner.layout import JobFolder, id_of, short_id
-from nrunner.progress import closing_of
 from nrunner.record import dataclass, replace
 from nrunner.runners.procfs import boot_id, read_process
 
@@ -253,6 +252,8 @@ def held_status(
 
 
 def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
+    from nrunner.progress import closing_of  # a job that runs need not load it
+
     has_results = folder.report("results.json").exists()
     # Without a journal there is nothing to go on with.
     if has_results and (closing_of(folder.journal) or not folder.journal.exists()):
