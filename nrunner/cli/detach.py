@@ -139,11 +139,9 @@ def _leave_caller(writing: int) -> None:
             with contextlib.suppress(OSError):
                 os.close(number)
     nothing = os.open(os.devnull, os.O_RDWR)
-    given_up = [0, 1] if sys.stderr is not None else [0, 1, 2]
-    for number in given_up:
+    for number in (0, 1):
         os.dup2(nothing, number)
-    if nothing > 2:
-        os.close(nothing)
+    os.close(nothing)
 
 
 class _Redirection:

@@ -40,6 +40,15 @@ def start() -> NoReturn:
     os._exit(code)
 
 
+def _fill_standard_streams() -> None:
+    """Open those that were closed before we began, or files of ours would take their places."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+
+
 def _others_run() -> bool:
     """Say whether there are threads that Python waits for at its end."""
     threading = sys.modules.get("threading")
@@ -48,6 +57,7 @@ def _others_run() -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code; the only place where errors are shown."""
+    _fill_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if os.environ.get("_NRUNNER_COMPLETE"):
         from nrunner.cli.group import complete

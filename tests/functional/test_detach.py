@@ -152,10 +152,14 @@ def test_an_interrupt_reaches_a_job_that_is_not_yet_on_its_own(sandbox: Sandbox)
     sandbox.wait_nothing_runs()
 
 
-def test_a_detached_job_can_be_started_with_all_standard_streams_closed(sandbox: Sandbox) -> None:
-    words = f"exec {sys.executable} -m nrunner run --detach /bin/true <&- >&- 2>&-"
+@pytest.mark.parametrize("flag", ["", "--detach"])
+def test_a_job_can_be_started_with_all_standard_streams_closed(sandbox: Sandbox, flag: str) -> None:
+    words = f"exec {sys.executable} -m nrunner run {flag} /bin/true <&- >&- 2>&-"
     shell = ["/bin/sh", "-c", words]
     process = subprocess.run(shell, cwd=sandbox.here, env=sandbox.env, check=False)
     assert process.returncode == 0
     sandbox.wait_nothing_runs()
     assert sandbox.results()["pass"] == 1
+    # The first agent is well: no file of ours took the place of a standard stream of its.
+    (agent,) = [each for each in sandbox.records() if each["type"] == "environment"]
+    assert agent["generation"] == 1

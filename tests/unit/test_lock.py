@@ -137,6 +137,14 @@ def test_a_job_that_has_its_lock_runs_while_it_starts_and_ends(folder):
     assert state_of(folder).state is JobState.INTERRUPTED
 
 
+def test_a_controller_that_is_about_to_be_gone_is_not_borked(folder, monkeypatch):
+    """A process that was killed gives up its sockets before its lock."""
+    lock = JobLock.take(folder)
+    lock.tell(Stage.SERVING)
+    monkeypatch.setattr(time, "sleep", lambda _: lock.release())
+    assert state_of(folder).state is JobState.INTERRUPTED
+
+
 @pytest.mark.parametrize(
     ("changes", "process", "answers", "state", "hint"),
     [
