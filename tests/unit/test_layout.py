@@ -253,7 +253,7 @@ def test_a_runtime_folder_that_others_could_have_made_is_refused(tmp_path, monke
         user = os.geteuid() + 1
         monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(layout, "_SOCKET_ROOM", 1000)
-    monkeypatch.setattr(layout, "_runtime_parents", lambda: iter([folder]))
+    monkeypatch.setattr(layout, "runtime_parents", lambda: iter([folder]))
     with pytest.raises(ResultsError, match=r"somebody else|open to others"):
         layout.runtime_folder("e" * 40)
 
