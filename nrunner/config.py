@@ -101,6 +101,7 @@ class Config:
         "run.task_slow",
         Limit(),
         "When a task is reported as slow; it goes on.",
+        "--task-slow",
         per_suite=True,
     )
     task_silence: float | None = _setting(
@@ -108,6 +109,7 @@ class Config:
         "run.task_silence",
         Limit(),
         "When a task that prints nothing is stopped.",
+        "--task-silence",
         per_suite=True,
     )
     grace: float = _setting(
@@ -115,6 +117,14 @@ class Config:
         "run.grace",
         Duration(),
         "How long a task may take to end after SIGTERM, before SIGKILL.",
+        "--grace",
+        per_suite=True,
+    )
+    idempotent: bool = _setting(
+        False,
+        "run.idempotent",
+        Switch(),
+        "Whether running a test twice does no harm: one whose outcome was lost is run again.",
         per_suite=True,
     )
     fail_fast: bool = _setting(
@@ -129,6 +139,7 @@ class Config:
         "run.leak",
         Choice("ignore", "warn", "fail"),
         "What processes that outlive their test do to its result.",
+        "--leak",
     )
     spawner: str = _setting(
         "process",

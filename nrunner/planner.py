@@ -211,6 +211,7 @@ def _number(wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Co
             suite=suite.name,
             first=len(tasks) + 1,
             count=count,
+            idempotent=suite.config.idempotent,
         )
         tasks += made
     return tasks

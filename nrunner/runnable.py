@@ -18,13 +18,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["Requirement", "Runnable", "Tags"]
+__all__ = ["IDEMPOTENT", "Requirement", "Runnable", "Tags"]
 
 if TYPE_CHECKING:
     Tags = Mapping[str, Optional[frozenset[str]]]
 else:
     Tags = Mapping
 """Tag name to its values, or to None for a tag without values (``slow``, ``net:virtio``)."""
+
+IDEMPOTENT = "runner.idempotent"
+"""Key of a Runnable's configuration: whether running it twice does no harm."""
 
 _NOTHING: Mapping[str, Any] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from nrunner.runnable import Runnable
+from nrunner.runnable import IDEMPOTENT, Runnable
 from nrunner.runners import registry
 
 __all__ = ["gathered", "series_of"]
@@ -27,7 +27,8 @@ def series_of(runnable: Runnable, isolation: str, suite: str) -> str:
     company = registry.runner(runnable.kind).company(runnable)
     if not company:
         return ""
-    own = json.dumps(runnable.config, sort_keys=True) if runnable.config else ""
+    config = {key: each for key, each in runnable.config.items() if key != IDEMPOTENT}
+    own = json.dumps(config, sort_keys=True) if config else ""
     return "|".join((suite, runnable.kind, company, own))
 
 

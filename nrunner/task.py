@@ -8,7 +8,7 @@ from __future__ import annotations
 from nrunner.ending import Ending
 from nrunner.record import dataclass, field
 from nrunner.result import Verdict
-from nrunner.runnable import Runnable
+from nrunner.runnable import IDEMPOTENT, Runnable
 
 __all__ = ["Attempt", "Task", "TaskLimits", "make_tasks", "task_id"]
 
@@ -76,8 +76,12 @@ def make_tasks(
     first: int = 1,
     count: int | None = None,
     retries: int = 0,
+    idempotent: bool = False,
 ) -> list[Task]:
-    """Turn (reference, Runnable, series) into tasks numbered from `first` of `count` in the job."""
+    """Turn (reference, Runnable, series) into tasks numbered from `first` of `count` in the job.
+
+    Whether they are `idempotent` is said for all that do not say so themselves.
+    """
     total = count if count is not None else len(planned)
     return [
         Task(
@@ -88,7 +92,8 @@ def make_tasks(
             suite,
             limits,
             retries,
-            series=series,
+            runnable.config.get(IDEMPOTENT, idempotent) is True,
+            series,
         )
         for number, (reference, runnable, series) in enumerate(planned, first)
     ]

@@ -15,7 +15,13 @@ from nrunner.errors import RecipeError
 from nrunner.record import dataclass, field
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.python_case import Text
-from nrunner.resolver.python_docstring import Directive, directives, requirements_of, tags_of
+from nrunner.resolver.python_docstring import (
+    Directive,
+    directives,
+    is_idempotent,
+    requirements_of,
+    tags_of,
+)
 from nrunner.resolver.python_loader import (
     Loaded,
     LoadedTest,
@@ -30,7 +36,7 @@ from nrunner.resolver.python_survey import Reading, select, survey
 from nrunner.resolver.python_tree import Tree
 from nrunner.resolver.python_value import Doubt
 from nrunner.resolver.reference import shown
-from nrunner.runnable import Runnable
+from nrunner.runnable import IDEMPOTENT, Runnable
 
 __all__ = ["Discovery"]
 
@@ -215,12 +221,15 @@ def _runnable(home: str, name: str, texts: Iterable[Text], context: Context) -> 
     for text, each in found:
         _check(text, each, context)
     plain = [each for _, each in found]
+    config = context.config
+    if is_idempotent(plain):
+        config = {**config, IDEMPOTENT: True}
     return Runnable(
         _KIND,
         f"{home}:{name}",
         requirements=requirements_of(plain),
         tags=tags_of(plain),
-        config=context.config,
+        config=config,
     )
 
 

@@ -1,8 +1,9 @@
-"""Directives in docstrings: tags and requirements of a test.
+"""Directives in docstrings: what a test says of itself.
 
 ``:avocado: tags=slow,net:virtio`` or ``:nrunner: tags=...``; ``:avocado: dependency={...}`` or
-``:nrunner: requires={...}`` with a requirement as in recipes. What else Avocado knows is accepted
-and means nothing here. Not responsible for finding docstrings.
+``:nrunner: requires={...}`` with a requirement as in recipes; ``:nrunner: idempotent``: running it
+twice does no harm. What else Avocado knows is accepted and means nothing here. Not responsible for
+finding docstrings.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from nrunner.errors import RecipeError
 from nrunner.record import dataclass
 from nrunner.runnable import Requirement, Tags
 
-__all__ = ["Directive", "directives", "requirements_of", "tags_of"]
+__all__ = ["Directive", "directives", "is_idempotent", "requirements_of", "tags_of"]
 
 _LINE = re.compile(r"\s*:(avocado|nrunner):[ \t]+(\S.*?)\s*$")
 _REQUIRES = frozenset({"dependency", "requirement", "requires"})
-_OURS = ("tags", "requires")
+_IDEMPOTENT = "idempotent"
+_OURS = ("tags", "requires", _IDEMPOTENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,18 @@ def requirements_of(found: Iterable[Directive]) -> tuple[Requirement, ...]:
     return tuple(requirements)
 
 
+def is_idempotent(found: Iterable[Directive]) -> bool:
+    """Say whether one of the directives says that running the test twice does no harm."""
+    return any(each.marker == "nrunner" and each.name == _IDEMPOTENT for each in found)
+
+
 def _check(directive: Directive) -> None:
     """Refuse a misspelt directive of ours; of Avocado's there are others, which are not ours."""
-    if directive.marker != "nrunner" or directive.name in (*_OURS, *_REQUIRES):
+    if directive.marker != "nrunner":
+        return
+    if directive.name == _IDEMPOTENT and directive.value:
+        raise RecipeError(f"{_IDEMPOTENT}={directive.value}: it takes no value")
+    if directive.name in (*_OURS, *_REQUIRES):
         return
     close = difflib.get_close_matches(directive.name, _OURS, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(_OURS)}"

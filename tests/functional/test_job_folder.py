@@ -245,8 +245,8 @@ def test_a_task_past_its_limit_is_interrupted_and_others_go_on(sandbox: Sandbox)
 def test_a_task_that_says_nothing_for_too_long_is_interrupted(sandbox: Sandbox) -> None:
     sandbox.write("chatty.sh", "#!/bin/sh\nfor i in 1 2 3 4 5 6; do echo $i; sleep 0.15; done\n")
     sandbox.write("mute.sh", "#!/bin/sh\necho last word; sleep 300\n")
-    sandbox.write("nrunner.toml", "run.task_silence = 0.5\nrun.grace = 0.2\n", executable=False)
-    assert sandbox.run("run", "./chatty.sh", "./mute.sh").code == 8
+    flags = ("--task-silence", "0.5", "--grace", "0.2")
+    assert sandbox.run("run", "./chatty.sh", "./mute.sh", *flags).code == 8
     chatty, mute = sandbox.results()["tests"]
     assert chatty["status"] == "PASS"
     assert (mute["status"], mute["cause"]) == ("INTERRUPT", "timeout")
@@ -255,8 +255,7 @@ def test_a_task_that_says_nothing_for_too_long_is_interrupted(sandbox: Sandbox) 
 
 def test_a_slow_task_is_told_and_goes_on(sandbox: Sandbox) -> None:
     sandbox.write("slow.sh", "#!/bin/sh\nsleep 0.6\n")
-    sandbox.write("nrunner.toml", "run.task_slow = 0.2\n", executable=False)
-    end = sandbox.run("run", "./slow.sh")
+    end = sandbox.run("run", "./slow.sh", "--task-slow", "0.2")
     assert end.code == 0
     assert re.search(r"^NOTICE     : 1-\./slow\.sh is slow", end.out, re.M)
     notices = [each for each in sandbox.records() if each["type"] == "notice"]
@@ -287,6 +286,14 @@ def test_a_reader_of_one_line_does_not_end_the_job(sandbox: Sandbox) -> None:
     assert (end.code, end.err) == (1, "")
     assert statuses(sandbox) == ["PASS", "FAIL"]
     assert "RESULTS" in (sandbox.job / "job.log").read_text()
+
+
+def test_the_journal_says_which_tests_may_run_twice(sandbox: Sandbox) -> None:
+    recipe = '{"kind": "noop", "config": {"runner.idempotent": true}}'
+    sandbox.write("twice.json", recipe, executable=False)
+    assert sandbox.run("run", "twice.json", "/bin/true").code == 0
+    planned = [each for each in sandbox.records() if each["type"] == "planned"]
+    assert [each.get("idempotent") for each in planned] == [True, None]
 
 
 def test_tests_of_every_kind_run_in_one_job(sandbox: Sandbox) -> None:

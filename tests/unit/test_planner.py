@@ -23,6 +23,10 @@ def resolve(references, context):
 
 
 def resolution(reference):
+    if reference.startswith("idempotent"):
+        config = {"runner.idempotent": reference.endswith("yes")}
+        runnable = Runnable("noop", reference, config=config)
+        return Resolution(reference, Answer.SUCCESS, (runnable,))
     if reference.startswith("missing"):
         return Resolution(reference, Answer.NOT_MINE, (), f"{reference} does not exist")
     if reference.startswith("corrupt"):
@@ -76,6 +80,16 @@ def test_settings_reach_the_plan():
     assert planned.plan.writers == ("tap",)
     limits = planned.plan.tasks[0].limits
     assert (limits.timeout, limits.slow, limits.silence, limits.grace) == (3.0, 2.0, 1.0, 0.5)
+
+
+def test_a_test_is_idempotent_if_it_says_so_or_its_suite_says_so_for_all_that_say_nothing():
+    references = ("a", "idempotent-no", "idempotent-yes")
+    suites = [
+        SuiteRequest(references, config(idempotent=suite_says), name)
+        for name, suite_says in (("one", False), ("two", True))
+    ]
+    tasks = make_plan(suites, config(), resolve, base_dir=HERE).plan.tasks
+    assert [each.idempotent for each in tasks] == [False, False, True, True, False, True]
 
 
 def test_relative_results_folders_start_where_the_user_is():

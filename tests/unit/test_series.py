@@ -32,6 +32,11 @@ def test_what_makes_another_module_makes_another_series(other):
     assert "" != mine != others != ""
 
 
+def test_running_twice_is_no_matter_of_the_series():
+    tests = [sample("a.py:T.x"), sample("a.py:T.y", config={"runner.idempotent": True})]
+    assert len({series_of(each, "module", "") for each in tests}) == 1
+
+
 def test_suites_have_series_of_their_own():
     names = {series_of(sample("a.py:T.x"), "module", suite) for suite in ("s", "t")}
     assert len(names) == 2

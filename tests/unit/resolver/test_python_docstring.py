@@ -1,7 +1,12 @@
 import pytest
 
 from nrunner.errors import RecipeError
-from nrunner.resolver.python_docstring import directives, requirements_of, tags_of
+from nrunner.resolver.python_docstring import (
+    directives,
+    is_idempotent,
+    requirements_of,
+    tags_of,
+)
 from nrunner.runnable import Requirement
 
 
@@ -35,6 +40,11 @@ def test_requirements_are_those_of_recipes() -> None:
     )
 
 
+def test_a_test_can_say_that_running_it_twice_does_no_harm() -> None:
+    assert is_idempotent(directives("Words.\n\n  :nrunner: idempotent\n"))
+    assert not is_idempotent(directives(":avocado: idempotent\n:nrunner: tags=idempotent"))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -45,7 +55,8 @@ def test_requirements_are_those_of_recipes() -> None:
         (":nrunner: tags=a:", "'a:' is no tag"),
         (":nrunner: tag=a", 'unknown directive "tag"; did you mean "tags"?'),
         (":nrunner: require={}", 'did you mean "requires"?'),
-        (":nrunner: xyz", "known are tags, requires"),
+        (":nrunner: xyz", "known are tags, requires, idempotent"),
+        (":nrunner: idempotent=no", "idempotent=no: it takes no value"),
     ],
 )
 def test_a_broken_directive_is_refused(line: str, words: str) -> None:

@@ -181,6 +181,16 @@ def test_the_configuration_is_carried_along(tmp_path: Path) -> None:
         assert runnable.config == {"runner.x": 1}
 
 
+def test_a_test_that_says_it_may_run_twice_has_that_in_its_configuration(tmp_path: Path) -> None:
+    doc = '        """\n        :nrunner: idempotent\n        """\n'
+    _write(tmp_path / "test_a.py", CASE + "    def test_three(self):\n" + doc)
+    context = Context(tmp_path, config={"runner.x": 1})
+    found = PythonUnittestResolver().resolve("test_a.py", context).runnables
+    config = {each.uri: each.config for each in found}
+    assert config["test_a.py:A.test_three"] == {"runner.x": 1, "runner.idempotent": True}
+    assert config["test_a.py:A.test_two"] == {"runner.x": 1}
+
+
 def test_an_executable_python_file_without_tests_is_a_program(tmp_path: Path) -> None:
     _write(tmp_path / "check.py", "#!/usr/bin/python3\nprint(1)\n")
     _write(tmp_path / "test_a.py", "#!/usr/bin/python3\n" + CASE)

@@ -49,6 +49,10 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_key(tmp_path: Path)
         ('{"kind": ' + "[" * 100_000, "a.json: nested too deeply"),
         ('{"kind": ' + "1" * 5000 + "}", "a.json: not JSON: "),
         ('{"kind": "noop", "kwargs": {"tags": 3}}', 'a.json: key "tags": expected an object'),
+        (
+            '{"kind": "noop", "config": {"runner.idempotent": "yes"}}',
+            'a.json:1: key "config.runner.idempotent": expected true or false, got a string',
+        ),
     ],
 )
 def test_a_broken_recipe_is_corrupt(tmp_path: Path, content: str | bytes, reason: str) -> None:
