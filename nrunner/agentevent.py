@@ -17,7 +17,7 @@ __all__ = ["translate"]
 
 _RESULTS = {result.wire: result for result in Result}
 _TEXTS = ("fail_reason", "class_name", "fail_class", "traceback", "returncode", "core", "contract")
-_MORE = ("malformed", "stop_detail", "trouble", "elapsed", "layer", "whiteboard")
+_MORE = ("malformed", "stop_detail", "trouble", "elapsed", "layer", "whiteboard", "doing")
 _COPIED = (*_TEXTS, *_MORE)
 
 

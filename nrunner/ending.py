@@ -50,6 +50,8 @@ class Ending:
     """What went wrong on our side while the attempt was looked after, or empty."""
     layer: str = ""
     """What kept hold of its processes: ``cgroup``, ``subreaper`` or ``session``."""
+    doing: str = ""
+    """What it was doing when it passed a limit, in a few words."""
     whiteboard: str = ""
     outputs: tuple[str, ...] = ()
     """Names of the files in the task's folder that have something in them."""

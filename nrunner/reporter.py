@@ -152,6 +152,7 @@ class Reporter:
             ending.core,
             ending.layer,
             ending.leaks,
+            ending.doing,
         )
 
 

@@ -416,12 +416,12 @@ class Scheduler:
     def _say_slow(self, head: Mapping[str, Any]) -> None:
         state = self._machine.state(head["task"])
         if state is not None:
-            where = f", waits in {head['wait_channel']}" if head.get("wait_channel") else ""
-            text = f"{state.task.id} is slow: it runs for {head['elapsed']:.0f} s{where}"
-            self._notice(state.task.number, text)
+            doing = f"; {head['doing']}" if head.get("doing") else ""
+            text = f"{state.task.id} is slow: it runs for {head['elapsed']:.0f} s{doing}"
+            self._notice(state.task.number, text, **_told(head, "stack"))
 
-    def _notice(self, task: int, text: str) -> None:
-        self._note({"type": "notice", "task": task, "text": text})
+    def _notice(self, task: int, text: str, **more: str) -> None:
+        self._note({"type": "notice", "task": task, "text": text, **more})
         self._reporter.notice(text)
 
     async def _keep(self, berth: Berth) -> None:
@@ -476,6 +476,10 @@ class Scheduler:
 def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:
     del begun  # what was not begun is tried again as carefully: it may have been what ended it
     return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")
+
+
+def _told(head: Mapping[str, Any], name: str) -> dict[str, str]:
+    return {name: str(head[name])} if head.get(name) else {}
 
 
 def _named(requirement: Requirement) -> str:

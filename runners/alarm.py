@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from nrunner.runners.attempt import Attempt
+from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.loop import Loop
-from nrunner.runners.procfs import wait_channel_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["Alarms"]
 
 
+_LONGEST_STACK = 4096
+"""In an event; all of it is in the task's folder."""
+
+
 class Alarms:
     """Sets the timers of attempts; an attempt cancels them when it is over."""
 
-    def __init__(self, loop: Loop, stop: Stop, emit: Emit) -> None:
+    def __init__(self, loop: Loop, examiner: Examiner, stop: Stop, emit: Emit) -> None:
         self._loop = loop
+        self._examiner = examiner
         self._stop = stop
         self._emit = emit
 
@@ -49,8 +54,13 @@ class Alarms:
 
     def _say_slow(self, attempt: Attempt) -> None:
         elapsed = time.monotonic() - attempt.began
-        doing = wait_channel_of(attempt.pid)
-        self._emit(attempt, "slow", {"elapsed": elapsed, "wait_channel": doing})
+
+        def tell(findings: Findings) -> None:
+            fields = {"elapsed": elapsed, "wait_channel": findings.wait_channel}
+            more = {"doing": findings.doing, "stack": findings.stack[:_LONGEST_STACK]}
+            self._emit(attempt, "slow", {**fields, **{key: more[key] for key in more if more[key]}})
+
+        self._examiner.examine(attempt, f"slow: it runs for {elapsed:.1f} s", tell)
 
     def _await_output(self, attempt: Attempt, silence: float, seen: int) -> None:
         def check() -> None:

@@ -22,8 +22,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["Attempt", "Limits", "Order", "Settings", "Stage"]
+__all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage"]
 
+EVIDENCE = "evidence.txt"
+"""Name of the file that says what an attempt was doing, if anybody had to know."""
 _LONGEST_TEXT = 64 << 10
 """Reasons and tracebacks are cut to this many characters, so that a frame stays small."""
 
@@ -114,8 +116,10 @@ class Attempt:
     __slots__ = (
         "began",
         "command",
+        "doing",
         "end",
         "ended",
+        "has_evidence",
         "key",
         "leaks",
         "mark",
@@ -145,6 +149,9 @@ class Attempt:
         self.place = Place("", "", "", "")
         self.command: Optional[Command] = None
         self.pid = 0
+        self.doing = ""
+        """What it was doing when it passed a limit."""
+        self.has_evidence = False
         self.began = 0.0
         self.ended = 0.0
         self.end: Optional[Exit] = None
@@ -183,6 +190,8 @@ class Attempt:
             if speaks:
                 # What it said by messages is there, too.
                 self.outputs = tuple(sorted(os.listdir(self.order.log_dir)))
+            elif self.has_evidence:
+                self.outputs = (*self.outputs, EVIDENCE)
 
     def forget_report(self) -> None:
         """Remove the report that an attempt before may have left in this slot; raise OSError."""
@@ -212,7 +221,7 @@ class Attempt:
             data.setdefault("returncode", self.end.returncode)
         if self.stop is not None:
             data.update(result="", stop=self.stop, stop_detail=self.stop_detail)
-        for name in ("leaks", "unkillable", "outputs", "whiteboard", "trouble"):
+        for name in ("doing", "leaks", "unkillable", "outputs", "whiteboard", "trouble"):
             value = getattr(self, name)
             if value:
                 data[name] = value

@@ -82,6 +82,8 @@ class Command:
     """Whether the payload sends status messages (wire format) to the agent's status socket."""
     warm: Warm | None = None
     """Another way to run it, with the same outcome."""
+    answers: bool = False
+    """Whether the payload says where its Python is when it is asked (``nrunner.runners.stack``)."""
 
 
 @dataclass(frozen=True)

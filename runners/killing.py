@@ -123,12 +123,10 @@ def kill(pid: int) -> None:
 
 def describe(process: Process) -> dict[str, Any]:
     """Say what people need to know of a process: pid, command, age, where it sleeps."""
-    with open("/proc/uptime", encoding="ascii") as file:
-        uptime = float(file.read().split()[0])
     return {
         "pid": process.pid,
         "command": procfs.command_of(process.pid),
-        "age": round(max(0.0, uptime - process.start / _TICKS), 2),
+        "age": round(process.age(procfs.uptime()), 2),
         "wait_channel": procfs.wait_channel_of(process.pid),
     }
 

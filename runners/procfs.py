@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Process",
     "boot_id",
+    "catches",
     "children_of",
     "command_of",
     "mark_of",
     "read_process",
     "snapshot",
+    "uptime",
     "uses",
     "wait_channel_of",
 ]
+
+
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,22 @@ class Process:
     state: str
     start: int
     """Clock ticks after boot."""
+    cpu: int = 0
+    """Clock ticks that it has computed."""
 
     @property
     def is_alive(self) -> bool:
         """Whether it can still do anything (a zombie cannot)."""
         return self.state not in "ZX"
+
+    @property
+    def cpu_seconds(self) -> float:
+        """How long it has computed."""
+        return self.cpu / _TICKS
+
+    def age(self, now: float) -> float:
+        """Return how many seconds it has existed at second `now` after boot."""
+        return max(0.0, now - self.start / _TICKS)
 
 
 def read_process(pid: int) -> Optional[Process]:
@@ -54,7 +70,8 @@ def read_process(pid: int) -> Optional[Process]:
         return None
     # The command's name stands in brackets and may hold anything, brackets and blanks too.
     fields = text[text.rfind(b")") + 2 :].split()
-    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode(), int(fields[19]))
+    cpu = int(fields[11]) + int(fields[12])
+    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode(), int(fields[19]), cpu)
 
 
 def snapshot() -> dict[int, Process]:
@@ -135,13 +152,32 @@ def _target(link: str) -> str:
         return ""
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal, and does not hold it back."""
+    bit = 1 << (number - 1)
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            masks = dict(line.split(":", 1) for line in file if line.startswith("Sig"))
+    except OSError:
+        return False
+    caught, held = (int(masks.get(name, "0"), 16) for name in ("SigCgt", "SigBlk"))
+    return bool(caught & ~held & bit)
+
+
+def uptime() -> float:
+    """Return how many seconds ago this machine was booted, by the clock of `Process.start`."""
+    with open("/proc/uptime", encoding="ascii") as file:
+        return float(file.read().split()[0])
+
+
 def wait_channel_of(pid: int) -> str:
     """Return the kernel function in which a process sleeps, empty if it is not told."""
     try:
         with open(f"/proc/{pid}/wchan", encoding="ascii") as file:
-            return file.read().strip()
+            name = file.read().strip()
     except OSError:
         return ""
+    return "" if name == "0" else name
 
 
 def boot_id() -> str:

@@ -60,7 +60,7 @@ class PythonUnittest(Runner):
             warm = Warm(self_command("zygote", python), spec, _module(spec))
         elif isolation == "module":
             warm = Warm(self_command("zygote", python), spec, is_shared=True)
-        return Command(argv, place.base_dir, env, report=report, warm=warm)
+        return Command(argv, place.base_dir, env, report=report, warm=warm, answers=True)
 
     def company(self, runnable: Runnable) -> str:
         """Return the module of a test method; whatever else is asked for runs by itself."""

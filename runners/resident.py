@@ -39,6 +39,7 @@ def reside(first: Request, number: int, show: Callable[[str], None]) -> int:
         pid, follower = os.getpid(), request.get("next", "")
         status = report(request["spec"], series.run(request["spec"], follower), pid)
         if not follower or not link.say(f"done {status}"):
+            link.close()
             return status
         following = link.receive()
         if following is None:
@@ -46,6 +47,7 @@ def reside(first: Request, number: int, show: Callable[[str], None]) -> int:
             flush()
             if trouble:
                 link.say(f"trouble {trouble}")
+            link.close()
             return 0
         request = following
         os.environ.update(request["env"])
@@ -69,6 +71,15 @@ class _Link:
         except OSError:
             return False
         return True
+
+    def close(self) -> None:
+        """Let go of the socket, lest an interpreter that takes itself apart complains of it."""
+        number = self._socket.detach()
+        try:
+            if os.fstat(number).st_ino == self._file:
+                os.close(number)
+        except OSError:
+            return
 
     def receive(self) -> Optional[Request]:
         """Wait for the next request; return None if there will be none."""

@@ -8,6 +8,7 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Command, Exit, Outcome
+from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
@@ -28,7 +30,7 @@ from nrunner.runners.slot_pool import SlotPool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from typing import Optional
 
 __all__ = ["Supervisor"]
 
@@ -37,6 +39,8 @@ _LINGER = 0.2
 _LEAK_GRACE = 0.5
 _KILL_FOR = 5.0
 """Seconds after which a process that SIGKILL does not end is called unkillable."""
+_EXAMINED = ("timeout", "silence")
+"""Who is ended for these reasons hangs, as it seems: people will ask what it did."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
@@ -71,7 +75,8 @@ class Supervisor:
         """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
-        self._alarms = Alarms(loop, self._stop, emit)
+        self._examiner = Examiner(loop, self._members)
+        self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._series = Roster(loop, self._nursery.dismiss)
         self._notices: list[str] = []
         self._layer = "subreaper" if child.set_subreaper() else "session"
@@ -369,6 +374,17 @@ class Supervisor:
         attempt.stage = Stage.TERMINATING
         if not attempt.pid:
             self._nursery.abandon(attempt)
+        if stop not in _EXAMINED:
+            self._terminate(attempt)
+            return
+        then = functools.partial(self._terminate, attempt)
+        self._examiner.examine(attempt, detail, then, is_last=True)
+
+    def _terminate(self, attempt: Attempt, found: Optional[Findings] = None) -> None:
+        if found is not None:
+            attempt.doing = found.doing
+        if attempt.stage is not Stage.TERMINATING:
+            return  # it is killed already
         killing.signal_all(self._members(attempt), signal.SIGTERM)
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))

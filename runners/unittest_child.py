@@ -17,6 +17,7 @@ import sys
 import unittest
 import warnings
 
+from nrunner.runners import stack
 from nrunner.runners.unittest_prepared import Prepared, Workshop
 from nrunner.runners.unittest_result import (
     QuietResult,
@@ -69,6 +70,8 @@ def main(argv: list[str]) -> int:
             text = file.read()
     spec = json.loads(text)
     vanish()
+    stack.arm()
+    stack.answer_at(spec["report"])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what was printed survives a timeout
     return conclude(spec, load(spec))

@@ -32,7 +32,7 @@ import os
 import select
 import sys
 
-from nrunner.runners import resident, unittest_child
+from nrunner.runners import resident, stack, unittest_child
 from nrunner.runners.footprint import Footprint
 from nrunner.runners.unittest_prepared import Workshop
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
@@ -63,6 +63,7 @@ def main(argv: list[str]) -> int:
         zygote.say("unfit something starts threads as the interpreter starts")
         return 1
     unittest_child.warm_up()
+    stack.arm()
     gc.collect()
     gc.freeze()
     # Whatever loses its last name in a fork costs it time: so names are not used again.
@@ -184,8 +185,10 @@ class _Zygote:
     def _prepare(self, request: Request, files: list[int]) -> None:
         """Do what need not be done in the fork, which would have to copy all that it touches."""
         os.environ.update(request.get("env", {}))
-        if self._workshop is not None and "spec" in request:
-            self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
+        if "spec" in request:
+            stack.answer_at(request["spec"]["report"])
+            if self._workshop is not None:
+                self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
         if "mark" in request:
             self._mark.show(request["mark"])  # forks are made with it
             self._words = b"forked %d " % request["number"]

@@ -39,6 +39,8 @@ class AttemptReport:
     """What kept hold of its processes: ``cgroup``, ``subreaper`` or ``session``."""
     leaks: tuple[Mapping[str, Any], ...] = ()
     """Processes that outlived it: pid, command, age in seconds."""
+    doing: str = ""
+    """What it was doing when it passed a limit, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,16 @@ def head_lines(job: JobReport) -> list[str]:
 def task_line(report: TaskReport, total: int, words: Mapping[Result, str] = PLAIN) -> str:
     """Return what is said of a settled task."""
     number = f"{report.number:0{len(str(total))}d}"
-    reason = f": {first_line(report.detail)}" if report.detail else ""
+    reason = f": {first_line(_reason(report))}" if report.detail else ""
     tries = f", {len(report.attempts)} attempts" if len(report.attempts) > 1 else ""
     name = shortened(task_name(report.id))
     word = words[report.result]
     return f" ({number}/{total}) {name}: {word}{reason} ({report.elapsed:.2f} s{tries})"
+
+
+def _reason(report: TaskReport) -> str:
+    doing = report.attempts[-1].doing if report.attempts else ""
+    return f"{report.detail}; {doing}" if doing and "\n" not in report.detail else report.detail
 
 
 def notice_line(text: str) -> str:

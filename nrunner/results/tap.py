@@ -62,6 +62,7 @@ def _diagnostics(task: TaskReport) -> str:
         "result": task.result.value,
         "cause": task.cause.value,
         "message": task.detail,
+        "doing": task.attempts[-1].doing if task.attempts else "",
         "elapsed": round(task.elapsed, 6),
         "attempts": len(task.attempts),
         "environment": task.environment,

@@ -58,8 +58,13 @@ class Expected:
         return recipe
 
 
+def _says(text: bytes) -> Callable[[bytes], bool]:
+    return lambda data: text in data
+
+
 def _killed_late(name: str, *, returncode: int, **more: Any) -> Expected:
     """What runs past its limit: to be told to end, or killed once its grace is over."""
+    outputs = {**more.pop("outputs", {}), "evidence.txt": _says(b" s limit\n\nPID ")}
     return Expected(
         name,
         "INTERRUPT",
@@ -68,6 +73,7 @@ def _killed_late(name: str, *, returncode: int, **more: Any) -> Expected:
         returncode,
         ends_in="INTERRUPTED",
         takes=(TIMEOUT, TIMEOUT + GRACE + 3),
+        outputs=outputs,
         **more,
     )
 
@@ -158,10 +164,6 @@ PROGRAMS: Sequence[Expected] = (
     ),
 )
 """Payloads that are programs; all of them can run at once."""
-
-
-def _says(text: bytes) -> Callable[[bytes], bool]:
-    return lambda data: text in data
 
 
 def _case(name: str, status: str, cause: str = "test", detail: str = "", **more: Any) -> Expected:

@@ -124,7 +124,7 @@ def test_output_without_end_costs_neither_controller_nor_agent_memory(sandbox: S
             "timeout",
             "no output for 1.5 s",
             -15,
-            outputs={"stdout": 50_000_000},
+            outputs={"stdout": 50_000_000, "evidence.txt": lambda data: len(data) < 10_000},
             ends_in="INTERRUPTED",
             takes=(1.5, 30),
         ),

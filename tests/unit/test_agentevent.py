@@ -58,6 +58,7 @@ def test_every_field_of_an_end_arrives():
         unkillable=[{"pid": 2}],
         trouble="disk full",
         layer="subreaper",
+        doing="sleep 9 waits",
         whiteboard="w",
         outputs=["stdout"],
         unheard_of="ignored",
@@ -79,6 +80,7 @@ def test_every_field_of_an_end_arrives():
         ({"pid": 2},),
         "disk full",
         "subreaper",
+        "sleep 9 waits",
         "w",
         ("stdout",),
     )

@@ -28,6 +28,14 @@ def test_lines_are_as_avocados_users_know_them(tmp_path):
     ]
 
 
+def test_what_a_test_did_when_it_passed_a_limit_is_said_behind_the_reason():
+    attempt = replace(sample_attempt(), doing="tests.py:7 in test_1")
+    changes = {"result": Result.INTERRUPT, "detail": "past its 9 s limit", "attempts": (attempt,)}
+    report = replace(sample_report(), **changes)
+    line = task_line(report, 1)
+    assert line.endswith(": INTERRUPT: past its 9 s limit; tests.py:7 in test_1 (0.26 s)")
+
+
 def test_numbers_are_padded_to_the_width_of_the_count():
     assert task_line(sample_report(7), 1000).startswith(" (0007/1000) ")
 

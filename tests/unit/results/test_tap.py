@@ -52,6 +52,12 @@ def test_a_pass_is_one_line():
     assert one() == ["ok 1 - tests.py:Test.test_1"]
 
 
+def test_what_a_test_did_when_it_passed_a_limit_is_among_the_diagnostics():
+    attempts = (replace(sample_attempt(), doing='sleep "9" waits'),)
+    lines = one(result=Result.INTERRUPT, detail="past its 9 s limit", attempts=attempts)
+    assert r'  doing: "sleep \"9\" waits"' in lines
+
+
 def test_a_failure_has_diagnostics():
     lines = one(result=Result.FAIL, detail="exit status 1", returncode=1, traceback='a\n "b"\n')
     assert lines[:2] == ["not ok 1 - tests.py:Test.test_1", "  ---"]

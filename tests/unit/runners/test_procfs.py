@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ def test_our_own_process_is_read():
     assert (me.pid, me.parent, me.session) == (os.getpid(), os.getppid(), os.getsid(0))
     assert me.is_alive
     assert me.start > 0
-    assert me == replace(procfs.read_process(os.getpid()), state=me.state)
+    again = procfs.read_process(os.getpid())
+    assert me == replace(again, state=me.state, cpu=me.cpu)
+    assert 0 < me.cpu <= again.cpu
+    assert 0 < me.cpu_seconds < me.age(procfs.uptime()) + 1
 
 
 def test_nobody_is_none():
@@ -28,6 +32,19 @@ def test_nobody_is_none():
     assert procfs.command_of(NOBODY) == ""
     assert procfs.wait_channel_of(NOBODY) == ""
     assert procfs.children_of(NOBODY) == []
+    assert not procfs.catches(NOBODY, signal.SIGUSR1)
+
+
+def test_a_signal_is_caught_while_there_is_a_handler_and_it_is_not_held_back():
+    number, me = signal.SIGRTMAX - 9, os.getpid()
+    caught = [procfs.catches(me, number)]
+    before = signal.signal(number, lambda *_: None)
+    caught.append(procfs.catches(me, number))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+    caught.append(procfs.catches(me, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    signal.signal(number, before)
+    assert caught == [False, True, False]
 
 
 @pytest.mark.parametrize("name", ["sh", "a b", ") R 1 (", "x) Z 9 9 9", "((("])
