@@ -358,6 +358,8 @@ class Berth:
         """Return what is to be believed of an agent's event, None if it is about nothing here."""
         key: Any = head.get("task"), head.get("attempt")
         event = head.get("event")
+        if event == "notice":
+            return {**head, "task": key[0] if type(key[0]) is int else 0}
         is_started = self._running.get(key) if type(key[0]) is type(key[1]) is int else None
         if is_started is None or event not in _EVENTS or (event == "started" and is_started):
             self.refused += 1

@@ -305,6 +305,12 @@ class Config:
         Duration(positive=True),
         "How long agents go on without their controller; 10 minutes in a detached job.",
     )
+    cgroup: str = _setting(
+        "auto",
+        "agent.cgroup",
+        Choice("auto", "off"),
+        "Whether what agents start is kept in a control group, where one can be made.",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 

@@ -153,6 +153,7 @@ class Reporter:
             ending.layer,
             ending.leaks,
             ending.doing,
+            ending.unkillable,
         )
 
 

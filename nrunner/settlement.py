@@ -7,7 +7,7 @@ text. Not responsible for carrying a retry out; that is ``nrunner.machine``.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nrunner.ending import Ending, Stop
@@ -51,10 +51,11 @@ def judge(ending: Ending, ordered: Verdict | None, leak: LeakPolicy) -> Verdict:
     if ending.result is None or ending.contract:
         reason = ending.fail_reason or "it ended without a result"
         return Verdict(Result.ERROR, Cause.CONTRACT, reason)
-    if ending.result is Result.PASS and not ending.fail_reason and not ending.leaks:
+    left = ending.leaks or ending.unkillable
+    if ending.result is Result.PASS and not ending.fail_reason and not left:
         return _PASSED
     verdict = Verdict(ending.result, Cause.TEST, ending.fail_reason or "")
-    return _with_leaks(verdict, ending, leak)
+    return _with_unkillable(_with_leaks(verdict, ending, leak), ending)
 
 
 def _stopped(ending: Ending, ordered: Verdict | None) -> Verdict:
@@ -64,25 +65,44 @@ def _stopped(ending: Ending, ordered: Verdict | None) -> Verdict:
         verdict = Verdict(Result.ERROR, Cause.INFRA, ending.stop_detail)
     else:
         verdict = ordered or Verdict(Result.INTERRUPT, Cause.CANCELLED, ending.stop_detail)
-    if ending.unkillable:
-        rest = f"{_processes(ending.unkillable)} cannot be killed"
-        detail = f"{verdict.detail}; {rest}" if verdict.detail else rest
-        return Verdict(verdict.result, verdict.cause, detail)
-    return verdict
+    return _with_unkillable(verdict, ending)
+
+
+def _with_unkillable(verdict: Verdict, ending: Ending) -> Verdict:
+    if not ending.unkillable:
+        return verdict
+    rest = f"{_processes(ending.unkillable, _where)} cannot be killed"
+    detail = f"{verdict.detail}; {rest}" if verdict.detail else rest
+    return Verdict(verdict.result, verdict.cause, detail)
 
 
 def _with_leaks(verdict: Verdict, ending: Ending, policy: LeakPolicy) -> Verdict:
     if not ending.leaks or policy is LeakPolicy.IGNORE or verdict.result is not Result.PASS:
         return verdict
     result = Result.WARN if policy is LeakPolicy.WARN else Result.FAIL
-    return Verdict(result, verdict.cause, f"left {_processes(ending.leaks)} behind")
+    return Verdict(result, verdict.cause, f"left {_processes(ending.leaks, _age)} behind")
 
 
-def _processes(leaks: Sequence[Mapping[str, Any]]) -> str:
-    named = ", ".join(f"{each.get('pid')} {each.get('command', '')}".strip() for each in leaks[:3])
-    more = f" and {len(leaks) - 3} more" if len(leaks) > 3 else ""
-    noun = "process" if len(leaks) == 1 else "processes"
-    return f"{len(leaks)} {noun} ({named}{more})"
+def _processes(
+    processes: Sequence[Mapping[str, Any]], more: Callable[[Mapping[str, Any]], str]
+) -> str:
+    named = "; ".join(
+        f"{each.get('pid')} {each.get('command', '')}".strip() + more(each)
+        for each in processes[:3]
+    )
+    rest = f" and {len(processes) - 3} more" if len(processes) > 3 else ""
+    noun = "process" if len(processes) == 1 else "processes"
+    return f"{len(processes)} {noun} ({named}{rest})"
+
+
+def _age(process: Mapping[str, Any]) -> str:
+    age = process.get("age")
+    return f", {age:.1f} s old" if isinstance(age, (int, float)) else ""
+
+
+def _where(process: Mapping[str, Any]) -> str:
+    where = process.get("wait_channel")
+    return f", waits in {where}" if where else ""
 
 
 def never_started(ordered: Verdict) -> Verdict:

@@ -24,6 +24,7 @@ from nrunner.record import fields
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import procfs, registry, wire
 from nrunner.runners.attempt import Attempt, Order, Settings
+from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
 from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
@@ -50,8 +51,12 @@ _ORPHAN_PATIENCE = 15.0
 class Agent:
     """Serves one controller at a time on a listening unix socket."""
 
-    def __init__(self, folder: str, listener: socket.socket, token: str) -> None:
+    def __init__(
+        self, folder: str, listener: socket.socket, token: str, group: Optional[Group] = None
+    ) -> None:
+        """`group` is the control group that was made for it, in which it is, or soon will be."""
         self._folder = folder
+        self._group = group
         self._listener = listener
         self._token = token
         self._loop = Loop()
@@ -84,6 +89,9 @@ class Agent:
                 self._supervisor.pump()
                 self._flush()
         finally:
+            self._supervisor.end_strays()
+            if self._controller is not None:
+                self._controller.flush()
             self._spool.close(leave=not self._supervisor.is_idle)
             self._supervisor.close()
             for connection in list(self._connections):
@@ -217,6 +225,9 @@ class Agent:
     # What a controller may ask.
 
     def _set(self, head: Mapping[str, Any]) -> None:
+        group, self._group = self._group, None
+        if group is not None and (group.has_me() or (group.take(0) and group.has_me())):
+            self._supervisor.is_grouped()
         known = {each.name for each in fields(Settings)}
         self._supervisor.settings = Settings(**{key: head[key] for key in head if key in known})
         # Nothing runs before this, so nothing was said that would have to be kept.

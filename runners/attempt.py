@@ -115,6 +115,7 @@ class Attempt:
 
     __slots__ = (
         "began",
+        "brand",
         "command",
         "doing",
         "end",
@@ -143,6 +144,7 @@ class Attempt:
         self.order = order
         self.key = (order.task, order.attempt)
         self.mark = ""
+        self.brand = 0
         self.stage = Stage.RUNNING
         self.runner: Optional[Runner] = None
         self.slot: Optional[Slot] = None

@@ -1,7 +1,8 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
-``agent FOLDER FD``, ``unittest-child JSON`` and ``zygote FD``; one door for all, so that the code
-runs from a single file wherever it was copied. Not responsible for what is behind the door.
+``agent FOLDER FD [ungrouped]``, ``unittest-child JSON`` and ``zygote FD``; one door for all, so
+that the code runs from a single file wherever it was copied. Not responsible for what is behind
+the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_USAGE = "usage: agent FOLDER LISTENING-FD | unittest-child JSON | zygote FD"
+_USAGE = "usage: agent FOLDER LISTENING-FD [ungrouped] | unittest-child JSON | zygote FD"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -30,10 +31,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import zygote
 
         return zygote.main(words[1:])
-    if words[:1] == ["agent"] and len(words) == 3:
+    if words[:1] == ["agent"] and (len(words) == 3 or words[3:] == ["ungrouped"]):
         from nrunner.runners.guardian import guard
 
-        return guard(words[1], int(words[2]))
+        return guard(words[1], int(words[2]), may_group=len(words) == 3)
     print(_USAGE, file=sys.stderr)
     return 2
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from nrunner.record import dataclass
-from nrunner.runners import evidence, inquiry, procfs
+from nrunner.runners import procfs
 from nrunner.runners.attempt import EVIDENCE, Attempt, Stage
 from nrunner.runners.loop import Loop
 from nrunner.runners.procfs import Process
@@ -64,6 +64,8 @@ class Examiner:
         if main is None:
             conclude("")
             return
+        from nrunner.runners import inquiry  # most agents never ask
+
         report = attempt.place.report
         inquiry.ask(self._loop, main, report, conclude, by_force=is_last)
 
@@ -74,6 +76,8 @@ def _python(attempt: Attempt) -> int:
 
 
 def _kept(attempt: Attempt, occasion: str, processes: Sequence[Process], stack: str) -> Findings:
+    from nrunner.runners import evidence
+
     base_dir = attempt.place.base_dir
     output = _output(attempt)
     if not stack:

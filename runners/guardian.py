@@ -1,7 +1,9 @@
 """The guardian: a process above the agent that does nothing but wait for it.
 
 If the agent is killed (by a test, by the kernel), its orphans become the guardian's children, and
-it kills them. Not responsible for anything that the agent does while it lives.
+it kills them. Where it can make a control group, the agent is put into one, and whatever is in
+there when the agent is gone is killed by the kernel. Not responsible for anything that the agent
+does while it lives.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -11,11 +13,17 @@ import gc
 import os
 import signal
 import socket
+import time
 
 # Its agent needs them, too; what is loaded before the fork is there when everybody waits for us.
+from nrunner.runners import cgroup
 from nrunner.runners.child import prctl, set_subreaper
 from nrunner.runners.procfs import children_of
 from nrunner.runners.slot import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 __all__ = ["guard"]
 
@@ -23,22 +31,34 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PATIENCE = 3
 """Seconds that an agent has to leave; shorter than any destroyer's patience with the guardian."""
 _PR_SET_PDEATHSIG = 1
+_KILL_FOR = 5.0
+"""Seconds after which what a SIGKILL does not end is left to the kernel."""
 
 
-def guard(folder: str, listening: int) -> int:
-    """Run the agent in a child; when it is gone, end what it left behind."""
+def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
+    """Run the agent in a child; when it is gone, end what it left behind.
+
+    `may_group` says whether a control group may be made for it.
+    """
     set_subreaper()
     # Until both know what to do with them, signals wait: none may end one and leave the other.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     me = os.getpid()
+    group = cgroup.group_for(me) if may_group else None
+    if group is not None and not group.make():
+        group = None
     pid = os.fork()
     if pid == 0:
-        os._exit(_serve(folder, listening, me))
+        os._exit(_serve(folder, listening, me, group))
     os.close(listening)
     for number in _ENDING:
         signal.signal(number, lambda received, _frame: _end(pid, received))
     signal.signal(signal.SIGALRM, lambda _received, _frame: _pass_on(pid, signal.SIGKILL))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    if group is not None:
+        # While the agent is being loaded: it takes the kernel some milliseconds.
+        group.take(pid)
+        cgroup.remove_stale()
     status = 0
     while True:
         try:
@@ -47,13 +67,17 @@ def guard(folder: str, listening: int) -> int:
             continue
         if ended == pid:
             break
+    if group is not None:
+        group.kill(_KILL_FOR)
     _kill_children()
+    if group is not None:
+        group.remove()
     _clear(folder)
     # Whoever waits for our end need not wait for the interpreter's.
     os._exit(0 if status == 0 else 1)
 
 
-def _serve(folder: str, listening: int, guardian: int) -> int:
+def _serve(folder: str, listening: int, guardian: int, group: Optional[cgroup.Group]) -> int:
     from nrunner.runners.agent import Agent
 
     # From now on there may be garbage, but none in what is loaded.
@@ -69,7 +93,11 @@ def _serve(folder: str, listening: int, guardian: int) -> int:
         token = file.read().strip()
     listener = socket.socket(fileno=listening)
     os.set_inheritable(listening, False)
-    Agent(folder, listener, token).serve()
+    Agent(folder, listener, token, group).serve()
+    if group is not None and os.getppid() != guardian:
+        group.leave()
+        if group.kill(_KILL_FOR):
+            group.remove()
     return 0
 
 
@@ -87,13 +115,16 @@ def _pass_on(pid: int, number: int) -> None:
 
 
 def _kill_children() -> None:
-    while True:
+    until = time.monotonic() + _KILL_FOR
+    while time.monotonic() < until:
         for child in children_of(os.getpid()):
             _pass_on(child, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
+        time.sleep(0.002)
 
 
 def _clear(folder: str) -> None:

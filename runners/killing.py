@@ -2,9 +2,9 @@
 
 The agent is a child subreaper, so whatever an attempt leaves behind becomes the agent's child,
 wherever it hid (double fork, session of its own). Membership is decided by descent, session,
-a mark in the environment and open files. One sweep is never enough, since forks may be in
-flight: callers repeat until `members` is empty. Not responsible for when to kill; that is the
-agent.
+brand (``nrunner.runners.brand``), a mark in the environment and open files. One sweep is never
+enough, since forks may be in flight: callers repeat until `members` is empty. Not responsible for
+when to kill; that is the agent.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -17,17 +17,21 @@ from collections.abc import Collection, Iterable, Mapping
 
 from nrunner.record import dataclass
 from nrunner.runners import procfs
+from nrunner.runners.brand import Brands
 from nrunner.runners.procfs import Process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
+    from nrunner.runners.brand import Key
+
 __all__ = [
     "MARK",
     "Claim",
     "describe",
     "kill",
+    "kill_all",
     "members",
     "orphans",
     "signal_all",
@@ -49,8 +53,9 @@ def orphans(mains: Collection[int]) -> list[int]:
 class Claim:
     """What makes an orphan an attempt's own though it hides (own session, no mark).
 
-    It is younger than the attempt, and either has a file in `folder` or one of `pipes` open, or
-    there was nobody else whose it could be (`alone`).
+    It has the brand of the attempt, or of one before it in the same process (`keys`). Where there
+    are no brands, it is younger than the attempt, and either has a file in `folder` or one of
+    `pipes` open, or there was nobody else whose it could be (`alone`).
     """
 
     folder: str
@@ -58,6 +63,13 @@ class Claim:
     """Second of the monotonic clock."""
     alone: bool
     pipes: Collection[str] = ()
+    keys: Collection[Key] = ()
+    brands: Optional[Brands] = None
+
+    def bears_brand(self, pid: int) -> Optional[bool]:
+        """Whether a process has a brand of the attempt, None if it has none that we know."""
+        bearer = self.brands.bearer(pid) if self.brands is not None else None
+        return None if bearer is None else bearer in self.keys
 
     def covers(self, process: Process) -> bool:
         """Whether a process that hides belongs to the attempt."""
@@ -105,8 +117,25 @@ def signal_all(processes: Iterable[Process], number: int) -> None:
             continue
 
 
+def kill_all(processes: Collection[Process], strange: Collection[int]) -> None:
+    """Kill the processes of an attempt; groups as a whole, with what is forked meanwhile.
+
+    No list of processes has those. A session belongs to one attempt, and a group to one session,
+    unless it is a `strange` one: our own, that of a zygote, of another attempt.
+    """
+    groups = {}
+    for process in processes:
+        if process.session not in strange and process.session != os.getsid(0):
+            groups[process.group] = process
+    for group, member in groups.items():
+        now = procfs.read_process(member.pid)
+        if group and now is not None and (now.start, now.group) == (member.start, group):
+            signal_group(group, signal.SIGKILL)
+    signal_all(processes, signal.SIGKILL)
+
+
 def signal_group(leader: int, number: int) -> None:
-    """Send a signal to the process group of a process that is ours and was not reaped yet."""
+    """Send a signal to a process group whose members are ours."""
     try:
         os.killpg(leader, number)
     except (ProcessLookupError, PermissionError):
@@ -136,6 +165,9 @@ def _owner_is(
 ) -> bool:
     if process.session in mains:
         return mains[process.session] == mark
+    branded = None if claim is None else claim.bears_brand(process.pid)
+    if branded is not None:
+        return branded
     found = procfs.mark_of(process.pid, MARK)
     if found == mark:
         return True

@@ -196,6 +196,7 @@ class Nursery:
             "spec": command.warm.spec,
             "env": {**command.env, killing.MARK: attempt.mark},
             "mark": f"{killing.MARK}={attempt.mark}",
+            "brand": attempt.brand,
         }
         if attempt.order.follower:
             request["next"] = attempt.order.follower

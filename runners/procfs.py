@@ -45,6 +45,7 @@ class Process:
     """Clock ticks after boot."""
     cpu: int = 0
     """Clock ticks that it has computed."""
+    group: int = 0
 
     @property
     def is_alive(self) -> bool:
@@ -71,7 +72,8 @@ def read_process(pid: int) -> Optional[Process]:
     # The command's name stands in brackets and may hold anything, brackets and blanks too.
     fields = text[text.rfind(b")") + 2 :].split()
     cpu = int(fields[11]) + int(fields[12])
-    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode(), int(fields[19]), cpu)
+    parent, group, session = int(fields[1]), int(fields[2]), int(fields[3])
+    return Process(pid, parent, session, fields[0].decode(), int(fields[19]), cpu, group)
 
 
 def snapshot() -> dict[int, Process]:

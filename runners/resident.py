@@ -14,6 +14,7 @@ import _socket
 import json
 import os
 
+from nrunner.runners.brand import wear
 from nrunner.runners.unittest_child import report
 from nrunner.runners.unittest_result import flush
 from nrunner.runners.unittest_series import UnittestSeries
@@ -52,6 +53,7 @@ def reside(first: Request, number: int, show: Callable[[str], None]) -> int:
         request = following
         os.environ.update(request["env"])
         show(request["mark"])
+        wear(request["brand"])
 
 
 class _Link:

@@ -33,7 +33,7 @@ LEAVE_WITHIN = 5.0
 class Series:
     """Who runs now, and where."""
 
-    __slots__ = ("attempt", "is_leaving", "last", "link", "name", "pid", "slot", "timer")
+    __slots__ = ("attempt", "is_leaving", "keys", "last", "link", "name", "pid", "slot", "timer")
 
     def __init__(self, name: str, slot: Slot, attempt: Attempt) -> None:
         self.name = name
@@ -41,6 +41,8 @@ class Series:
         self.attempt: Optional[Attempt] = attempt
         """Who runs, None between two attempts."""
         self.last = attempt
+        self.keys = {attempt.key}
+        """Who has run in it: what an earlier one left is found when the process ends."""
         self.link: Optional[Zygote] = None
         """The way to tell the process what to run."""
         self.pid = 0
@@ -57,6 +59,7 @@ class Series:
     def begin(self, attempt: Attempt) -> None:
         """Note that an attempt has its turn."""
         self.attempt = self.last = attempt
+        self.keys.add(attempt.key)
         if self.timer is not None:
             self.timer.cancel()
 

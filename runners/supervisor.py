@@ -12,14 +12,17 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 
 from nrunner.errors import RunnerError
+from nrunner.runnable import Runnable
 from nrunner.runners import child, killing, procfs
 from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Command, Exit, Outcome
+from nrunner.runners.brand import Brands, wear
 from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.loop import Loop
@@ -41,9 +44,17 @@ _KILL_FOR = 5.0
 """Seconds after which a process that SIGKILL does not end is called unkillable."""
 _EXAMINED = ("timeout", "silence")
 """Who is ended for these reasons hangs, as it seems: people will ask what it did."""
+_MOST_AT_ONCE = 1000
+"""How many ended processes are heard of before others have their turn."""
+_MOST_NAMED = 100
+_CATCH_FOR = 0.1
+"""Seconds in which generations of processes that flee are killed, before others have their turn."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
+
+_NOBODY = Attempt(Order(0, 0, "", Runnable("noop"), ""))
+"""Whom a notice is about that is about no attempt."""
 
 _Start = Callable[[Attempt, tuple[int, int]], None]
 Emit = Callable[[Attempt, str, Mapping[str, object]], None]
@@ -78,7 +89,7 @@ class Supervisor:
         self._examiner = Examiner(loop, self._members)
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._series = Roster(loop, self._nursery.dismiss)
-        self._notices: list[str] = []
+        self._brands = Brands()
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reap)
 
@@ -91,6 +102,10 @@ class Supervisor:
     def has_backlog(self) -> bool:
         """Whether more than one attempt waits: whoever orders them has nothing to hurry for."""
         return len(self._backlog) > 1 and self._backlog.shortest_aside > _LOW
+
+    def is_grouped(self) -> None:
+        """Note that all that is started from now on is in a control group of its own."""
+        self._layer = "cgroup"
 
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
@@ -129,6 +144,13 @@ class Supervisor:
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
 
+    def end_strays(self) -> None:
+        """Kill and name what attempts have left that are over, and was not found before."""
+        if not self._attempts:
+            known = {*self._nursery.pids, *(each.pid for each in self._series.idle())}
+            strays = (procfs.read_process(pid) for pid in killing.orphans(known))
+            self._kill_strays([each for each in strays if each is not None and each.is_alive])
+
     def close(self) -> None:
         """Kill what is left without ceremony, and remove the slots."""
         self._nursery.close()
@@ -144,6 +166,15 @@ class Supervisor:
             self._reap_strays()
             time.sleep(0.005)
         self._slots.remove()
+
+    def _kill_strays(self, left: list[Process]) -> None:
+        """Kill what was left by attempts that are over already, and name it."""
+        for process in left:
+            told = killing.describe(process)
+            bearer = self._brands.bearer(process.pid)
+            whose = f"task {bearer[0]}" if bearer is not None else "a test"
+            self.notice(f"{whose} left process {told['pid']} behind: {told['command']}")
+        killing.kill_all(left, {*self._nursery.pids, *self._mains})
 
     def _let_leave(self, waiting: list[Series]) -> None:
         """Give processes that wait for nobody any more the time to tear down what they set up."""
@@ -223,6 +254,7 @@ class Supervisor:
         assert slot is not None
         runner = attempt.runner = find_runner(order.runnable.kind, self._socket)
         place = attempt.place_in(slot, self.settings)
+        attempt.brand = self._brands.of(attempt.key)
         command = runner.command(order.runnable, place)
         attempt.began = time.monotonic()
         if isinstance(command, Outcome):
@@ -257,6 +289,7 @@ class Supervisor:
         command = attempt.command
         assert command is not None
         env = self._environment(attempt, command)
+        wear(attempt.brand)
         self._launched(attempt, child.spawn(command.argv, env, command.cwd, *files))
 
     def _launched(self, attempt: Attempt, pid: int) -> None:
@@ -267,7 +300,6 @@ class Supervisor:
             return
         folder = attempt.slot.folder if attempt.slot is not None else ""
         self._emit(attempt, "started", {"time": attempt.began, "pid": pid, "slot": folder})
-        self._tell_notices(attempt)
 
     # What the nursery tells.
 
@@ -326,13 +358,8 @@ class Supervisor:
         return attempt.slot.written() > 0
 
     def notice(self, text: str) -> None:
-        """Have people told with the next event of any attempt."""
-        self._notices.append(text)
-
-    def _tell_notices(self, attempt: Attempt) -> None:
-        notices, self._notices = self._notices, []
-        for text in notices:
-            self._emit(attempt, "notice", {"text": text})
+        """Have people told something that concerns no attempt that runs."""
+        self._emit(_NOBODY, "notice", {"text": text})
 
     def _env_of_interpreter(self, attempt: Attempt) -> dict[str, str]:
         """Return what all attempts with the same configuration have in common."""
@@ -393,7 +420,7 @@ class Supervisor:
 
     def _reap(self) -> None:
         strays = False
-        while True:
+        for _ in range(_MOST_AT_ONCE):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -405,6 +432,9 @@ class Supervisor:
                 # What zygotes have said until now may tell whose process it was.
                 self._nursery.catch_up()
                 strays |= not self._nursery.reaped(pid, status) and not self._over(pid, end)
+        else:
+            self._loop.after(0.0, self._reap)  # there may be more, but others wait, too
+            return
         if strays:
             for attempt in list(self._attempts.values()):
                 if attempt.end is not None:
@@ -437,21 +467,21 @@ class Supervisor:
     def _main_ended(self, attempt: Attempt) -> None:
         if attempt.stage is Stage.DONE:
             return
-        if not killing.orphans({*self._mains, *self._nursery.pids}) or not self._members(attempt):
+        if not self._orphans() or not self._left(attempt):
             self._conclude(attempt)
         elif attempt.stage is Stage.RUNNING:
             attempt.stage = Stage.LINGERING
             attempt.timers.append(self._loop.after(_LINGER, lambda: self._find_leaks(attempt)))
 
     def _look_again(self, attempt: Attempt) -> None:
-        if attempt.stage is not Stage.DONE and not self._members(attempt):
+        if attempt.stage is not Stage.DONE and not self._left(attempt):
             self._conclude(attempt)
 
     def _find_leaks(self, attempt: Attempt) -> None:
         if attempt.stage is not Stage.LINGERING:
             return
-        left = self._members(attempt)
-        attempt.leaks = [killing.describe(process) for process in left]
+        left = self._left(attempt)
+        attempt.leaks = [killing.describe(process) for process in left[:_MOST_NAMED]]
         killing.signal_all(left, signal.SIGTERM)
         grace = min(_LEAK_GRACE, attempt.order.limits.grace)
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
@@ -465,15 +495,65 @@ class Supervisor:
     def _kill_round(self, attempt: Attempt, until: float, pause: float) -> None:
         if attempt.stage is Stage.DONE:
             return
-        left = self._members(attempt)
+        self._catch(attempt)
+        left = self._left(attempt)
         if not left and attempt.end is not None:
             self._conclude(attempt)
         elif time.monotonic() > until:
-            attempt.unkillable = [killing.describe(process) for process in left]
+            attempt.unkillable = [killing.describe(process) for process in left[:_MOST_NAMED]]
             self._conclude(attempt)
         else:
-            killing.signal_all(left, signal.SIGKILL)
+            killing.kill_all(left, self._strange(attempt))
             self._loop.after(pause, lambda: self._kill_round(attempt, until, min(pause * 2, 0.5)))
+
+    def _left(self, attempt: Attempt) -> list[Process]:
+        """Return what lives of an attempt; where that is nobody, what has just ended.
+
+        Who forks and ends at once has ended whenever it is looked at.
+        """
+        members = self._members(attempt)
+        if members:
+            return members
+        ended = (procfs.read_process(pid) for pid in self._bearers(attempt))
+        return [each for each in ended if each is not None]
+
+    def _bearers(self, attempt: Attempt) -> list[int]:
+        """Return some children of ours that bear the attempt's brand: found sooner than members."""
+        keys, bearer = self._keys(attempt), self._brands.bearer
+        found = (pid for pid in self._orphans() if bearer(pid) in keys)
+        return list(islice(found, _MOST_NAMED))
+
+    def _orphans(self) -> list[int]:
+        return killing.orphans({*self._mains, *self._nursery.pids})
+
+    def _catch(self, attempt: Attempt) -> None:
+        """Kill those of an attempt that have become our children, as fast as they come.
+
+        Who forks and ends at once is gone by the time that a list of processes is complete. What
+        has ended and was not waited for still keeps its group from being anybody else's.
+        """
+        until = time.monotonic() + _CATCH_FOR
+        while time.monotonic() < until:
+            bearers = [procfs.read_process(pid) for pid in self._bearers(attempt)]
+            killing.kill_all([each for each in bearers if each is not None], self._strange(attempt))
+            for pid in self._orphans():
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    continue
+            if not bearers:
+                break
+        for each in list(self._attempts.values()):
+            if each.end is not None and each is not attempt:
+                self._look_again(each)
+
+    def _strange(self, attempt: Attempt) -> set[int]:
+        """Return the sessions that belong to others."""
+        return {*self._nursery.pids, *self._mains} - {attempt.pid}
+
+    def _keys(self, attempt: Attempt) -> Collection[tuple[int, int]]:
+        series = self._series.of(attempt)
+        return {attempt.key} if series is None else series.keys
 
     def _members(self, attempt: Attempt) -> list[Process]:
         if not attempt.pid:
@@ -483,7 +563,8 @@ class Supervisor:
         alone = not others and self._last_end < attempt.began
         slot = attempt.slot
         folder, pipes = (slot.folder, slot.pipes) if slot is not None else (os.devnull, ())
-        claim = killing.Claim(folder, attempt.began, alone, pipes)
+        keys = self._keys(attempt)
+        claim = killing.Claim(folder, attempt.began, alone, pipes, keys, self._brands)
         return killing.members(attempt.pid, attempt.mark, mains, claim)
 
     def _marks(self) -> dict[int, str]:
@@ -534,6 +615,7 @@ class Supervisor:
 
     def _disband(self, series: Series) -> None:
         """Free the slot of a series whose process ended while it waited."""
+        left = self._members(series.last)
         self._close_series(series)
-        killing.signal_all(self._members(series.last), signal.SIGKILL)
+        self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)

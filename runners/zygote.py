@@ -32,7 +32,7 @@ import os
 import select
 import sys
 
-from nrunner.runners import resident, stack, unittest_child
+from nrunner.runners import brand, resident, stack, unittest_child
 from nrunner.runners.footprint import Footprint
 from nrunner.runners.unittest_prepared import Workshop
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
@@ -64,6 +64,7 @@ def main(argv: list[str]) -> int:
         return 1
     unittest_child.warm_up()
     stack.arm()
+    brand.prepare()
     gc.collect()
     gc.freeze()
     # Whatever loses its last name in a fork costs it time: so names are not used again.
@@ -191,6 +192,7 @@ class _Zygote:
                 self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
         if "mark" in request:
             self._mark.show(request["mark"])  # forks are made with it
+            brand.wear(request["brand"])
             self._words = b"forked %d " % request["number"]
 
     def _receive(self) -> tuple[Request, list[int]]:

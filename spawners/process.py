@@ -88,12 +88,13 @@ class ProcessSpawner:
 
     def _start(self) -> StartedAgent:
         folder = self._context.runtime_folder
+        words = ("ungrouped",) if self._context.config.get("agent.cgroup") == "off" else ()
         while True:
             # What an earlier controller of the job left there is not ours to touch.
             self._opened += 1
             own = folder / f"agent-{self._opened}"
             if not os.path.lexists(own):
-                return _start_agent(own, agent_file(self._context.cache_folder))
+                return _start_agent(own, agent_file(self._context.cache_folder), words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def make_spawner(context: SpawnerContext) -> ProcessSpawner:
     return ProcessSpawner(context)
 
 
-def _start_agent(folder: Path, archive: Path) -> StartedAgent:
+def _start_agent(folder: Path, archive: Path, more: tuple[str, ...]) -> StartedAgent:
     """Listen first, then start: the connection waits in the socket until the agent is ready."""
     token = os.urandom(16).hex()
     try:
@@ -127,15 +128,17 @@ def _start_agent(folder: Path, archive: Path) -> StartedAgent:
             listener.bind(str(folder / "socket"))
             (folder / "socket").chmod(0o600)
             listener.listen(16)
-            process = _spawn(folder, archive, listener.fileno())
+            process = _spawn(folder, archive, listener.fileno(), more)
     except OSError as error:
         raise SpawnError(f"start an agent in {folder}: {error.strerror or error}") from error
     return StartedAgent(process, folder, token)
 
 
-def _spawn(folder: Path, archive: Path, listening: int) -> subprocess.Popen[bytes]:
+def _spawn(
+    folder: Path, archive: Path, listening: int, more: tuple[str, ...]
+) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-I", "-S", "-c", _BEGINNING, str(archive)]
-    words += ["agent", str(folder), str(listening)]
+    words += ["agent", str(folder), str(listening), *more]
     with (folder / "agent.log").open("wb") as log:
         return subprocess.Popen(
             words,

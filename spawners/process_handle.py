@@ -23,6 +23,8 @@ __all__ = ["ProcessHandle"]
 
 _LEAVE_WITHIN = 5.0
 _FILES = ("socket", "status", "token", "agent.log", "spool")
+_AGENT_LEAVES_WITHIN = 0.5
+"""Seconds that an agent has to clean up by itself when its guardian is gone."""
 
 
 class ProcessHandle:
@@ -75,6 +77,9 @@ class ProcessHandle:
                     os.killpg(self._process.pid, signal.SIGKILL)
                 await self._process.wait_gone()
         self._left = read_remains(str(self._folder / "spool")) or self._left
+        if (self._folder / "token").exists():
+            # Its guardian was killed, too, and has ended nothing.
+            await asyncio.to_thread(_remove_remains)
         for name in _FILES:
             with contextlib.suppress(OSError):
                 (self._folder / name).unlink(missing_ok=True)
@@ -86,6 +91,13 @@ def _address(pid: int, folder: Path) -> Mapping[str, Any]:
     process = read_process(pid)
     start = 0 if process is None else process.start
     return {"folder": str(folder), "pid": pid, "start": start, "boot_id": boot_id()}
+
+
+def _remove_remains() -> None:
+    """End what an agent left whose guardian was killed, if it was in a control group."""
+    from nrunner.runners.cgroup import remove_stale
+
+    remove_stale(after=_AGENT_LEAVES_WITHIN)
 
 
 def _last_words(folder: Path) -> str:

@@ -41,6 +41,8 @@ class AttemptReport:
     """Processes that outlived it: pid, command, age in seconds."""
     doing: str = ""
     """What it was doing when it passed a limit, in a few words."""
+    unkillable: tuple[Mapping[str, Any], ...] = ()
+    """Processes that a SIGKILL did not end: pid, command, kernel wait channel."""
 
 
 @dataclass(frozen=True, slots=True)

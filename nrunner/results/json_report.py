@@ -144,6 +144,7 @@ def _attempt_fields(attempt: AttemptReport) -> dict[str, Any]:
         "core": attempt.core,
         "layer": attempt.layer,
         "leaks": attempt.leaks,
+        "unkillable": attempt.unkillable,
         "doing": attempt.doing,
     }
 

@@ -202,7 +202,7 @@ CASES: Sequence[Expected] = (
     _case(
         "test_leaves_a_child",
         "WARN",
-        detail=r"left 1 process \(\d+ sleep 300\) behind",
+        detail=r"left 1 process \(\d+ sleep 300, \d\.\d s old\) behind",
         leaks="sleep 300",
         outputs={"stderr": _says(b"ResourceWarning")},
     ),

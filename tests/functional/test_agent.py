@@ -18,7 +18,7 @@ import pytest
 
 from nrunner.errors import LinkError, RequirementError
 from nrunner.runnable import Requirement, Runnable
-from nrunner.runners import procfs
+from nrunner.runners import cgroup, procfs
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.spawners.agentfile import agent_file
@@ -442,6 +442,27 @@ def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents):
             if is_gone(agent_of(talk)):
                 break
             await asyncio.sleep(0.02)
+
+    agents.talk(body)
+
+
+def test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment(agents):
+    """If it is in a control group: otherwise nobody knows of it any more."""
+
+    async def body(talk: Talk, handle: ProcessHandle) -> None:
+        talk.run(1, shell("trap '' TERM; while :; do sleep 0.2; done"))
+        payload = (await talk.hear(1, "started"))["pid"]
+        both = guardian_of(handle), agent_of(talk)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in both:
+                os.kill(pid, number)
+        await handle.wait_gone()
+        assert not is_gone(payload)
+        group = cgroup.own_folder()
+        await handle.destroy()
+        if group is None or not os.access(group, os.W_OK):
+            os.killpg(payload, signal.SIGKILL)
+        assert is_gone(payload)
 
     agents.talk(body)
 

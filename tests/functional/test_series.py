@@ -188,7 +188,8 @@ def test_a_test_that_harms_its_process_takes_no_other_verdict_with_it(sandbox: S
         "m": ("ERROR", "killed by signal 9 (SIGKILL) without a report"),
         "o_leaves": ("WARN", bad["o_leaves"][1]),
     }
-    assert re.fullmatch(r"left 1 process \(\d+ sleep 600\) behind", bad["o_leaves"][1])
+    left = r"left 1 process \(\d+ sleep 600, \d\.\d s old\) behind"
+    assert re.fullmatch(left, bad["o_leaves"][1])
     for name in "cegikn":
         assert said(sandbox, f"T.test_{name}").splitlines()[-1] == name
     # A fork after each of b, d, f (whose process cannot go on) and m sets the module up anew.

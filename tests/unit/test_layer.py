@@ -156,6 +156,7 @@ def test_an_environment_setting_can_name_each_setting():
         "output.show": "app",
         "run.leak": "fail",
         "runner.isolation": "interpreter",
+        "agent.cgroup": "off",
     }
     environ = {
         option.variable: texts.get(key, "1")

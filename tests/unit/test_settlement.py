@@ -10,7 +10,7 @@ from nrunner.runnable import Runnable
 from nrunner.settlement import LeakPolicy, Retry, combine, judge, retry_after
 from nrunner.task import Task
 
-PROCESS = {"pid": 7, "command": "sleep 60"}
+PROCESS = {"pid": 7, "command": "sleep 60", "age": 0.26, "wait_channel": "nfs_wait"}
 ORDERED = Verdict(Result.INTERRUPT, Cause.CANCELLED, "by a person")
 
 PASS = Verdict(Result.PASS, Cause.TEST)
@@ -99,8 +99,8 @@ def test_a_limit_that_was_passed_first_is_the_cause_even_if_a_stop_was_ordered_l
 @pytest.mark.parametrize(
     ("detail", "expected"),
     [
-        ("late", "late; 1 process (7 sleep 60) cannot be killed"),
-        ("", "1 process (7 sleep 60) cannot be killed"),
+        ("late", "late; 1 process (7 sleep 60, waits in nfs_wait) cannot be killed"),
+        ("", "1 process (7 sleep 60, waits in nfs_wait) cannot be killed"),
     ],
 )
 def test_processes_that_cannot_be_killed_are_named(detail, expected):
@@ -113,8 +113,8 @@ def test_processes_that_cannot_be_killed_are_named(detail, expected):
     ("policy", "result", "detail"),
     [
         (LeakPolicy.IGNORE, Result.PASS, ""),
-        (LeakPolicy.WARN, Result.WARN, "left 1 process (7 sleep 60) behind"),
-        (LeakPolicy.FAIL, Result.FAIL, "left 1 process (7 sleep 60) behind"),
+        (LeakPolicy.WARN, Result.WARN, "left 1 process (7 sleep 60, 0.3 s old) behind"),
+        (LeakPolicy.FAIL, Result.FAIL, "left 1 process (7 sleep 60, 0.3 s old) behind"),
     ],
 )
 def test_processes_left_behind_by_a_passing_test_count_by_policy(policy, result, detail):
@@ -127,10 +127,19 @@ def test_processes_left_behind_change_no_verdict_but_a_pass(result):
     assert judge(Ending(result, leaks=(PROCESS,)), None, LeakPolicy.FAIL).result is result
 
 
+def test_a_process_that_cannot_be_killed_is_named_whatever_the_test_said():
+    rest = "1 process (7 sleep 60, waits in nfs_wait) cannot be killed"
+    for result, policy in ((Result.PASS, LeakPolicy.IGNORE), (Result.FAIL, LeakPolicy.WARN)):
+        ending = Ending(result, leaks=(PROCESS,), unkillable=(PROCESS,))
+        assert judge(ending, None, policy) == Verdict(result, Cause.TEST, rest)
+    ending = Ending(Result.PASS, leaks=(PROCESS,), unkillable=(PROCESS,))
+    assert judge(ending, None, LeakPolicy.WARN).detail.endswith(f"behind; {rest}")
+
+
 def test_of_many_processes_three_are_named():
     leaks = tuple({"pid": pid} for pid in range(1, 6))
     verdict = judge(Ending(Result.PASS, leaks=leaks), None, LeakPolicy.WARN)
-    assert verdict.detail == "left 5 processes (1, 2, 3 and 2 more) behind"
+    assert verdict.detail == "left 5 processes (1; 2; 3 and 2 more) behind"
 
 
 # Whether another attempt may follow.

@@ -16,8 +16,12 @@ def test_whoever_knocks_otherwise_is_told_how(words, capsys):
 
 
 def test_an_agent_is_started_below_its_guardian(monkeypatch):
-    monkeypatch.setattr(guardian, "guard", lambda folder, listening: (folder, listening))
-    assert entry.main(["agent", "/run/x", "7"]) == ("/run/x", 7)
+    def guard(folder, listening, *, may_group):
+        return folder, listening, may_group
+
+    monkeypatch.setattr(guardian, "guard", guard)
+    assert entry.main(["agent", "/run/x", "7"]) == ("/run/x", 7, True)
+    assert entry.main(["agent", "/run/x", "7", "ungrouped"]) == ("/run/x", 7, False)
 
 
 def test_a_child_for_tests_is_started_with_its_words(monkeypatch):

@@ -88,6 +88,27 @@ def test_who_hides_is_betrayed_by_the_files_it_has_open(table):
     assert pids(Claim("/slot", time.monotonic(), alone=False)) == {1001}
 
 
+class Branded:
+    """Brands that are worn by some, as a table."""
+
+    def __init__(self, bearers: dict[int, tuple[int, int]]) -> None:
+        self.bearer = bearers.get
+
+
+def test_who_hides_is_betrayed_by_the_brand_whatever_else_runs(table):
+    table(process(1001, ME), process(1002, ME), process(1003, ME), marks={1002: MARKS[MAIN]})
+    brands = Branded({1001: (1, 1), 1002: (2, 1)})
+    claim = Claim("/slot", time.monotonic(), alone=False, keys={(1, 1)}, brands=brands)
+    assert pids(claim) == {1001}
+
+
+def test_what_an_earlier_attempt_left_in_the_same_process_belongs_to_it(table):
+    table(process(1001, ME), process(1002, ME), marks={1001: "job:7:1"})
+    brands = Branded({1001: (7, 1), 1002: (8, 1)})
+    claim = Claim("/slot", time.monotonic(), alone=True, keys={(7, 1), (1, 1)}, brands=brands)
+    assert pids(claim) == {1001}
+
+
 def test_who_was_there_before_is_not_blamed_on_an_attempt(table):
     table(process(1001, ME, 1001, start=10), uses={1001})
     assert pids(Claim("/slot", time.monotonic(), alone=True)) == set()
@@ -135,6 +156,41 @@ def test_a_process_that_cannot_be_signalled_costs_no_other_its_signal(monkeypatc
     monkeypatch.setattr(procfs, "read_process", lambda pid: process(pid, 1, start=7))
     signal_all([process(5, 1, start=7), process(6, 1, start=7)], signal.SIGTERM)
     assert sent == [6]
+
+
+@pytest.fixture
+def signalled(monkeypatch):
+    """Who is there, and which groups and processes were signalled."""
+    known: dict[int, Process] = {}
+    sent: list[tuple[str, int]] = []
+    monkeypatch.setattr(procfs, "read_process", known.get)
+    monkeypatch.setattr(killing.os, "getsid", lambda _: 1)
+    monkeypatch.setattr(killing.os, "killpg", lambda group, _: sent.append(("group", group)))
+    monkeypatch.setattr(killing.os, "kill", lambda pid, _: sent.append(("process", pid)))
+    return known, sent
+
+
+def member(pid: int, group: int, session: int) -> Process:
+    return Process(pid, 1, session, "S", 7, group=group)
+
+
+def test_groups_are_killed_as_a_whole_and_then_whoever_is_left(signalled):
+    known, sent = signalled
+    all_of_it = [member(5, 5, 5), member(6, 5, 5), member(7, 7, 5), member(8, 8, 8)]
+    known.update({each.pid: each for each in all_of_it})
+    killing.kill_all(all_of_it, set())
+    assert sorted(each for kind, each in sent[:3]) == [5, 7, 8]
+    assert {kind for kind, _ in sent[:3]} == {"group"}
+    assert sent[3:] == [("process", pid) for pid in (5, 6, 7, 8)]
+
+
+def test_no_group_is_killed_that_others_may_be_in(signalled):
+    known, sent = signalled
+    # In our own session, in that of another attempt, and one whose pid is somebody else's now.
+    some = [member(5, 5, 1), member(6, 6, 9), member(7, 7, 7)]
+    known.update({5: some[0], 6: some[1], 7: Process(7, 1, 7, "S", 8, group=7)})
+    killing.kill_all(some, {9})
+    assert sent == [("process", 5), ("process", 6)]
 
 
 def test_a_leak_is_named_with_its_command_and_age():
