@@ -145,6 +145,20 @@ class Environment:
         if not reply.get("met"):
             raise RequirementError(str(reply.get("error", "no reason was given")))
 
+    async def pause(self) -> int:
+        """Have the agent stop all that runs, and the time of its limits.
+
+        Return how many processes were stopped; raise ProtocolError or LinkError.
+        """
+        reply = await self._ask({"type": "pause"})
+        if not isinstance(reply.get("paused"), int):
+            raise ProtocolError(f"pause: {reply.get('error', 'no answer in the reply')}")
+        return int(reply["paused"])
+
+    async def resume(self) -> None:
+        """Have the agent let go on what was paused; raise LinkError."""
+        await self._ask({"type": "resume"})
+
     def take_remains(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Take what the agent, which is gone, had still to say."""
         news = [head for head in events if head["seq"] > self._seen]

@@ -32,6 +32,7 @@ from nrunner.leftover import remove_old
 from nrunner.limits import Limits
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
+from nrunner.pause import Pause
 from nrunner.plan import JobPlan
 from nrunner.record import replace
 from nrunner.register import enter, strike
@@ -270,6 +271,12 @@ class Job:
             self._note(journal, text)
             self._reporter.flush()
 
+        pause = Pause(
+            (scheduler.pause, scheduler.resume),
+            (self._told_all("suspend"), self._told_all("resume")),
+            scheduler.notice,
+            self.lag.excuse,
+        )
         with ExitStack() as stack:
             stack.enter_context(Interrupts(stop, say, journal.sync).caught())
             if self._plan.job_timeout is not None:
@@ -279,16 +286,22 @@ class Job:
                 handle = loop.call_later(max(0.0, limit - spent), past_limit, limit)
                 stack.callback(handle.cancel)
             async with asyncio.TaskGroup() as group:
-                painters = [
-                    group.create_task(animate(), name="console") for animate in self._animations()
+                helpers = [
+                    group.create_task(animate(), name="console")
+                    for animate in self._offered("animate")
                 ]
                 asyncio.get_running_loop().call_later(_SOON, self._load_writers)
+
+                def help_with(work: Coroutine[Any, Any, None]) -> None:
+                    helpers.append(group.create_task(work, name="pause"))
+
                 try:
-                    await scheduler.run()
+                    with pause.caught(help_with):
+                        await scheduler.run()
                 finally:
                     self._interrupted = scheduler.interrupted
-                    for painter in painters:
-                        painter.cancel()
+                    for helper in helpers:
+                        helper.cancel()
 
     def _load_writers(self) -> None:
         """Load what writes reports now: nrunner may be another one by the job's end."""
@@ -296,9 +309,17 @@ class Job:
             with contextlib.suppress(NrunnerError):  # it is told when the report is due
                 find_writer(name)
 
-    def _animations(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        found = [getattr(each, "animate", None) for each in self._reporter.listeners]
-        return [animate for animate in found if animate is not None]
+    def _told_all(self, name: str) -> Callable[[], None]:
+        def tell() -> None:
+            for each in self._offered(name):
+                each()
+
+        return tell
+
+    def _offered(self, name: str) -> list[Callable[[], Any]]:
+        """Return what listeners offer under a name: those on a terminal do more than others."""
+        found = [getattr(each, name, None) for each in self._reporter.listeners]
+        return [each for each in found if each is not None]
 
     def _close(self, journal: Journal) -> JobReport:
         code = self._reporter.tally.exit_code(bool(self._interrupted))

@@ -23,12 +23,20 @@ class Lag:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._longest = 0.0
+        self.excused = 0.0
+        """Seconds that do not count."""
         self._woke: float | None = None
         """When the turn began that goes on now; None while nothing is measured."""
 
     def new_loop(self) -> asyncio.SelectorEventLoop:
         """Return an event loop that is measured."""
-        return asyncio.SelectorEventLoop(_Selector(self))
+        return _Loop(self)
+
+    def excuse(self, seconds: float) -> None:
+        """Have the time during which this process was stopped count for nothing on the loop."""
+        self.excused += seconds
+        if self._woke is not None:
+            self._woke += seconds
 
     def begin(self) -> None:
         """Forget what was, and measure from now on; called by what runs on the loop."""
@@ -56,6 +64,17 @@ class Lag:
     def _note(self, lag: float) -> None:
         if lag > self._longest:
             self._longest = lag
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Its timers are due later by what is excused."""
+
+    def __init__(self, lag: Lag) -> None:
+        super().__init__(_Selector(lag))
+        self._lag = lag
+
+    def time(self) -> float:
+        return super().time() - self._lag.excused
 
 
 class _Selector(selectors.DefaultSelector):

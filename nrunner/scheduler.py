@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,6 +43,8 @@ from nrunner.task import Task, TaskLimits
 __all__ = ["Scheduler"]
 
 _CLOSE_WITHIN = 30.0
+_PAUSE_WITHIN = 2.0
+"""Seconds that an agent has to stop what runs, or to let it go on."""
 _UNKNOWN = "its agent knows nothing of it"
 _NO_PLACE = "there is no such place any more"
 _NO_LIMITS = TaskLimits()
@@ -139,6 +141,28 @@ class Scheduler:
         """End the whole job; why is told by `interrupted` afterwards."""
         self.interrupted = self.interrupted or event.waiting.detail
         self.feed(event)
+
+    async def pause(self) -> None:
+        """Stop all that runs, and the time of its limits, until `resume`."""
+        await self._tell_all("pause", lambda environment: environment.pause())
+
+    async def resume(self) -> None:
+        """Let go on what was paused."""
+        await self._tell_all("let go on", lambda environment: environment.resume())
+
+    async def _tell_all(self, what: str, tell: Callable[[Environment], Awaitable[object]]) -> None:
+        for environment in self.environments:
+            try:
+                async with asyncio.timeout(_PAUSE_WITHIN):
+                    await tell(environment)
+            except (NrunnerError, TimeoutError) as error:
+                reason = str(error) or f"no answer within {_PAUSE_WITHIN:g} s"
+                self.notice(f"could not {what} tests at {environment.place}: {reason}")
+
+    def notice(self, text: str) -> None:
+        """Record and tell what people should know, and concerns no task."""
+        self._notice(0, text)
+        self._reporter.flush()
 
     def _fail(self, error: Exception) -> None:
         """End the job without verdicts on what is left."""

@@ -75,7 +75,7 @@ class Agent:
         )
         self._hears = False
         self._flush_timer: Optional[Timer] = None
-        self._orphan: Optional[Timer] = self._loop.after(_UNTIL_FIRST_HELLO, self._leave)
+        self._orphan: Optional[Timer] = self._loop.real_after(_UNTIL_FIRST_HELLO, self._leave)
 
     def serve(self) -> None:
         """Work until told to leave, or alone for too long."""
@@ -108,7 +108,7 @@ class Agent:
         if not self._supervisor.has_backlog or controller.pending > _BATCH_BYTES:
             controller.flush()
         elif self._flush_timer is None:
-            self._flush_timer = self._loop.after(_BATCH_FOR, self._flush_batch)
+            self._flush_timer = self._loop.real_after(_BATCH_FOR, self._flush_batch)
 
     def _flush_batch(self) -> None:
         self._flush_timer = None
@@ -128,8 +128,9 @@ class Agent:
         self._connections.discard(connection)
         if connection is self._controller:
             self._controller = None
+            self._supervisor.resume()  # whoever stopped for us cannot go on any more
             deadline = self._supervisor.settings.orphan_deadline
-            self._orphan = self._loop.after(deadline, self._give_up)
+            self._orphan = self._loop.real_after(deadline, self._give_up)
 
     def _give_up(self) -> None:
         """End everything since nobody came back."""
@@ -140,7 +141,7 @@ class Agent:
         """End everything, and leave; how it ended stays in the file of the spool."""
         self._supervisor.stop_all("orphaned", detail, kill=True)
         self._is_orphan = True
-        self._orphan = self._loop.after(_ORPHAN_PATIENCE, self._leave)
+        self._orphan = self._loop.real_after(_ORPHAN_PATIENCE, self._leave)
 
     def _leave(self) -> None:
         self._running = False
@@ -188,6 +189,7 @@ class Agent:
             if self._controller is not None:
                 self._refuse(self._controller, f"replaced by epoch {epoch}", replaced=True)
             self._controller = connection
+            self._supervisor.resume()
             self._is_orphan = False
             if self._orphan is not None:
                 self._orphan.cancel()
@@ -284,6 +286,13 @@ class Agent:
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(int(head["seq"]))
 
+    def _pause(self, head: Mapping[str, Any]) -> None:
+        self._answer(head, paused=self._supervisor.pause())
+
+    def _resume(self, head: Mapping[str, Any]) -> None:
+        self._supervisor.resume()
+        self._answer(head, resumed=True)
+
     def _be_abandoned(self, _head: Mapping[str, Any]) -> None:
         self._abandon("its controller gave up")
 
@@ -337,6 +346,8 @@ class Agent:
         "fulfil": _fulfil,
         "ack": _acknowledge,
         "abandon": _be_abandoned,
+        "pause": _pause,
+        "resume": _resume,
         "shutdown": _shut_down,
     }
 

@@ -53,7 +53,7 @@ class Alarms:
             self._await_output(attempt, limits.silence, 0)
 
     def _say_slow(self, attempt: Attempt) -> None:
-        elapsed = time.monotonic() - attempt.began
+        elapsed = time.monotonic() - attempt.began - attempt.paused
 
         def tell(findings: Findings) -> None:
             fields = {"elapsed": elapsed, "wait_channel": findings.wait_channel}

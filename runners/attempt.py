@@ -126,6 +126,7 @@ class Attempt:
         "mark",
         "order",
         "outputs",
+        "paused",
         "pid",
         "place",
         "runner",
@@ -151,6 +152,8 @@ class Attempt:
         self.place = Place("", "", "", "")
         self.command: Optional[Command] = None
         self.pid = 0
+        self.paused = 0.0
+        """For how long it was stopped by people, until now."""
         self.doing = ""
         """What it was doing when it passed a limit."""
         self.has_evidence = False
@@ -216,7 +219,7 @@ class Attempt:
             if len(data.get(name, "")) > _LONGEST_TEXT:
                 data[name] = data[name][:_LONGEST_TEXT] + "..."
         data["time"] = now = time.monotonic()
-        data["elapsed"] = (self.ended or now) - self.began
+        data["elapsed"] = max(0.0, (self.ended or now) - self.began - self.paused)
         data["layer"] = layer
         if self.end is not None:
             data["core"] = self.end.core

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARK",
     "Claim",
+    "descendants",
     "describe",
     "kill",
     "kill_all",
@@ -100,6 +101,16 @@ def members(
         ):
             roots.add(process.pid)
     return _alive_below(roots, everything)
+
+
+def descendants(strange: Collection[int]) -> list[Process]:
+    """Return all live processes below this one but `strange` ones, parents before children."""
+    everything = procfs.snapshot()
+    return [
+        each
+        for each in _alive_below([os.getpid()], everything)
+        if each.pid != os.getpid() and each.pid not in strange
+    ]
 
 
 def signal_all(processes: Iterable[Process], number: int) -> None:

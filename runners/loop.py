@@ -22,13 +22,15 @@ __all__ = ["Loop", "Timer"]
 
 
 class Timer:
-    """A callback that is due at a moment of the monotonic clock, unless cancelled."""
+    """A callback that is due at a moment of the monotonic clock, unless cancelled or held."""
 
-    __slots__ = ("callback", "when")
+    __slots__ = ("callback", "is_real", "when")
 
     def __init__(self, when: float, callback: Callable[[], None]) -> None:
         self.when = when
         self.callback: Optional[Callable[[], None]] = callback
+        self.is_real = False
+        """Whether it is never held."""
 
     def __lt__(self, other: Timer) -> bool:
         return self.when < other.when
@@ -46,6 +48,8 @@ class Loop:
         self._readers: dict[int, Callable[[], object]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._timers: list[Timer] = []
+        self._held: Optional[list[tuple[Timer, float]]] = None
+        """Those for which the time stands still, and since when."""
         self._on_child: Optional[Callable[[], None]] = None
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.watch(self._woken, self._drain)
@@ -55,12 +59,39 @@ class Loop:
     def at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call back at second `when` of the monotonic clock."""
         timer = Timer(when, callback)
-        heapq.heappush(self._timers, timer)
+        if self._held is None:
+            heapq.heappush(self._timers, timer)
+        else:
+            self._held.append((timer, time.monotonic()))
         return timer
 
     def after(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call back in `delay` seconds."""
         return self.at(time.monotonic() + delay, callback)
+
+    def real_after(self, delay: float, callback: Callable[[], None]) -> Timer:
+        """Call back in `delay` seconds, whether timers are held or not."""
+        timer = Timer(time.monotonic() + delay, callback)
+        timer.is_real = True
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def hold(self) -> None:
+        """Have the time stand still for all timers but real ones."""
+        if self._held is not None:
+            return
+        now = time.monotonic()
+        self._held = [(each, now) for each in self._timers if not each.is_real]
+        self._timers[:] = [each for each in self._timers if each.is_real]
+        heapq.heapify(self._timers)
+
+    def release(self) -> None:
+        """Have the time go on for timers that are held."""
+        held, self._held = self._held or [], None
+        now = time.monotonic()
+        for timer, since in held:
+            timer.when += now - since
+            heapq.heappush(self._timers, timer)
 
     def watch(self, fd: int, callback: Callable[[], object]) -> None:
         """Call back whenever `fd` can be read."""

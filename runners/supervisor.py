@@ -30,6 +30,7 @@ from nrunner.runners.nursery import Nursery
 from nrunner.runners.procfs import Process
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
 from nrunner.runners.slot_pool import SlotPool
+from nrunner.runners.suspension import Suspension
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Supervisor:
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._series = Roster(loop, self._nursery.dismiss)
         self._brands = Brands()
+        self._suspension: Optional[Suspension] = None
+        self._paused_at = 0.0
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reap)
 
@@ -106,6 +109,29 @@ class Supervisor:
     def is_grouped(self) -> None:
         """Note that all that is started from now on is in a control group of its own."""
         self._layer = "cgroup"
+
+    def pause(self) -> int:
+        """Stop all processes and the time of all limits; return how many were stopped."""
+        if self._suspension is None:
+            self._loop.hold()
+            self._paused_at = time.monotonic()
+            strange = self._nursery.pids
+            self._suspension = Suspension(lambda: killing.descendants(strange))
+        return len(self._suspension)
+
+    def resume(self) -> None:
+        """Let go on what was paused."""
+        if self._suspension is None:
+            return
+        for attempt in self._attempts.values():
+            self._count_pause(attempt)
+        suspension, self._suspension = self._suspension, None
+        suspension.end()
+        self._loop.release()
+
+    def _count_pause(self, attempt: Attempt) -> None:
+        until = attempt.ended or time.monotonic()
+        attempt.paused += max(0.0, until - max(self._paused_at, attempt.began))
 
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
@@ -190,6 +216,8 @@ class Supervisor:
 
     def pump(self) -> None:
         """Start what there is room for; to be called after each turn of the loop."""
+        if self._suspension is not None:
+            return
         for series in self._series.idle():
             self._continue(series)
         while True:
@@ -390,6 +418,7 @@ class Supervisor:
                     attempt.leaks = [killing.describe(each) for each in self._members(attempt)]
                 self._begin_killing(attempt)
             return
+        self.resume()
         first = attempt.stop is None
         if first:
             attempt.stop, attempt.stop_detail = stop, detail
@@ -589,6 +618,8 @@ class Supervisor:
 
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.stage = Stage.DONE
+        if self._suspension is not None:
+            self._count_pause(attempt)
         for timer in attempt.timers:
             timer.cancel()
         self._emit(attempt, "ended", attempt.story(outcome, self._layer))

@@ -64,6 +64,7 @@ class Terminal:
         self._clock = clock
         self._make_footer = make_footer
         self._footer: Footer | None = None
+        self._hidden: Footer | None = None
         self._height = 0
         self._with_tails = "test" in show
         self._folder = Path()
@@ -126,8 +127,17 @@ class Terminal:
 
     def restore(self) -> None:
         """Take the footer away for good; what comes later are lines alone."""
-        self._footer = None
+        self._footer = self._hidden = None
         self._draw()
+
+    def suspend(self) -> None:
+        """Take the footer away for as long as somebody else has the terminal."""
+        self._hidden, self._footer = self._footer, None
+        self._draw()
+
+    def resume(self) -> None:
+        """Have the footer again."""
+        self._footer = self._footer or self._hidden
 
     def _load_footer(self) -> Footer:
         if self._make_footer is not None:

@@ -64,6 +64,7 @@ class FakeAgent:
         """Uris of the requirements that were asked for, in order."""
         self.gone = asyncio.Event()
         self.why = ""
+        self.is_paused = False
         self.unreachable_until = 0.0
         self._script_of = script_of
         self._token = token
@@ -174,12 +175,18 @@ class FakeAgent:
             self._fulfil(head)
         elif kind == "ack":
             self._spool.acknowledge(head["seq"])
+        elif kind in ("pause", "resume"):
+            self.is_paused = kind == "pause"
+            self._reply(head, **{f"{kind}d": len(self._runs)})
         elif kind == "abandon":
-            for run in [*self._runs.values()]:
-                self._stop(run, "orphaned", "its controller gave up", kill=True)
-            self.leave("it was abandoned")
+            self._be_abandoned()
         elif kind == "shutdown":
             self.leave("it was told to leave")
+
+    def _be_abandoned(self) -> None:
+        for run in [*self._runs.values()]:
+            self._stop(run, "orphaned", "its controller gave up", kill=True)
+        self.leave("it was abandoned")
 
     def _order(self, head: Mapping[str, Any]) -> None:
         script = self._script_of(head)

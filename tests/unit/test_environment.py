@@ -148,6 +148,33 @@ def test_closing_without_a_link_destroys_at_once(tmp_path):
     talk(body, tmp_path)
 
 
+def test_what_runs_is_paused_and_goes_on(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        talk.run(1, GOOD)
+        await talk.hear(1, "started")
+        assert await talk.environment.pause() == 1
+        assert handle.agent.is_paused
+        await talk.environment.resume()
+        assert not handle.agent.is_paused
+
+    talk(body, tmp_path, {"good": Script(run_for=60)})
+
+
+def test_an_agent_that_cannot_pause_says_so(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+
+        def refuse(head):
+            handle.agent._reply(head, error="unknown frame 'pause'")
+
+        handle.agent._handle = refuse
+        with pytest.raises(ProtocolError, match="pause: unknown frame 'pause'"):
+            await talk.environment.pause()
+
+    talk(body, tmp_path)
+
+
 def test_a_name_that_is_no_valid_text_arrives_as_it_was():
     frame = run_frame({"runnable": {"uri": "bad \udcff"}})
     (read,) = FrameReader().feed(frame)

@@ -87,3 +87,20 @@ def test_the_loop_that_it_makes_is_measured(clock: FakeClock) -> None:
 
     with asyncio.Runner(loop_factory=lag.new_loop) as runner:
         assert runner.run(main()) == 0.5
+
+
+def test_time_in_which_nothing_could_happen_is_no_lag(lag: Lag, clock: FakeClock) -> None:
+    clock.now += 100.5
+    lag.excuse(100.0)
+    lag.wait(waiting(clock, 1.0), 1.0)
+
+    assert lag.longest() == 0.5
+
+
+def test_timers_are_due_later_by_what_is_excused() -> None:
+    lag = Lag()
+    with asyncio.Runner(loop_factory=lag.new_loop) as runner:
+        loop = runner.get_loop()
+        before = loop.time()
+        lag.excuse(1000.0)
+        assert loop.time() < before - 990

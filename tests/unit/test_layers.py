@@ -81,6 +81,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.jobfile",
             "nrunner.journal",
             "nrunner.layer",
+            "nrunner.pause",
             "nrunner.lock",
             "nrunner.planner",
             "nrunner.plugins",

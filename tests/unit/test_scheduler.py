@@ -519,6 +519,32 @@ def test_one_task_is_cancelled_and_the_others_go_on(run):
     assert done.report(1).detail == "cancelled by the user"
 
 
+def test_a_job_is_paused_and_goes_on_and_an_agent_that_does_not_answer_is_named(run):
+    fakes: list[FakeSpawner] = []
+
+    def spawner() -> FakeSpawner:
+        fakes.append(FakeSpawner({"long": Script(run_for=60)}))
+        return fakes[0]
+
+    async def beside(scheduler: Scheduler) -> None:
+        await asyncio.sleep(10)
+        (handle,) = fakes[0].alive
+        await scheduler.pause()
+        assert handle.agent.is_paused
+        handle.agent._is_silent = True
+        began = asyncio.get_running_loop().time()
+        await scheduler.resume()
+        assert asyncio.get_running_loop().time() - began == 2
+        handle.agent._is_silent = False
+        await scheduler.resume()
+        assert not handle.agent.is_paused
+
+    done = run([task(1, "long")], spawner, beside=beside)
+    said = "could not let go on tests at fake: no answer within 2 s"
+    assert done.ears.notices == [said]
+    assert [each["text"] for each in done.records if each["type"] == "notice"] == [said]
+
+
 def test_a_job_that_is_interrupted_gives_grace_to_what_runs_and_starts_nothing_more(run):
     scripts = {"stubborn": Script(blocks=True, ignores_term=True)}
     tasks = [task(number, "stubborn", limits=TaskLimits(grace=7)) for number in range(1, 20)]

@@ -147,6 +147,27 @@ def test_no_trace_of_the_footer_is_left_when_the_job_is_over():
     assert [line[:4] for line in lines[2:32]] == [f" ({number:02d}" for number in range(1, 31)]
 
 
+def test_the_footer_leaves_the_terminal_to_a_shell_and_comes_back():
+    stream, clock = io.StringIO(), Clock()
+    console = live(stream, clock)
+    console.job_opened(sample_job())
+    console.task_started(task(1), 100.0)
+    clock.time += 1
+    console.flush()
+    assert any("1-t" in line for line in Screen(stream).lines)
+    console.suspend()
+    assert not any("1-t" in line for line in Screen(stream).lines)
+    console.resume()
+    clock.time += 1
+    console.flush()
+    assert any("1-t" in line for line in Screen(stream).lines)
+    console.restore()
+    console.resume()
+    clock.time += 1
+    console.flush()
+    assert not any("1-t" in line for line in Screen(stream).lines)
+
+
 def test_a_new_attempt_counts_from_its_own_start():
     stream, clock = io.StringIO(), Clock()
     console = live(stream, clock)

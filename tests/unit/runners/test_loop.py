@@ -155,3 +155,50 @@ def test_a_signal_that_comes_while_signals_are_counted_is_not_forgotten(loop, mo
     loop.run_once()
     loop.run_once()
     assert heard == [1, 1]
+
+
+def test_held_timers_have_their_time_left_when_they_are_released(loop, clock):
+    fired: list[str] = []
+    loop.after(3, lambda: fired.append("before"))
+    loop.real_after(4, lambda: fired.append("real"))
+    clock.now += 1
+    loop.hold()
+    loop.hold()
+    clock.now += 5
+    loop.after(1, lambda: fired.append("meanwhile"))
+    wake(loop)
+    loop.run_once()
+    assert fired == ["real"]
+    clock.now += 100
+    loop.release()
+    wake(loop)
+    loop.run_once()
+    assert fired == ["real"]
+    for seconds, count in ((0.9, 1), (0.1, 2), (0.9, 2), (0.1, 3)):
+        clock.now += seconds
+        wake(loop)
+        loop.run_once()
+        assert len(fired) == count
+    assert fired == ["real", "meanwhile", "before"]
+
+
+def test_a_timer_can_be_cancelled_while_it_is_held(loop, clock):
+    fired: list[str] = []
+    timer = loop.after(1, lambda: fired.append("cancelled"))
+    loop.hold()
+    timer.cancel()
+    loop.release()
+    clock.now += 10
+    wake(loop)
+    loop.run_once()
+    assert fired == []
+
+
+def test_nothing_is_released_that_is_not_held(loop, clock):
+    fired: list[str] = []
+    loop.after(1, lambda: fired.append("once"))
+    loop.release()
+    clock.now += 1
+    wake(loop)
+    loop.run_once()
+    assert fired == ["once"]
