@@ -48,6 +48,10 @@ def told_of_stop(*, kill: bool) -> str:
     return "no more tests are started, those that run are told to end"
 
 
+def _is_ignored(number: int) -> bool:
+    return number != signal.SIGTERM and signal.getsignal(number) is signal.SIG_IGN
+
+
 class Interrupts:
     """Counts signals while a job runs."""
 
@@ -65,17 +69,18 @@ class Interrupts:
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[None]:
-        """Catch the signals for as long as the block lasts."""
+        """Catch the signals for as long as the block lasts, but for those that are to be ignored.
+
+        So wants ``nohup`` of SIGHUP, and a shell of SIGINT where it starts something with ``&``.
+        """
         loop = asyncio.get_running_loop()
-        # Who had us ignore it (nohup, --detach) wants the job to outlive the terminal.
-        is_deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        numbers = [each for each in _SIGNALS if each != signal.SIGHUP or not is_deaf]
-        for number in numbers:
+        caught = [each for each in _SIGNALS if not _is_ignored(each)]
+        for number in caught:
             loop.add_signal_handler(number, self.hear, number)
         try:
             yield
         finally:
-            for number in numbers:
+            for number in caught:
                 loop.remove_signal_handler(number)
 
     def hear(self, number: int) -> None:

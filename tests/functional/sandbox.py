@@ -81,10 +81,11 @@ class Sandbox:
 
     def start(self, *argv: str, **more: Any) -> Run:
         """Start nrunner."""
-        more = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **more}
+        pipe = subprocess.PIPE
+        more = {"stdin": subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, **more}
         env = {**self.env, **more.pop("env", {})}
         words = [sys.executable, "-m", "nrunner", *argv]
-        process = subprocess.Popen(words, cwd=self.here, env=env, stderr=subprocess.PIPE, **more)
+        process = subprocess.Popen(words, cwd=self.here, env=env, **more)
         return Run(self, process)
 
     def run(self, *argv: str, **more: Any) -> End:

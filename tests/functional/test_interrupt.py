@@ -259,6 +259,81 @@ def test_a_job_that_ends_while_it_prepares_ends_the_preparing_too(
     assert [phase for phase, _ in way][-2:] == ["PREPARING", "DISCARDED"]
 
 
+WAITS = "#!/bin/sh\necho $1\nwhile [ ! -e go ]; do sleep 0.02; done\n"
+
+
+def on_a_terminal(sandbox: Sandbox, *, ignored: tuple[int, ...] = (), leads: bool) -> Run:
+    """Start two tests on a terminal that is closed while the first runs."""
+    sandbox.write("waits.sh", WAITS)
+    ours, theirs = pty.openpty()
+
+    def prepare() -> None:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+        if leads:
+            _take_terminal()
+
+    run = sandbox.start(
+        "run",
+        "./waits.sh",
+        "/bin/false",
+        *("--max-parallel-tasks", "1"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"TERM": "xterm"},
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
+    os.close(theirs)
+    run.wait_started(1)
+    wait_until(lambda: b"0/2" in os.read(ours, 4096), "it shows how far it is")
+    os.close(ours)
+    return run
+
+
+def test_a_terminal_that_is_closed_ends_the_job_as_an_interrupt_does(sandbox: Sandbox) -> None:
+    run = on_a_terminal(sandbox, leads=True)
+    assert run.process.wait(20) == 8
+    assert statuses(sandbox) == [("INTERRUPT", "cancelled"), ("CANCEL", "cancelled")]
+    assert sandbox.results()["interrupted"] == "interrupted by SIGHUP"
+    assert sandbox.records()[-1]["type"] == "closed"
+    assert "CUT SHORT" in (sandbox.job / "job.log").read_text()
+    sandbox.wait_nothing_runs()
+
+
+@pytest.mark.parametrize("how", ["nohup", "another session"])
+def test_a_terminal_that_is_closed_costs_a_job_that_does_not_hang_on_it_nothing(
+    sandbox: Sandbox, how: str
+) -> None:
+    if how == "nohup":
+        run = on_a_terminal(sandbox, leads=True, ignored=(signal.SIGHUP,))
+    else:
+        run = on_a_terminal(sandbox, leads=False)
+    (sandbox.here / "go").touch()
+    assert run.process.wait(20) == 1
+    assert statuses(sandbox) == [("PASS", "test"), ("FAIL", "test")]
+    assert sandbox.results()["interrupted"] is None
+    assert "RESULTS    : PASS 1 | ERROR 0 | FAIL 1" in (sandbox.job / "job.log").read_text()
+
+
+def test_signals_that_are_to_be_ignored_are(choir: Choir) -> None:
+    """What `nohup` asks for, and a shell without job control of what it starts with `&`."""
+
+    def ignore() -> None:
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    run = choir.start(preexec_fn=ignore)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        run.signal(number)
+    run.signal(signal.SIGTERM)
+    end = run.wait()
+    assert end.code == 8
+    assert choir.sandbox.results()["interrupted"] == "interrupted by SIGTERM"
+    assert choir.has_heard("one") == ["listens", "SIGTERM"]
+
+
 def test_nrunner_started_with_interrupts_ignored_can_still_be_told_to_end(choir: Choir) -> None:
     """What a shell does to jobs in the background (`&` in a script)."""
     run = choir.start(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
