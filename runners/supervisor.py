@@ -12,8 +12,7 @@ import functools
 import os
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 
 from nrunner.errors import RunnerError
 from nrunner.runnable import Runnable
@@ -22,9 +21,10 @@ from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Command, Exit, Outcome
-from nrunner.runners.brand import Brands, wear
+from nrunner.runners.brand import wear
 from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
+from nrunner.runners.kin import Kin
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.procfs import Process
@@ -48,8 +48,6 @@ _EXAMINED = ("timeout", "silence")
 _MOST_AT_ONCE = 1000
 """How many ended processes are heard of before others have their turn."""
 _MOST_NAMED = 100
-_CATCH_FOR = 0.1
-"""Seconds in which generations of processes that flee are killed, before others have their turn."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
@@ -83,14 +81,12 @@ class Supervisor:
         self._mains: dict[int, Attempt] = {}
         self._slots = SlotPool(loop)
         self._errands = False
-        self._last_end = 0.0
-        """When an attempt was over, whichever was the last."""
         self._env = dict(os.environ)
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
-        self._examiner = Examiner(loop, self._members)
-        self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._series = Roster(loop, self._nursery.dismiss)
-        self._brands = Brands()
+        self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
+        self._examiner = Examiner(loop, self._kin.members)
+        self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._suspension: Optional[Suspension] = None
         self._paused_at = 0.0
         self._layer = "subreaper" if child.set_subreaper() else "session"
@@ -173,9 +169,7 @@ class Supervisor:
     def end_strays(self) -> None:
         """Kill and name what attempts have left that are over, and was not found before."""
         if not self._attempts:
-            known = {*self._nursery.pids, *(each.pid for each in self._series.idle())}
-            strays = (procfs.read_process(pid) for pid in killing.orphans(known))
-            self._kill_strays([each for each in strays if each is not None and each.is_alive])
+            self._kill_strays(self._kin.strays({each.pid for each in self._series.idle()}))
 
     def close(self) -> None:
         """Kill what is left without ceremony, and remove the slots."""
@@ -197,7 +191,7 @@ class Supervisor:
         """Kill what was left by attempts that are over already, and name it."""
         for process in left:
             told = killing.describe(process)
-            bearer = self._brands.bearer(process.pid)
+            bearer = self._kin.brands.bearer(process.pid)
             whose = f"task {bearer[0]}" if bearer is not None else "a test"
             self.notice(f"{whose} left process {told['pid']} behind: {told['command']}")
         killing.kill_all(left, {*self._nursery.pids, *self._mains})
@@ -282,7 +276,7 @@ class Supervisor:
         assert slot is not None
         runner = attempt.runner = find_runner(order.runnable.kind, self._socket)
         place = attempt.place_in(slot, self.settings)
-        attempt.brand = self._brands.of(attempt.key)
+        attempt.brand = self._kin.brands.of(attempt.key)
         command = runner.command(order.runnable, place)
         attempt.began = time.monotonic()
         if isinstance(command, Outcome):
@@ -411,14 +405,14 @@ class Supervisor:
     # Stopping.
 
     def _stop(self, attempt: Attempt, stop: str, detail: str, *, kill: bool = False) -> None:
+        self.resume()
         if attempt.end is not None and attempt.stop is None:
             # It ended by itself: its word counts, and what it left is ended as a leak.
             if kill:
                 if attempt.stage is Stage.LINGERING:
-                    attempt.leaks = [killing.describe(each) for each in self._members(attempt)]
+                    attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
                 self._begin_killing(attempt)
             return
-        self.resume()
         first = attempt.stop is None
         if first:
             attempt.stop, attempt.stop_detail = stop, detail
@@ -441,7 +435,7 @@ class Supervisor:
             attempt.doing = found.doing
         if attempt.stage is not Stage.TERMINATING:
             return  # it is killed already
-        killing.signal_all(self._members(attempt), signal.SIGTERM)
+        killing.signal_all(self._kin.members(attempt), signal.SIGTERM)
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
 
@@ -496,20 +490,20 @@ class Supervisor:
     def _main_ended(self, attempt: Attempt) -> None:
         if attempt.stage is Stage.DONE:
             return
-        if not self._orphans() or not self._left(attempt):
+        if not self._kin.orphans() or not self._kin.left(attempt):
             self._conclude(attempt)
         elif attempt.stage is Stage.RUNNING:
             attempt.stage = Stage.LINGERING
             attempt.timers.append(self._loop.after(_LINGER, lambda: self._find_leaks(attempt)))
 
     def _look_again(self, attempt: Attempt) -> None:
-        if attempt.stage is not Stage.DONE and not self._left(attempt):
+        if attempt.stage is not Stage.DONE and not self._kin.left(attempt):
             self._conclude(attempt)
 
     def _find_leaks(self, attempt: Attempt) -> None:
         if attempt.stage is not Stage.LINGERING:
             return
-        left = self._left(attempt)
+        left = self._kin.left(attempt)
         attempt.leaks = [killing.describe(process) for process in left[:_MOST_NAMED]]
         killing.signal_all(left, signal.SIGTERM)
         grace = min(_LEAK_GRACE, attempt.order.limits.grace)
@@ -525,79 +519,22 @@ class Supervisor:
         if attempt.stage is Stage.DONE:
             return
         self._catch(attempt)
-        left = self._left(attempt)
+        left = self._kin.left(attempt)
         if not left and attempt.end is not None:
             self._conclude(attempt)
         elif time.monotonic() > until:
             attempt.unkillable = [killing.describe(process) for process in left[:_MOST_NAMED]]
             self._conclude(attempt)
         else:
-            killing.kill_all(left, self._strange(attempt))
+            self._kin.kill(attempt, left)
             self._loop.after(pause, lambda: self._kill_round(attempt, until, min(pause * 2, 0.5)))
 
-    def _left(self, attempt: Attempt) -> list[Process]:
-        """Return what lives of an attempt; where that is nobody, what has just ended.
-
-        Who forks and ends at once has ended whenever it is looked at.
-        """
-        members = self._members(attempt)
-        if members:
-            return members
-        ended = (procfs.read_process(pid) for pid in self._bearers(attempt))
-        return [each for each in ended if each is not None]
-
-    def _bearers(self, attempt: Attempt) -> list[int]:
-        """Return some children of ours that bear the attempt's brand: found sooner than members."""
-        keys, bearer = self._keys(attempt), self._brands.bearer
-        found = (pid for pid in self._orphans() if bearer(pid) in keys)
-        return list(islice(found, _MOST_NAMED))
-
-    def _orphans(self) -> list[int]:
-        return killing.orphans({*self._mains, *self._nursery.pids})
-
     def _catch(self, attempt: Attempt) -> None:
-        """Kill those of an attempt that have become our children, as fast as they come.
-
-        Who forks and ends at once is gone by the time that a list of processes is complete. What
-        has ended and was not waited for still keeps its group from being anybody else's.
-        """
-        until = time.monotonic() + _CATCH_FOR
-        while time.monotonic() < until:
-            bearers = [procfs.read_process(pid) for pid in self._bearers(attempt)]
-            killing.kill_all([each for each in bearers if each is not None], self._strange(attempt))
-            for pid in self._orphans():
-                try:
-                    os.waitpid(pid, os.WNOHANG)
-                except ChildProcessError:
-                    continue
-            if not bearers:
-                break
+        """Kill what flees; others may have lost what was waited for on the way."""
+        self._kin.catch(attempt)
         for each in list(self._attempts.values()):
             if each.end is not None and each is not attempt:
                 self._look_again(each)
-
-    def _strange(self, attempt: Attempt) -> set[int]:
-        """Return the sessions that belong to others."""
-        return {*self._nursery.pids, *self._mains} - {attempt.pid}
-
-    def _keys(self, attempt: Attempt) -> Collection[tuple[int, int]]:
-        series = self._series.of(attempt)
-        return {attempt.key} if series is None else series.keys
-
-    def _members(self, attempt: Attempt) -> list[Process]:
-        if not attempt.pid:
-            return []
-        mains = {**dict.fromkeys(self._nursery.pids, ""), **self._marks()}
-        others = any(each is not attempt for each in self._attempts.values())
-        alone = not others and self._last_end < attempt.began
-        slot = attempt.slot
-        folder, pipes = (slot.folder, slot.pipes) if slot is not None else (os.devnull, ())
-        keys = self._keys(attempt)
-        claim = killing.Claim(folder, attempt.began, alone, pipes, keys, self._brands)
-        return killing.members(attempt.pid, attempt.mark, mains, claim)
-
-    def _marks(self) -> dict[int, str]:
-        return {pid: each.mark for pid, each in self._mains.items()}
 
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
@@ -627,7 +564,7 @@ class Supervisor:
 
     def _release(self, attempt: Attempt) -> None:
         attempt.stage = Stage.DONE
-        self._last_end = time.monotonic()
+        self._kin.note_end()
         self._attempts.pop(attempt.key, None)
         self.speakers.pop(attempt.order.id, None)
         series = self._series.of(attempt)
@@ -646,7 +583,7 @@ class Supervisor:
 
     def _disband(self, series: Series) -> None:
         """Free the slot of a series whose process ended while it waited."""
-        left = self._members(series.last)
+        left = self._kin.members(series.last)
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)

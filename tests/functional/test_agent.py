@@ -324,7 +324,8 @@ def test_what_lingers_when_its_attempt_is_killed_is_a_leak(agents):
         talk.cancel(1, kill=True)
         end = await talk.hear(1, "ended")
         assert end["result"] == "pass"
-        assert [each["command"] for each in end["leaks"]] == ["sleep 1000"]
+        (leak,) = end["leaks"]  # which may still be the shell that is about to become it
+        assert "sleep 1000" in leak["command"]
 
     agents.talk(body)
 
