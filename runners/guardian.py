@@ -31,6 +31,8 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PATIENCE = 3
 """Seconds that an agent has to leave; shorter than any destroyer's patience with the guardian."""
 _PR_SET_PDEATHSIG = 1
+_LEAVE_WITHIN = 0.5
+"""Seconds that an agent without a guardian has to clean up by itself."""
 _KILL_FOR = 5.0
 """Seconds after which what a SIGKILL does not end is left to the kernel."""
 
@@ -58,7 +60,7 @@ def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
     if group is not None:
         # While the agent is being loaded: it takes the kernel some milliseconds.
         group.take(pid)
-        cgroup.remove_stale()
+        cgroup.remove_stale(after=_LEAVE_WITHIN)
     status = 0
     while True:
         try:

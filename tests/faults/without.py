@@ -20,6 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 _RESUME = "tests/functional/test_resume.py"
 _TAKEOVER = "tests/unit/test_takeover.py"
+_INTERRUPT = "tests/functional/test_interrupt.py"
+_KILLING = "tests/functional/test_killing.py"
+_LIMITS = "tests/functional/test_limits.py"
+_PAUSE = "tests/functional/test_pause.py"
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,92 @@ ROWS = (
         "                    attempt.leaks = [killing.describe(each)",
         "                    _ = [killing.describe(each)",
         "tests/functional/test_agent.py::test_what_lingers_when_its_attempt_is_killed_is_a_leak",
+    ),
+    Row(
+        "a daemon hides: session, environment and files of its own",
+        "runners/brand.py",
+        "        setrlimit(number, (brand, infinity))\n",
+        "        pass\n",
+        f"{_KILLING}::test_a_daemon_that_hides_is_found_at_the_end_of_its_own_test",
+    ),
+    Row(
+        "a test flees by forking for ever",
+        "runners/kin.py",
+        "        return self._bearers(attempt)\n",
+        "        return []\n",
+        f"{_KILLING}::test_who_flees_by_forking_for_ever_is_ended_with_its_test",
+    ),
+    Row(
+        "agent and guardian are killed: nothing outlives them",
+        "spawners/process_handle.py",
+        "            await asyncio.to_thread(_remove_remains)\n",
+        "            pass\n",
+        "tests/functional/test_agent.py"
+        "::test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment",
+    ),
+    Row(
+        "controller, agent and guardian are killed: the next run ends what is left",
+        "runners/guardian.py",
+        "        cgroup.remove_stale(after=_LEAVE_WITHIN)\n",
+        "",
+        f"{_KILLING}::test_groups_that_nobody_guards_any_more_are_ended_by_the_next_run",
+    ),
+    Row(
+        "a test hangs: what it did is kept",
+        "runners/supervisor.py",
+        '_EXAMINED = ("timeout", "silence")\n',
+        "_EXAMINED = ()\n",
+        f"{_LIMITS}::test_what_a_silent_test_did_last_is_kept_before_it_is_ended",
+    ),
+    Row(
+        "a test hangs outside of Python: where it is is told",
+        "runners/examiner.py",
+        "by_force=is_last",
+        "by_force=False",
+        f"{_LIMITS}::test_a_test_that_computes_outside_of_python_is_asked_another_way"
+        "_before_it_is_ended",
+    ),
+    Row(
+        "a test that has no handler is not asked where it is",
+        "runners/procfs.py",
+        "    return bool(caught & ~held & bit)\n",
+        "    return True\n",
+        f"{_LIMITS}::test_tests_that_have_a_way_of_their_own_with_signals_are_not_disturbed",
+    ),
+    Row(
+        "Ctrl-Z: limits of tests stand still",
+        "runners/supervisor.py",
+        "            self._loop.hold()\n",
+        "",
+        f"{_PAUSE}::test_tests_and_their_limits_stand_still_until_the_controller_goes_on",
+    ),
+    Row(
+        "Ctrl-Z: the job's limit stands still",
+        "nrunner/lag.py",
+        "        self.excused += seconds\n",
+        "",
+        f"{_PAUSE}::test_tests_and_their_limits_stand_still_until_the_controller_goes_on",
+    ),
+    Row(
+        "Ctrl-Z, and then the controller is killed",
+        "runners/agent.py",
+        "            self._supervisor.resume()  # whoever stopped for us cannot go on any more\n",
+        "",
+        f"{_PAUSE}::test_tests_go_on_when_their_stopped_controller_is_killed",
+    ),
+    Row(
+        "the terminal is closed: nohup has the job go on",
+        "nrunner/interrupt.py",
+        "    return number != signal.SIGTERM and signal.getsignal(number) is signal.SIG_IGN\n",
+        "    return False\n",
+        f"{_INTERRUPT}::test_a_terminal_that_is_closed_costs_a_job_that_does_not_hang_on_it_nothing",
+    ),
+    Row(
+        "the terminal is closed: nobody reads any more",
+        "nrunner/results/outlet.py",
+        "        except (OSError, ValueError):\n            self._stream = None\n",
+        "        except ZeroDivisionError:\n            self._stream = None\n",
+        f"{_INTERRUPT}::test_a_terminal_that_is_closed_costs_a_job_that_does_not_hang_on_it_nothing",
     ),
 )
 
