@@ -117,15 +117,18 @@ class Berth:
             self._pending[key] = frame
             self._wanted.set()
 
-    def cancel_nowait(self, task: int, attempt: int, *, kill: bool) -> None:
-        """Have an attempt end early; one that no agent knows of has ended on return."""
+    def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
+        """Have an attempt end early; one that no agent knows of has ended on return.
+
+        `examine` says that people will ask what it did.
+        """
         key, detail = (task, attempt), "cancelled"
         if self._pending.pop(key, None) is not None:
             del self._running[key]
             event = _event("not_started", key, cause="cancelled", reason=detail)
             self._watcher.heard(self, [event])
         elif self.environment is not None:
-            self.environment.cancel_nowait(key, kill=kill, detail=detail)
+            self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
     def forget(self, number: int) -> None:
         """A task is settled: nothing about it is needed any more."""

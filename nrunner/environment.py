@@ -122,9 +122,11 @@ class Environment:
         """Whether an attempt was ordered, and nothing was heard of it yet."""
         return key in self._orders
 
-    def cancel_nowait(self, key: Key, *, kill: bool, detail: str) -> None:
+    def cancel_nowait(self, key: Key, *, kill: bool, detail: str, examine: bool = False) -> None:
         """Order the end of an attempt; answered by its events."""
-        head = {"task": key[0], "attempt": key[1], "kill": kill, "detail": detail}
+        head: dict[str, Any] = {"task": key[0], "attempt": key[1], "kill": kill, "detail": detail}
+        if examine:
+            head["examine"] = True
         self._cancels[key] = frame = encode({"type": "cancel", **head})
         self._send(frame)
 

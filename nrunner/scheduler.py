@@ -326,7 +326,11 @@ class Scheduler:
 
     def _stop(self, action: StopAttempt) -> None:
         berth = self._berths[action.place]
-        berth.cancel_nowait(action.number, action.attempt, kill=action.kill)
+        state = self._machine.state(action.number)
+        ordered = state.ordered if state is not None else None
+        # Whoever is still at it when the job's time is over may be what it took too long for.
+        late = ordered is not None and ordered.cause is Cause.TIMEOUT
+        berth.cancel_nowait(action.number, action.attempt, kill=action.kill, examine=late)
 
     def _tell(self, action: Move) -> None:
         if action.phase is Phase.STARTED:

@@ -255,7 +255,8 @@ class Agent:
     def _cancel(self, head: Mapping[str, Any]) -> None:
         detail = str(head.get("detail", "cancelled"))
         kill = head.get("kill") is True
-        self._supervisor.cancel(head["task"], head["attempt"], kill=kill, detail=detail)
+        key, examine = (head["task"], head["attempt"]), head.get("examine") is True
+        self._supervisor.cancel(*key, kill=kill, detail=detail, examine=examine)
 
     def _probe(self, head: Mapping[str, Any]) -> None:
         kinds = {

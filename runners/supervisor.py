@@ -138,11 +138,16 @@ class Supervisor:
         self._errands = self._errands or order.is_errand
         self._backlog.add(order)
 
-    def cancel(self, task: int, attempt: int, *, kill: bool, detail: str) -> None:
-        """End an attempt early; one that still waits ends without having started."""
+    def cancel(
+        self, task: int, attempt: int, *, kill: bool, detail: str, examine: bool = False
+    ) -> None:
+        """End an attempt early; one that still waits ends without having started.
+
+        `examine` says that people will ask what it did.
+        """
         running = self._attempts.get((task, attempt))
         if running is not None:
-            self._stop(running, "cancelled", detail, kill=kill)
+            self._stop(running, "cancelled", detail, kill=kill, examine=examine)
             return
         for order in self._backlog:
             if (order.task, order.attempt) == (task, attempt):
@@ -404,7 +409,15 @@ class Supervisor:
 
     # Stopping.
 
-    def _stop(self, attempt: Attempt, stop: str, detail: str, *, kill: bool = False) -> None:
+    def _stop(
+        self,
+        attempt: Attempt,
+        stop: str,
+        detail: str,
+        *,
+        kill: bool = False,
+        examine: bool = False,
+    ) -> None:
         self.resume()
         if attempt.end is not None and attempt.stop is None:
             # It ended by itself: its word counts, and what it left is ended as a leak.
@@ -424,7 +437,7 @@ class Supervisor:
         attempt.stage = Stage.TERMINATING
         if not attempt.pid:
             self._nursery.abandon(attempt)
-        if stop not in _EXAMINED:
+        if stop not in _EXAMINED and not examine:
             self._terminate(attempt)
             return
         then = functools.partial(self._terminate, attempt)

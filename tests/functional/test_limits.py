@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,26 @@ def test_what_a_silent_test_did_last_is_kept_before_it_is_ended(sandbox: Sandbox
     assert "the end of stdout:\n  said\n" in text
     assert re.fullmatch(r"sleep 30\d \(\d+\) waits in \w+", test["attempts"][0]["doing"])
     sandbox.wait_nothing_runs()
+
+
+def test_what_hangs_when_the_time_of_the_job_is_over_is_kept_too(sandbox: Sandbox) -> None:
+    sandbox.write("hangs.sh", "#!/bin/sh\nsleep 300\n")
+    end = sandbox.run("run", "./hangs.sh", "--job-timeout", "1")
+    assert end.code == 8
+    (test,) = sandbox.results()["tests"]
+    assert test["detail"] == "past the job's 1 s limit"
+    assert re.fullmatch(r"sleep 300 \(\d+\) waits in \w+", test["attempts"][0]["doing"])
+    assert "sleep 300" in evidence(sandbox, test)
+    sandbox.wait_nothing_runs()
+
+
+def test_nothing_is_kept_of_what_people_end(sandbox: Sandbox) -> None:
+    sandbox.write("hangs.sh", "#!/bin/sh\nsleep 300\n")
+    run = sandbox.start("run", "./hangs.sh")
+    run.wait_started(1)
+    run.signal(signal.SIGINT)
+    assert run.wait().code == 8
+    assert sandbox.results()["tests"][0]["outputs"] == {}
 
 
 BUSY = """
