@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable
 
 from nrunner.record import dataclass
+from nrunner.runners.line import Budget, Line, Lines
 from nrunner.status.intake import Accepted, Intake, Refusal, Sink
-from nrunner.status.line import Budget, Line, Lines
 from nrunner.status.listener import is_allowed_peer
 from nrunner.status.peer import Peer
 
@@ -41,7 +41,7 @@ _RECOVERY = 1.0
 """Seconds until connections are accepted again after that failed, for want of descriptors say."""
 _LAST_WORDS = 2.0
 """Seconds for reading what peers had sent when they were cut off."""
-_BUDGET = 256 * 1024 * 1024
+_BUDGET = 128 * 1024 * 1024
 _CONNECTIONS = 4096
 
 
@@ -245,8 +245,8 @@ class Collector:
         if not self._peers:
             self._nobody.set()
 
-    def _too_long(self, beginning: Line) -> None:
-        self._intake.refuse(Refusal.TOO_LONG, repr(bytes(beginning[:120])))
+    def _too_long(self, beginning: bytes) -> None:
+        self._intake.refuse(Refusal.TOO_LONG, repr(beginning))
 
     # The end.
 

@@ -14,7 +14,6 @@ from typing import Annotated
 import msgspec
 
 from nrunner.messages import Heartbeat, Log, Message, Output, Started, parse
-from nrunner.status.line import Line
 
 __all__ = ["decode"]
 
@@ -44,7 +43,7 @@ _decode = msgspec.json.Decoder(_Wire).decode
 _new = object.__new__
 
 
-def decode(line: Line) -> Message:
+def decode(line: bytes | bytearray) -> Message:
     """Read one line of the wire format; raise MessageError that names the field."""
     if line.isascii():
         try:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from nrunner.errors import MessageError
 from nrunner.messages import Finished, Message, Started, parse
 from nrunner.record import dataclass
-from nrunner.status.line import Line
+from nrunner.runners.line import Line
+from nrunner.runners.long_line import LongLine
 
 __all__ = ["Accepted", "Intake", "IntakeStatistics", "Refusal", "Sink"]
 
@@ -71,7 +72,7 @@ class Intake:
     def __init__(self, known: Callable[[str], int | None], job_id: str | None = None) -> None:
         self._known = known
         self._job_id = job_id
-        self._decode: Callable[[Line], Message] = parse
+        self._decode: Callable[[bytes | bytearray], Message] = parse
         self._lines = 0
         self._accepted = 0
         self._states = bytearray()
@@ -84,7 +85,7 @@ class Intake:
         found = []
         for line in lines:
             try:
-                entry = accept(decode(line))
+                entry = accept(line.read(decode) if isinstance(line, LongLine) else decode(line))
             except MessageError as error:
                 self._refuse_line(line, error)
                 continue
@@ -149,8 +150,9 @@ class Intake:
         self.refuse(reason, f"{kind} for {_shortened(message.task_id)!r}{where}")
 
     def _refuse_line(self, line: Line, error: MessageError) -> None:
-        if line.strip():
-            self.refuse(Refusal.MALFORMED, f"{error}: {bytes(line[:120])!r}")
+        beginning = line.beginning if isinstance(line, LongLine) else bytes(line[:120])
+        if beginning.strip():
+            self.refuse(Refusal.MALFORMED, f"{error}: {beginning!r}")
 
     def _hurry(self) -> None:
         from nrunner.status.decoder import decode

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from nrunner.status.line import Line, Lines
+from nrunner.runners.line import Line, Lines
 from nrunner.status.token import matches, token_of_line
 
 __all__ = ["Peer"]

@@ -9,9 +9,9 @@ import pytest
 
 from nrunner.messages import Finished, dump, parse
 from nrunner.result import Result
+from nrunner.runners.line import Budget, Lines
 from nrunner.status.decoder import decode
 from nrunner.status.intake import Intake, Refusal
-from nrunner.status.line import Budget, Lines
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "fixtures" / "wire").glob("*.ndjson"))
 TWO_STREAMS_IN_ONE = "exec-two-interleaved-uris"

@@ -21,9 +21,9 @@ from nrunner.messages import (
     parse,
 )
 from nrunner.result import Result
+from nrunner.runners.line import Budget, Lines
 from nrunner.status.decoder import decode
 from nrunner.status.intake import Accepted, Intake
-from nrunner.status.line import Budget, Lines
 
 text = st.text(st.characters(codec="utf-8"), max_size=20)
 maybe = st.none() | text

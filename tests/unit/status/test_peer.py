@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nrunner.status.line import Budget, Lines
+from nrunner.runners.line import Budget, Lines
 from nrunner.status.peer import Peer
 from nrunner.status.token import token_line
 
