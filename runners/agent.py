@@ -73,7 +73,6 @@ class Agent:
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
         )
-        self._hears = False
         self._flush_timer: Optional[Timer] = None
         self._orphan: Optional[Timer] = self._loop.real_after(_UNTIL_FIRST_HELLO, self._leave)
 
@@ -237,20 +236,7 @@ class Agent:
 
     def _run(self, head: Mapping[str, Any]) -> None:
         order = Order.from_json(head, self._supervisor.settings.config)
-        if order.runnable.kind not in registry.KINDS:
-            self._listen_to_speakers()
         self._supervisor.run(order)
-
-    def _listen_to_speakers(self) -> None:
-        if not self._hears:
-            # Most jobs have no payload that speaks for itself: they do without these imports.
-            from nrunner.runners.reception import Reception
-
-            self._hears = True
-            path, supervisor = self._folder + "/status", self._supervisor
-            reception = Reception(self._loop, path, supervisor.speakers, supervisor.hear)
-            reception.open()
-            supervisor.catch_up = reception.drain
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         detail = str(head.get("detail", "cancelled"))

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
+    from nrunner.runners.reception import Reception
+
 __all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage"]
 
 EVIDENCE = "evidence.txt"
@@ -129,6 +131,7 @@ class Attempt:
         "paused",
         "pid",
         "place",
+        "reception",
         "runner",
         "said",
         "slot",
@@ -149,6 +152,8 @@ class Attempt:
         self.stage = Stage.RUNNING
         self.runner: Optional[Runner] = None
         self.slot: Optional[Slot] = None
+        self.reception: Optional[Reception] = None
+        """Where its payload speaks for itself, if it does."""
         self.place = Place("", "", "", "")
         self.command: Optional[Command] = None
         self.pid = 0

@@ -46,7 +46,8 @@ def spawn(argv: tuple[str, ...], env: Mapping[str, str], cwd: str, stdout: int, 
 def explain(error: OSError, program: str) -> str:
     """Say for people why `spawn` could not start `program`."""
     if error.filename != program:
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+        what = "cannot start it" if error.filename is None else error.filename
+        return f"{what}: {(error.strerror or str(error)).lower()}"
     if error.errno == errno.ENOENT:
         if os.path.lexists(program):
             return f"cannot execute {program!r}: its interpreter{_interpreter(program)} is missing"

@@ -1,7 +1,7 @@
 """Kinds that are run by a runner executable of their own, in any language.
 
 ``nrunner-runner-KIND`` or ``avocado-runner-KIND`` on PATH is called with the command line of
-docs/protocol.md and reports by status messages to the agent's socket. Not responsible for the
+docs/protocol.md and reports by status messages to a socket of its attempt. Not responsible for the
 executables that ship with nrunner (``nrunner.runners.executable``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
@@ -26,20 +26,22 @@ __all__ = ["ExecutableRunner", "find_executable", "find_runner", "task_run_words
 
 _PREFIXES = ("nrunner-runner-", "avocado-runner-")
 
-_found: dict[str, Runner] = {}
+_found: dict[str, str] = {}
+"""The path of each executable that was looked for and found, by its kind."""
 
 
 def find_runner(kind: str, socket: str) -> Runner:
-    """Return the runner for a kind; raise RunnerError if there is none here."""
+    """Return the runner for a kind; raise RunnerError if there is none here.
+
+    To `socket` an executable is to send its status messages.
+    """
     if kind in registry.KINDS:
         return registry.runner(kind)
-    runner = _found.get(kind)
-    if runner is None:
-        path = find_executable(kind)
-        if path is None:
-            return registry.runner(kind)
-        runner = _found[kind] = ExecutableRunner(kind, path, socket)
-    return runner
+    path = _found.get(kind) or find_executable(kind)
+    if path is None:
+        return registry.runner(kind)
+    _found[kind] = path
+    return ExecutableRunner(kind, path, socket)
 
 
 def find_executable(kind: str) -> Optional[str]:

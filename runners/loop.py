@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Loop", "Timer"]
 
+_AT_ONCE = 16
+"""Files that are served before timers are looked at; the kernel goes on with the others next."""
+
 
 class Timer:
     """A callback that is due at a moment of the monotonic clock, unless cancelled or held."""
@@ -124,7 +127,7 @@ class Loop:
         timeout = -1.0
         if self._timers:
             timeout = max(0.0, self._timers[0].when - time.monotonic())
-        for fd, events in self._poll.poll(timeout):
+        for fd, events in self._poll.poll(timeout, _AT_ONCE):
             if events & ~select.EPOLLOUT and fd in self._readers:
                 self._readers[fd]()
             if events & select.EPOLLOUT and fd in self._writers:

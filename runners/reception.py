@@ -1,15 +1,18 @@
-"""The agent's status socket: messages of payloads that speak for themselves.
+"""The status socket of an attempt: messages of a payload that speaks for itself.
 
-Reads the wire format of docs/protocol.md. A bad message is refused and counted; the connection
-lives. Not responsible for what the end of a process means (``nrunner.runners.supervisor``).
+Reads the wire format of docs/protocol.md. Each attempt has a socket of its own, so none can speak
+for another. A bad message is refused and counted; the connection lives. Not responsible for what
+the end of a process means (``nrunner.runners.supervisor``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import socket
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import Optional
 
 from nrunner.errors import MessageError
@@ -24,78 +27,149 @@ from nrunner.messages import (
 )
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.base import Outcome
+from nrunner.runners.line import Budget, Line, Lines
+from nrunner.runners.long_line import LongLine
 from nrunner.runners.loop import Loop
 
-__all__ = ["Reception"]
+__all__ = ["Allowance", "Reception"]
 
-_LONGEST_LINE = 256 << 20
-_PIECE = 1 << 18
-_MOST_LEFT = 2 << 20
-"""More than the kernel keeps of what was written to a socket and not read."""
+_PIECE = 1 << 15
+"""Bytes of one connection that are read before others have their turn."""
+_LAST_WORDS = 0.25
+"""Seconds for reading what an attempt that is over had sent."""
+_RECOVERY = 1.0
+"""Seconds until connections are accepted again after that failed, for want of descriptors say."""
 _LONGEST_WHITEBOARD = 64 << 10
 
 
+class Allowance:
+    """What the receptions of all attempts may use together."""
+
+    def __init__(self, held: int = 128 << 20, connections: int = 512) -> None:
+        self.budget = Budget(held)
+        # Most of the descriptors are for what attempts need to run.
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.connections = connections if soft < 0 else min(connections, max(1, soft // 4))
+        self.open = 0
+
+
 class Reception:
-    """Listens on a unix socket and hands each message to the attempt it is about."""
+    """Listens on a unix socket for what one attempt says."""
+
+    allowance = Allowance()
 
     def __init__(
         self,
         loop: Loop,
         path: str,
-        speakers: Mapping[str, Attempt],
+        attempt: Attempt,
         on_finished: Callable[[Attempt], None],
     ) -> None:
         self.path = path
         self.refused = 0
+        self.reason = ""
+        """Why the first message was refused that was."""
         self._loop = loop
-        self._speakers = speakers
+        self._attempt = attempt
         self._on_finished = on_finished
         self._listener: Optional[socket.socket] = None
-        self._lines: set[_Line] = set()
+        self._is_waiting = False
+        """Whether the listener is not watched for a moment, since nobody can be accepted."""
+        self._peers: dict[_Peer, None] = {}
 
     def open(self) -> None:
-        """Begin to listen; done once the first payload that speaks is about to start."""
-        if self._listener is None:
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        """Begin to listen; raise OSError."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Closed to others from the first moment: the file's mode is that of the descriptor.
+            os.fchmod(listener.fileno(), 0o600)
             listener.bind(self.path)
-            os.chmod(self.path, 0o600)
             listener.listen(512)
-            listener.setblocking(False)
-            self._listener = listener
-            self._loop.watch(listener.fileno(), self._accept)
+        except OSError:
+            listener.close()
+            raise
+        listener.setblocking(False)
+        self._listener = listener
+        self._loop.watch(listener.fileno(), self._accept)
 
     def drain(self) -> None:
-        """Take what was sent already: the last word of a runner that ended since.
-
-        What a process leaves in its socket when it ends fits into a few pieces.
-        """
+        """Take what was sent already: the last word of a runner that ended since."""
+        until = time.monotonic() + _LAST_WORDS
         while self._accept():
             pass
-        for line in list(self._lines):
-            for _ in range(_MOST_LEFT // _PIECE):
-                if not line.read():
-                    break
+        for peer in list(self._peers):
+            while peer.read() and time.monotonic() < until:
+                pass
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for peer in list(self._peers):
+            peer.close()
+        if self._listener is not None:
+            self._loop.unwatch(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+            try:
+                os.unlink(self.path)
+            except OSError:
+                pass
+
+    def summary(self) -> str:
+        """Say for people what was refused; empty if nothing was."""
+        if not self.refused:
+            return ""
+        count = f"{self.refused} status messages" if self.refused > 1 else "a status message"
+        return f"refused {count} of {self._attempt.order.id}: {self.reason}"
 
     def _accept(self) -> bool:
-        assert self._listener is not None
+        if self._listener is None or self._is_waiting:
+            return False
         try:
             connection, _ = self._listener.accept()
-        except OSError:
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
+        except OSError:  # the peer goes on waiting, and would wake us for nothing
+            self._is_waiting = True
+            self._loop.unwatch(self._listener.fileno())
+            self._loop.after(_RECOVERY, self._recover)
+            return False
+        if self.allowance.open >= self.allowance.connections:
+            self._refuse("too many connections are open")
+            connection.close()
+            return True
         connection.setblocking(False)
-        self._lines.add(_Line(self._loop, connection, self.take, self._lines.discard))
+        self.allowance.open += 1
+        lines = Lines(self.allowance.budget, self._too_long)
+        self._peers[_Peer(self._loop, connection, lines, self.take, self._forget)] = None
         return True
 
-    def take(self, line: bytes) -> None:
+    def _recover(self) -> None:
+        self._is_waiting = False
+        if self._listener is not None:
+            self._loop.watch(self._listener.fileno(), self._accept)
+
+    def _forget(self, peer: _Peer) -> None:
+        self._peers.pop(peer, None)
+        self.allowance.open -= 1
+
+    def take(self, line: Line) -> None:
         """Take one line of the wire format."""
         try:
-            message = parse(line)
-            attempt = self._speakers.get(message.task_id)
-            if attempt is None:
-                raise MessageError("no such task runs here")
-            self._apply(attempt, message)
-        except (MessageError, OSError):
-            self.refused += 1
+            message = line.read(parse) if isinstance(line, LongLine) else parse(line)
+            if message.task_id != self._attempt.order.id:
+                raise MessageError("it is not about the task that has this socket")
+            self._apply(self._attempt, message)
+        except MessageError as error:
+            self._refuse(str(error))
+        except OSError as error:
+            self._refuse(f"what it says cannot be kept: {error}")
+
+    def _refuse(self, reason: str) -> None:
+        self.refused += 1
+        self.reason = self.reason or reason
+
+    def _too_long(self, _beginning: bytes) -> None:
+        self._refuse("it is too long")
 
     def _apply(self, attempt: Attempt, message: Message) -> None:
         log_dir = attempt.order.log_dir
@@ -105,34 +179,35 @@ class Reception:
             attempt.said = _outcome(message)
             self._on_finished(attempt)
         elif isinstance(message, Log):
-            _append(f"{log_dir}/debug.log", message.data + b"\n")
+            _append(f"{log_dir}/debug.log", message.data, b"\n")
         elif isinstance(message, Output):
             if not message.log_only:
                 _append(f"{log_dir}/{message.stream}", message.data)
         elif isinstance(message, Whiteboard):
             _append(f"{log_dir}/whiteboard", message.data)
-            text = attempt.whiteboard + message.data.decode("utf-8", "replace")
-            attempt.whiteboard = text[:_LONGEST_WHITEBOARD]
+            # A character takes four bytes at most.
+            text = message.data[: 4 * _LONGEST_WHITEBOARD].decode("utf-8", "replace")
+            attempt.whiteboard = (attempt.whiteboard + text)[:_LONGEST_WHITEBOARD]
         elif isinstance(message, FileData):
             _append(_confined(attempt, message.path), message.data)
 
 
-class _Line:
-    """A connection of one runner, cut into lines."""
+class _Peer:
+    """A connection, cut into lines."""
 
     def __init__(
         self,
         loop: Loop,
         connection: socket.socket,
-        take: Callable[[bytes], None],
-        on_close: Callable[[_Line], None],
+        lines: Lines,
+        take: Callable[[Line], None],
+        on_close: Callable[[_Peer], None],
     ) -> None:
         self._loop = loop
         self._connection = connection
+        self._lines = lines
         self._take = take
         self._on_close = on_close
-        self._buffer = bytearray()
-        self._skipping = False
         loop.watch(connection.fileno(), self.read)
 
     def read(self) -> bool:
@@ -143,38 +218,19 @@ class _Line:
             return False
         except OSError:
             data = b""
-        if data:
-            self._cut(data)
-        else:
-            self._close()
-        return bool(data)
-
-    def _cut(self, data: bytes) -> None:
-        head, newline, tail = data.rpartition(b"\n")
-        if not newline:
-            self._keep(tail)
-            return
-        lines = (bytes(self._buffer) + head).split(b"\n")
-        self._buffer.clear()
-        if self._skipping:
-            self._skipping = False
-            del lines[0]
-        for line in lines:
+        for line in self._lines.feed(data) if data else ():
             if line:
                 self._take(line)
-        self._keep(tail)
+        if not data:
+            self.close()
+        return bool(data)
 
-    def _keep(self, tail: bytes) -> None:
-        self._buffer += tail
-        if len(self._buffer) > _LONGEST_LINE:
-            self._buffer.clear()
-            self._skipping = True
-
-    def _close(self) -> None:
-        if self._buffer and not self._skipping:
-            self._take(bytes(self._buffer))
+    def close(self) -> None:
+        """Take the last line, whether it has its newline or not, and hang up."""
         self._loop.unwatch(self._connection.fileno())
         self._connection.close()
+        for line in self._lines.finish():
+            self._take(line)
         self._on_close(self)
 
 
@@ -201,9 +257,9 @@ def _confined(attempt: Attempt, path: str) -> str:
     return target
 
 
-def _append(path: str, data: bytes) -> None:
-    if data:
+def _append(path: str, *data: bytes) -> None:
+    if any(data):
         # A test may have put a link or a pipe there: neither is followed nor waited for.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(path, flags, 0o600), "ab") as file:
-            file.write(data)
+            file.writelines(data)

@@ -68,10 +68,6 @@ class Supervisor:
     ) -> None:
         """`taking` is told of each attempt before anything of it is done."""
         self.settings = settings
-        self.speakers: dict[str, Attempt] = {}
-        """Attempts whose payload sends status messages, by the id they use."""
-        self.catch_up: Callable[[], None] = lambda: None
-        """Has all status messages that were sent already taken."""
         self._loop = loop
         self._emit = emit
         self._taking = taking
@@ -166,7 +162,7 @@ class Supervisor:
         self._backlog.remove(order)
         self._emit(Attempt(order), "not_started", {"cause": cause, "reason": detail})
 
-    def hear(self, attempt: Attempt) -> None:
+    def _hear(self, attempt: Attempt) -> None:
         """A payload said that it is finished: it has a grace to end, too."""
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
@@ -279,7 +275,8 @@ class Supervisor:
     def _start(self, attempt: Attempt, files: tuple[int, int]) -> None:
         order, slot = attempt.order, attempt.slot
         assert slot is not None
-        runner = attempt.runner = find_runner(order.runnable.kind, self._socket)
+        socket = f"{self._socket}-{order.task}.{order.attempt}"
+        runner = attempt.runner = find_runner(order.runnable.kind, socket)
         place = attempt.place_in(slot, self.settings)
         attempt.brand = self._kin.brands.of(attempt.key)
         command = runner.command(order.runnable, place)
@@ -293,11 +290,18 @@ class Supervisor:
             attempt.forget_report()
         if command.speaks:
             os.makedirs(order.log_dir, 0o700, exist_ok=True)
-            self.speakers[order.id] = attempt
+            self._listen(attempt, socket)
         self._nursery.slots = self.settings.slots
         if command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
         self._alarms.set(attempt)
+
+    def _listen(self, attempt: Attempt, socket: str) -> None:
+        # Most jobs have no payload that speaks for itself: they do without these imports.
+        from nrunner.runners.reception import Reception
+
+        attempt.reception = Reception(self._loop, socket, attempt, self._hear)
+        attempt.reception.open()
 
     def _hand_over(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
         """Have a zygote, or the process of its series, run an attempt; return whether it will."""
@@ -552,8 +556,10 @@ class Supervisor:
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
         outcome = Outcome(None)
-        if attempt.command is not None and attempt.command.speaks:
-            self.catch_up()
+        if attempt.reception is not None:
+            attempt.reception.drain()
+            if attempt.reception.refused:
+                self._emit(attempt, "notice", {"text": attempt.reception.summary()})
         try:
             attempt.collect()
             if attempt.stop is None and attempt.end is not None and attempt.runner is not None:
@@ -579,7 +585,8 @@ class Supervisor:
         attempt.stage = Stage.DONE
         self._kin.note_end()
         self._attempts.pop(attempt.key, None)
-        self.speakers.pop(attempt.order.id, None)
+        if attempt.reception is not None:
+            attempt.reception.close()
         series = self._series.of(attempt)
         if series is not None and series.attempt is attempt:
             if series.pid:

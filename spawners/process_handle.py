@@ -16,13 +16,13 @@ from typing import Any
 
 from nrunner.errors import LinkError
 from nrunner.runners.procfs import boot_id, read_process
+from nrunner.runners.slot import remove_tree
 from nrunner.runners.spool import Remains, read_remains
 from nrunner.spawners.process_agent import AgentProcess
 
 __all__ = ["ProcessHandle"]
 
 _LEAVE_WITHIN = 5.0
-_FILES = ("socket", "status", "token", "agent.log", "spool")
 _AGENT_LEAVES_WITHIN = 0.5
 """Seconds that an agent has to clean up by itself when its guardian is gone."""
 
@@ -80,11 +80,7 @@ class ProcessHandle:
         if (self._folder / "token").exists():
             # Its guardian was killed, too, and has ended nothing.
             await asyncio.to_thread(_remove_remains)
-        for name in _FILES:
-            with contextlib.suppress(OSError):
-                (self._folder / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._folder.rmdir()
+        remove_tree(str(self._folder))
 
 
 def _address(pid: int, folder: Path) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners import executable_runner
-from nrunner.runners.base import Exit, Outcome, Place
+from nrunner.runners.base import Command, Exit, Outcome, Place
 from nrunner.runners.executable_runner import (
     ExecutableRunner,
     find_executable,
@@ -68,10 +68,15 @@ def test_a_kind_that_ships_needs_no_executable(path):
 def test_a_runner_that_was_found_is_remembered_and_one_that_was_not_is_looked_for_again(path):
     with pytest.raises(RunnerError, match="strange"):
         find_runner("strange", "/run/status")
+    make(path[1] / "nrunner-runner-strange")
+    found = find_runner("strange", "/run/status-1.1")
     make(path[0] / "nrunner-runner-strange")
-    found = find_runner("strange", "/run/status")
-    assert isinstance(found, ExecutableRunner)
-    assert find_runner("strange", "/run/status") is found
+    again = find_runner("strange", "/run/status-2.1")
+    assert isinstance(again, ExecutableRunner)
+    assert again.description == found.description == str(path[1] / "nrunner-runner-strange")
+    command = again.command(Runnable("strange"), PLACE)
+    assert isinstance(command, Command)
+    assert command.argv[-2:] == ("-s", "/run/status-2.1")
 
 
 def test_an_executable_is_given_all_of_a_runnable_and_where_to_report():

@@ -202,3 +202,29 @@ def test_nothing_is_released_that_is_not_held(loop, clock):
     wake(loop)
     loop.run_once()
     assert fired == ["once"]
+
+
+def test_a_timer_waits_for_a_few_of_many_files_and_each_of_them_has_its_turn(loop, clock):
+    """Each of two hundred peers talks without end, and to listen to one takes a while."""
+    pipes = [os.pipe() for _ in range(200)]
+    heard: list[int] = []
+
+    def hear(number: int) -> None:
+        heard.append(number)
+        clock.now += 0.001
+
+    for number, (reading, writing) in enumerate(pipes):
+        os.write(writing, b"x")
+        loop.watch(reading, lambda number=number: hear(number))
+    late: list[float] = []
+    due = clock.now + 0.001
+    loop.at(due, lambda: late.append(clock.now - due))
+    loop.run_once()
+    assert len(late) == 1
+    assert late[0] < 0.05
+    for _ in range(15):
+        loop.run_once()
+    assert set(heard) == set(range(200))
+    for ends in pipes:
+        for end in ends:
+            os.close(end)

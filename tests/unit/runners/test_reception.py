@@ -38,7 +38,7 @@ def heard():
 def reception(attempt, heard, tmp_path):
     """A reception that does not listen: lines are handed to it."""
     loop = Loop()
-    yield Reception(loop, str(tmp_path / "status"), {"1-x": attempt}, heard.append)
+    yield Reception(loop, str(tmp_path / "status"), attempt, heard.append)
     loop._poll.close()
     os.close(loop._woken)
     os.close(loop._wake)
@@ -77,9 +77,19 @@ def test_what_is_no_message_is_refused_and_counted(reception, attempt, line):
     assert attempt.said is None
 
 
-def test_a_message_about_another_task_is_refused(reception, attempt):
-    say(reception, task="2-x", status="finished", result="pass")
+@pytest.mark.parametrize("task", ["2-x", "1", "", "1-x ", 1, -1])
+def test_a_message_about_another_task_is_refused(reception, attempt, task):
+    say(reception, task=task, status="finished", result="pass")
     assert (reception.refused, attempt.said) == (1, None)
+    assert reception.reason == "it is not about the task that has this socket"
+
+
+def test_people_are_told_how_many_messages_were_refused_and_why_the_first_was(reception):
+    assert reception.summary() == ""
+    reception.take(b"{}")
+    assert reception.summary() == 'refused a status message of 1-x: field "id": expected a string'
+    reception.take(b"nonsense")
+    assert reception.summary() == 'refused 2 status messages of 1-x: field "id": expected a string'
 
 
 def test_output_and_logs_are_appended_to_the_tasks_files(reception, attempt):
