@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
-from nrunner.record import fields
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import procfs, registry, wire
-from nrunner.runners.attempt import Attempt, Order, Settings
+from nrunner.runners.attempt import Attempt, Order, Settings, whole
 from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
+from nrunner.runners.door import Door
 from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
@@ -42,6 +42,10 @@ _BATCH_FOR = 0.004
 _BATCH_BYTES = 1 << 15
 
 _BEGINNINGS = ("started", "not_started")
+_MOST_CONNECTIONS = 16
+_LONGEST_COMPLAINT = 1000
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What comes of a field that is missing or wrong, if nobody says it better."""
 _UNTIL_FIRST_HELLO = 15.0
 """Seconds that an agent waits for its first controller."""
 _ORPHAN_PATIENCE = 15.0
@@ -57,11 +61,11 @@ class Agent:
         """`group` is the control group that was made for it, in which it is, or soon will be."""
         self._folder = folder
         self._group = group
-        self._listener = listener
         self._token = token
         self._loop = Loop()
+        self._door = Door(self._loop, listener, self._admit)
         self._spool = Spool()
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
         self._controller: Optional[Connection] = None
         self._epoch = -1
         self._running = True
@@ -78,8 +82,6 @@ class Agent:
 
     def serve(self) -> None:
         """Work until told to leave, or alone for too long."""
-        self._listener.setblocking(False)
-        self._loop.watch(self._listener.fileno(), self._accept)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             self._loop.on_signal(number, self._leave)
         try:
@@ -116,15 +118,19 @@ class Agent:
 
     # The controller.
 
-    def _accept(self) -> None:
-        try:
-            peer, _ = self._listener.accept()
-        except OSError:
-            return
-        self._connections.add(Connection(self._loop, peer, self._take, self._lost))
+    def _admit(self, peer: socket.socket) -> None:
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            # Who has something to say says hello at once: the one who has been silent longest goes.
+            oldest = next(each for each in self._connections if each is not self._controller)
+            oldest.close()
+            self._forget(oldest)
+        self._connections[Connection(self._loop, peer, self._take, self._lost)] = None
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
 
     def _lost(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._forget(connection)
         if connection is self._controller:
             self._controller = None
             self._supervisor.resume()  # whoever stopped for us cannot go on any more
@@ -153,14 +159,14 @@ class Agent:
             return
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
-            self._answer(head, error=f"unknown frame {kind!r}")
+            self._complain(head, f"unknown frame {kind!r}")
             return
         try:
             handler(self, head)
         except NrunnerError as error:
-            self._answer(head, error=str(error))
-        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            self._answer(head, error=f"malformed frame {kind!r}: {error!r}")
+            self._complain(head, str(error))
+        except _MALFORMED as error:
+            self._complain(head, f"malformed frame {kind!r}: {error!r}")
 
     def _meet(self, connection: Connection, head: Mapping[str, Any]) -> None:
         if head.get("type") != "hello":
@@ -168,16 +174,17 @@ class Agent:
             return
         try:
             self._greet(connection, head)
-        except (TypeError, ValueError) as error:
+        except _MALFORMED as error:
             self._refuse(connection, f"malformed hello: {error}")
 
     def _greet(self, connection: Connection, head: Mapping[str, Any]) -> None:
         token, epoch = str(head.get("token", "")), head.get("epoch")
+        acknowledged = whole(head.get("acknowledged", 0))
         if not compare_digest(token.encode(), self._token.encode()):
             self._refuse(connection, "wrong token")
         elif abs(int(head.get("protocol", 0)) - wire.PROTOCOL_VERSION) > 1:
             self._refuse(connection, f"protocol {head.get('protocol')} is too far from mine")
-        elif not isinstance(epoch, int) or epoch < self._epoch:
+        elif type(epoch) is not int or epoch < self._epoch:
             reason = f"epoch {epoch} is older than {self._epoch}"
             self._refuse(connection, reason, replaced=True)
         else:
@@ -193,7 +200,7 @@ class Agent:
             if self._orphan is not None:
                 self._orphan.cancel()
             connection.send(wire.encode(self._hello()))
-            for event in self._spool.replay(int(head.get("acknowledged", 0))):
+            for event in self._spool.replay(acknowledged):
                 connection.send(event)
 
     def _hello(self) -> dict[str, Any]:
@@ -217,31 +224,38 @@ class Agent:
     def _refuse(self, connection: Connection, reason: str, *, replaced: bool = False) -> None:
         if connection is self._controller:
             self._controller = None
-        head = {"type": "refused", "reason": reason, "replaced": replaced}
+        head = {"type": "refused", "reason": reason[:_LONGEST_COMPLAINT], "replaced": replaced}
         connection.send(wire.encode(head))
         connection.flush()
         connection.close()
-        self._connections.discard(connection)
+        self._forget(connection)
 
     # What a controller may ask.
 
     def _set(self, head: Mapping[str, Any]) -> None:
+        settings = Settings.from_json(head)
         group, self._group = self._group, None
         if group is not None and (group.has_me() or (group.take(0) and group.has_me())):
             self._supervisor.is_grouped()
-        known = {each.name for each in fields(Settings)}
-        self._supervisor.settings = Settings(**{key: head[key] for key in head if key in known})
+        self._supervisor.settings = settings
         # Nothing runs before this, so nothing was said that would have to be kept.
         self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
 
     def _run(self, head: Mapping[str, Any]) -> None:
-        order = Order.from_json(head, self._supervisor.settings.config)
-        self._supervisor.run(order)
+        try:
+            order = Order.from_json(head, self._supervisor.settings.config)
+        except (*_MALFORMED, NrunnerError) as error:
+            # Whoever ordered it waits for an event.
+            unread = Order(whole(head["task"]), whole(head["attempt"]), "", Runnable("noop"), "")
+            reason = f"its order cannot be read: {error}"[:_LONGEST_COMPLAINT]
+            self._emit(Attempt(unread), "not_started", {"cause": "malformed", "reason": reason})
+        else:
+            self._supervisor.run(order)
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         detail = str(head.get("detail", "cancelled"))
         kill = head.get("kill") is True
-        key, examine = (head["task"], head["attempt"]), head.get("examine") is True
+        key, examine = (whole(head["task"]), whole(head["attempt"])), head.get("examine") is True
         self._supervisor.cancel(*key, kill=kill, detail=detail, examine=examine)
 
     def _probe(self, head: Mapping[str, Any]) -> None:
@@ -271,7 +285,7 @@ class Agent:
         self._errands[self._errand] = head["request"]
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
-        self._spool.acknowledge(int(head["seq"]))
+        self._spool.acknowledge(whole(head["seq"]))
 
     def _pause(self, head: Mapping[str, Any]) -> None:
         self._answer(head, paused=self._supervisor.pause())
@@ -287,9 +301,14 @@ class Agent:
         self._leave()
 
     def _answer(self, head: Mapping[str, Any], **fields: Any) -> None:
-        if self._controller is not None:
-            reply = {"type": "reply", "request": head.get("request"), **fields}
+        request = head.get("request")
+        if self._controller is not None and (request is None or type(request) is int):
+            reply = {"type": "reply", "request": request, **fields}
             self._controller.send(wire.encode(reply))
+
+    def _complain(self, head: Mapping[str, Any], error: str) -> None:
+        # What is wrong may be as long as a frame, which an answer to it cannot be.
+        self._answer(head, error=error[:_LONGEST_COMPLAINT])
 
     # What attempts tell.
 

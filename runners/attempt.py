@@ -12,7 +12,8 @@ import os
 import time
 from collections.abc import Mapping
 
-from nrunner.record import dataclass, field
+from nrunner.errors import RunnerError
+from nrunner.record import dataclass, field, fields
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.loop import Timer
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from nrunner.runners.reception import Reception
 
-__all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage"]
+__all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage", "whole"]
 
 EVIDENCE = "evidence.txt"
 """Name of the file that says what an attempt was doing, if anybody had to know."""
@@ -47,6 +48,20 @@ class Settings:
     orphan_deadline: float = 60.0
     """Seconds without a controller after which everything is killed."""
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Settings:
+        """Read a ``settings`` frame, passing over what is not known; raise TypeError."""
+        usual = cls()
+        found: dict[str, Any] = {}
+        for each in fields(cls):
+            if each.name in data:
+                found[each.name] = value = data[each.name]
+                if not _is_like(value, getattr(usual, each.name)):
+                    raise TypeError(f'"{each.name}" is not what it should be')
+        if not _is_like(found.get("env", {}), _VARIABLES):
+            raise TypeError('"env" is not what it should be')
+        return cls(**found)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -56,6 +71,13 @@ class Limits:
     slow: Optional[float] = None
     silence: Optional[float] = None
     grace: float = 5.0
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Limits:
+        """Read the ``limits`` of an order; raise TypeError."""
+        if not all(each is None or _is_like(each, 0.0) for each in data.values()):
+            raise TypeError("expected limits in seconds")
+        return cls(**data)
 
 
 _NO_LIMITS = Limits()
@@ -89,16 +111,52 @@ class Order:
         if config:
             recipe = {**recipe, "config": {**config, **recipe.get("config", {})}}
         limits = data.get("limits")
+        texts = data["id"], data["log_dir"], data.get("series") or "", data.get("next") or ""
+        if not all(isinstance(each, str) for each in texts):
+            raise TypeError("expected text")
+        name, log_dir, series, follower = texts
         return cls(
-            data["task"],
-            data["attempt"],
-            data["id"],
+            whole(data["task"]),
+            whole(data["attempt"]),
+            name,
             Runnable.from_json(recipe),
-            data["log_dir"],
-            Limits(**limits) if limits else _NO_LIMITS,
-            data.get("series") or "",
-            data.get("next") or "",
+            log_dir,
+            Limits.from_json(limits) if limits else _NO_LIMITS,
+            series,
+            follower,
         )
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """Variables that its Runnable asks for; raise RunnerError."""
+        found = self.runnable.config.get("runner.env")
+        if found is None:
+            return {}
+        if not _is_like(found, _VARIABLES):
+            raise RunnerError('key "runner.env": expected names of variables with texts')
+        return found  # type: ignore[no-any-return]  # seen to be that
+
+
+def whole(value: Any) -> int:
+    """Return a whole number as it is; raise TypeError for anything else."""
+    if type(value) is not int:
+        raise TypeError(f"expected a whole number, not {type(value).__name__}")
+    return value
+
+
+_VARIABLES = {"name": "text"}
+
+
+def _is_like(value: Any, usual: Any) -> bool:
+    """Whether a value from outside is of the same sort as another one."""
+    if isinstance(usual, float):
+        return type(value) in (int, float) and 0 <= value < float("inf")
+    if isinstance(usual, Mapping):
+        texts = (*usual, *usual.values())
+        return isinstance(value, Mapping) and (
+            not texts or all(isinstance(each, str) for each in (*value, *value.values()))
+        )
+    return type(value) is type(usual)
 
 
 class Stage(enum.Enum):

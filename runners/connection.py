@@ -15,6 +15,8 @@ from nrunner.runners.wire import Frame, FrameReader
 __all__ = ["Connection"]
 
 _PIECE = 1 << 18
+_FIRST = 1 << 16
+"""Longest first frame, in bytes: it comes from somebody who has not shown the token yet."""
 
 
 class Connection:
@@ -31,7 +33,7 @@ class Connection:
         self._peer = peer
         self._on_frame = on_frame
         self._on_lost = on_lost
-        self._reader = FrameReader()
+        self._reader = FrameReader(first=_FIRST)
         self._out = bytearray()
         self._is_open = True
         peer.setblocking(False)

@@ -31,6 +31,7 @@ __all__ = [
     "Claim",
     "descendants",
     "describe",
+    "job_of",
     "kill",
     "kill_all",
     "members",
@@ -182,12 +183,12 @@ def _owner_is(
     found = procfs.mark_of(process.pid, MARK)
     if found == mark:
         return True
-    if claim is None or (found is not None and _job_of(found) == _job_of(mark)):
+    if claim is None or (found is not None and job_of(found) == job_of(mark)):
         return False
     return claim.covers(process)
 
 
-def _job_of(mark: str) -> str:
+def job_of(mark: str) -> str:
     """Return the job in a mark: a payload that runs nrunner itself leaves those of another."""
     return mark.partition(":")[0]
 

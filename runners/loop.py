@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Loop", "Timer"]
 
+_LONGEST = 86400.0
+"""Seconds that are waited at once: the kernel counts milliseconds, up to 25 days."""
 _AT_ONCE = 16
 """Files that are served before timers are looked at; the kernel goes on with the others next."""
 
@@ -126,7 +128,7 @@ class Loop:
         """Wait for whatever comes first and call back for all that is due."""
         timeout = -1.0
         if self._timers:
-            timeout = max(0.0, self._timers[0].when - time.monotonic())
+            timeout = min(max(0.0, self._timers[0].when - time.monotonic()), _LONGEST)
         for fd, events in self._poll.poll(timeout, _AT_ONCE):
             if events & ~select.EPOLLOUT and fd in self._readers:
                 self._readers[fd]()

@@ -180,9 +180,8 @@ class Nursery:
 
     def _kind(self, attempt: Attempt, command: Command) -> Kind:
         assert command.warm is not None
-        variables = attempt.order.runnable.config.get("runner.env") or {}
         argv = command.warm.argv
-        key = (argv, command.cwd, tuple(sorted(variables.items())))
+        key = (argv, command.cwd, tuple(sorted(attempt.order.env.items())))
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._kinds[key] = Kind(argv, command.cwd)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Optional
@@ -27,9 +28,12 @@ from nrunner.messages import (
 )
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.base import Outcome
+from nrunner.runners.door import Door
+from nrunner.runners.killing import MARK, job_of
 from nrunner.runners.line import Budget, Line, Lines
 from nrunner.runners.long_line import LongLine
 from nrunner.runners.loop import Loop
+from nrunner.runners.procfs import mark_of
 
 __all__ = ["Allowance", "Reception"]
 
@@ -37,8 +41,7 @@ _PIECE = 1 << 15
 """Bytes of one connection that are read before others have their turn."""
 _LAST_WORDS = 0.25
 """Seconds for reading what an attempt that is over had sent."""
-_RECOVERY = 1.0
-"""Seconds until connections are accepted again after that failed, for want of descriptors say."""
+_CREDENTIALS = struct.Struct("3i")
 _LONGEST_WHITEBOARD = 64 << 10
 
 
@@ -72,9 +75,7 @@ class Reception:
         self._loop = loop
         self._attempt = attempt
         self._on_finished = on_finished
-        self._listener: Optional[socket.socket] = None
-        self._is_waiting = False
-        """Whether the listener is not watched for a moment, since nobody can be accepted."""
+        self._door: Optional[Door] = None
         self._peers: dict[_Peer, None] = {}
 
     def open(self) -> None:
@@ -88,14 +89,12 @@ class Reception:
         except OSError:
             listener.close()
             raise
-        listener.setblocking(False)
-        self._listener = listener
-        self._loop.watch(listener.fileno(), self._accept)
+        self._door = Door(self._loop, listener, self._admit)
 
     def drain(self) -> None:
         """Take what was sent already: the last word of a runner that ended since."""
         until = time.monotonic() + _LAST_WORDS
-        while self._accept():
+        while self._door is not None and self._door.accept():
             pass
         for peer in list(self._peers):
             while peer.read() and time.monotonic() < until:
@@ -105,10 +104,9 @@ class Reception:
         """Hear nothing more."""
         for peer in list(self._peers):
             peer.close()
-        if self._listener is not None:
-            self._loop.unwatch(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
+        if self._door is not None:
+            self._door.close()
+            self._door = None
             try:
                 os.unlink(self.path)
             except OSError:
@@ -121,32 +119,18 @@ class Reception:
         count = f"{self.refused} status messages" if self.refused > 1 else "a status message"
         return f"refused {count} of {self._attempt.order.id}: {self.reason}"
 
-    def _accept(self) -> bool:
-        if self._listener is None or self._is_waiting:
-            return False
-        try:
-            connection, _ = self._listener.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return False
-        except OSError:  # the peer goes on waiting, and would wake us for nothing
-            self._is_waiting = True
-            self._loop.unwatch(self._listener.fileno())
-            self._loop.after(_RECOVERY, self._recover)
-            return False
+    def _admit(self, connection: socket.socket) -> None:
         if self.allowance.open >= self.allowance.connections:
             self._refuse("too many connections are open")
             connection.close()
-            return True
-        connection.setblocking(False)
+            return
+        if _is_anothers(connection, self._attempt):
+            self._refuse("another test speaks")
+            connection.close()
+            return
         self.allowance.open += 1
         lines = Lines(self.allowance.budget, self._too_long)
         self._peers[_Peer(self._loop, connection, lines, self.take, self._forget)] = None
-        return True
-
-    def _recover(self) -> None:
-        self._is_waiting = False
-        if self._listener is not None:
-            self._loop.watch(self._listener.fileno(), self._accept)
 
     def _forget(self, peer: _Peer) -> None:
         self._peers.pop(peer, None)
@@ -232,6 +216,13 @@ class _Peer:
         for line in self._lines.finish():
             self._take(line)
         self._on_close(self)
+
+
+def _is_anothers(connection: socket.socket, attempt: Attempt) -> bool:
+    """Whether the process at the other end is seen to be another attempt's of this job."""
+    data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    mark = mark_of(_CREDENTIALS.unpack(data)[0], MARK)
+    return mark is not None and mark != attempt.mark and job_of(mark) == job_of(attempt.mark)
 
 
 def _outcome(message: Finished) -> Outcome:

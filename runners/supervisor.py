@@ -74,6 +74,8 @@ class Supervisor:
         self._socket = socket
         self._backlog = Backlog()
         self._attempts: dict[tuple[int, int], Attempt] = {}
+        self._here: set[tuple[int, int]] = set()
+        """What runs or waits, by task and attempt."""
         self._mains: dict[int, Attempt] = {}
         self._slots = SlotPool(loop)
         self._errands = False
@@ -127,10 +129,17 @@ class Supervisor:
 
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
-        return [*self._attempts, *((order.task, order.attempt) for order in self._backlog)]
+        return list(self._here)
 
     def run(self, order: Order) -> None:
-        """Run an attempt as soon as a slot is free (see `pump`); an errand needs none."""
+        """Run an attempt as soon as a slot is free (see `pump`); an errand needs none.
+
+        One that runs or waits already is not run a second time.
+        """
+        key = (order.task, order.attempt)
+        if key in self._here:
+            return
+        self._here.add(key)
         self._errands = self._errands or order.is_errand
         self._backlog.add(order)
 
@@ -160,6 +169,7 @@ class Supervisor:
 
     def _withdraw(self, order: Order, cause: str, detail: str) -> None:
         self._backlog.remove(order)
+        self._here.discard((order.task, order.attempt))
         self._emit(Attempt(order), "not_started", {"cause": cause, "reason": detail})
 
     def _hear(self, attempt: Attempt) -> None:
@@ -396,13 +406,13 @@ class Supervisor:
         """Return what all attempts with the same configuration have in common."""
         env = self._env.copy()
         env.update(self.settings.env)
-        env.update(attempt.order.runnable.config.get("runner.env") or {})
+        env.update(attempt.order.env)
         return env
 
     def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
         env = {} if command.clear_env else self._env.copy()
         env.update(self.settings.env)
-        env.update(attempt.order.runnable.config.get("runner.env") or {})
+        env.update(attempt.order.env)
         env.update(command.env)
         env[killing.MARK] = attempt.mark
         return env
@@ -585,6 +595,7 @@ class Supervisor:
         attempt.stage = Stage.DONE
         self._kin.note_end()
         self._attempts.pop(attempt.key, None)
+        self._here.discard(attempt.key)
         if attempt.reception is not None:
             attempt.reception.close()
         series = self._series.of(attempt)

@@ -54,12 +54,17 @@ def encode(head: Mapping[str, Any], body: bytes = b"") -> bytes:
 class FrameReader:
     """Cuts a byte stream into frames; counts those it refuses.
 
-    `loads` decodes one line and raises ValueError for what is not JSON.
+    `loads` decodes one line and raises ValueError for what is not JSON. The first frame may be
+    bounded more narrowly: `first` bytes, and no body.
     """
 
-    def __init__(self, loads: Callable[[bytes], Any] = json.loads) -> None:
+    def __init__(
+        self, loads: Callable[[bytes], Any] = json.loads, first: int | None = None
+    ) -> None:
         self.refused = 0
         self._loads = loads
+        self._most_head = MAX_HEAD if first is None else first
+        self._most_body = MAX_BODY if first is None else 0
         self._buffer = bytearray()
         self._scanned = 0
         self._skipping = False
@@ -96,7 +101,7 @@ class FrameReader:
 
     def _keep(self, start: int) -> None:
         del self._buffer[:start]
-        if self._head is None and (self._skipping or len(self._buffer) > MAX_HEAD):
+        if self._head is None and (self._skipping or len(self._buffer) > self._most_head):
             self._skipping = True
             self._buffer.clear()
         self._scanned = len(self._buffer)
@@ -106,7 +111,7 @@ class FrameReader:
             self._skipping = False
             self.refused += 1
             return
-        if len(line) > MAX_HEAD:
+        if len(line) > self._most_head:
             self.refused += 1
             return
         try:
@@ -122,7 +127,8 @@ class FrameReader:
             self.refused += 1
         elif size == 0:
             frames.append(Frame(head))
-        elif size <= MAX_BODY:
+            self._most_head, self._most_body = MAX_HEAD, MAX_BODY
+        elif size <= self._most_body:
             self._head, self._body = head, size
         else:
             # What follows is no frame, whatever it looks like.

@@ -113,3 +113,20 @@ def test_settings_reach_the_payload(here, job_results):
     end = nrunner(here, "run", "skip.sh", "-p", "MODE=thorough")
     assert end.returncode == 0
     assert [status for _, status, _ in verdicts(job_results)] == ["SKIP"]
+
+
+def test_variables_that_are_no_text_are_an_error_of_their_task_alone(here, job_results):
+    recipe = '{"kind": "exec-test", "uri": "good.sh", "config": {"runner.env": %s}}'
+    odd = ["5", '{"A": 1}', '["A"]', '{"A=": "x"}', '{"A": "\\u0000"}']
+    for number, env in enumerate(odd):
+        (here / f"odd{number}.json").write_text(recipe % env)
+    names = [f"odd{number}.json" for number in range(len(odd))]
+    end = nrunner(here, "run", *names, "good.sh")
+    assert end.returncode == 1
+    assert [cause for _, _, cause in verdicts(job_results)] == ["malformed"] * len(odd) + ["test"]
+    assert 'key "runner.env"' in end.stdout
+
+
+def test_a_limit_of_years_is_a_limit(here, job_results):
+    end = nrunner(here, "run", "good.sh", "--task-timeout", "3000000")
+    assert (end.returncode, verdicts(job_results)) == (0, [("1-good.sh", "PASS", "test")])

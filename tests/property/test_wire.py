@@ -59,3 +59,20 @@ def test_any_bytes_are_read_the_same_in_one_piece_and_in_many(pieces):
     frames = [frame for piece in pieces for frame in in_pieces.feed(piece)]
     assert at_once.feed(b"".join(pieces)) == frames
     assert at_once.refused == in_pieces.refused
+
+
+STRANGE = [b"x", b"{}\n", b'{"a": 1}\n', b'{"body": 3}\nabc', b"y" * 70, b"\n"]
+
+
+@given(st.lists(st.sampled_from(STRANGE)))
+def test_what_comes_before_the_first_frame_is_bounded_more_narrowly(pieces):
+    reader = FrameReader(first=64)
+    for piece in pieces:
+        if reader.feed(piece):
+            break
+        assert len(reader._buffer) <= 64 + len(piece)
+        assert reader._head is None
+    else:
+        return
+    body = b"z" * 100
+    assert reader.feed(b"\n" + encode({"long": "l" * 100}, body))[-1].body == body

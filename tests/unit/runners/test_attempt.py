@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nrunner.errors import RecipeError
+from nrunner.errors import RecipeError, RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.attempt import Attempt, Limits, Order, Settings
@@ -160,3 +160,65 @@ def test_long_texts_are_cut_so_that_the_story_fits_into_a_frame(attempt):
     story = attempt.story(Outcome(Result.FAIL, text, traceback=text), "")
     assert story["fail_reason"].endswith("...")
     assert len(json.dumps(story)) < 1 << 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": True},
+        {"task": "3"},
+        {"task": 3.0},
+        {"attempt": None},
+        {"attempt": []},
+        {"id": ["3-x"]},
+        {"log_dir": 5},
+        {"series": 1},
+        {"next": {"uri": "x"}},
+        {"limits": {"timeout": "1"}},
+        {"limits": {"timeout": -1}},
+        {"limits": {"timeout": float("nan")}},
+        {"limits": {"grace": float("inf")}},
+        {"limits": [1]},
+        {"limits": "x"},
+    ],
+    ids=str,
+)
+def test_an_order_with_a_field_of_the_wrong_sort_is_refused(change):
+    with pytest.raises((TypeError, AttributeError)):
+        Order.from_json({**ORDER, **change}, {})
+
+
+@pytest.mark.parametrize("env", [5, "A=1", ["A"], {"A": 1}, {"A": None}], ids=str)
+def test_variables_that_are_no_texts_are_an_error_of_the_runnable(env):
+    recipe = {"kind": "exec-test", "uri": "x", "config": {"runner.env": env}}
+    order = Order.from_json({**ORDER, "runnable": recipe}, {})
+    with pytest.raises(RunnerError, match=r"runner\.env"):
+        _ = order.env
+
+
+def test_settings_are_read_from_a_frame_that_may_say_more():
+    settings = Settings.from_json(
+        {"type": "settings", "slots": 3, "env": {"A": "1"}, "orphan_deadline": 5, "new": {}}
+    )
+    assert settings == Settings(slots=3, env={"A": "1"}, orphan_deadline=5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slots": "3"},
+        {"slots": True},
+        {"slots": 1.5},
+        {"slots_dir": None},
+        {"env": {"A": 1}},
+        {"env": []},
+        {"config": "x"},
+        {"orphan_deadline": float("nan")},
+        {"orphan_deadline": -1},
+        {"orphan_deadline": None},
+    ],
+    ids=str,
+)
+def test_settings_of_the_wrong_sort_are_refused(change):
+    with pytest.raises(TypeError):
+        Settings.from_json(change)

@@ -228,3 +228,9 @@ def test_a_timer_waits_for_a_few_of_many_files_and_each_of_them_has_its_turn(loo
     for ends in pipes:
         for end in ends:
             os.close(end)
+
+
+def test_a_timer_may_be_a_year_away(loop):
+    loop.after(365 * 86400, lambda: None)
+    wake(loop)
+    loop.run_once()
