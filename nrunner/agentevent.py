@@ -6,6 +6,7 @@ order (``nrunner.environment``) nor for what follows from them (``nrunner.machin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +17,15 @@ from nrunner.result import Cause, Result, Verdict
 __all__ = ["translate"]
 
 _RESULTS = {result.wire: result for result in Result}
-_TEXTS = ("fail_reason", "class_name", "fail_class", "traceback", "returncode", "core", "contract")
-_MORE = ("malformed", "stop_detail", "trouble", "elapsed", "layer", "whiteboard", "doing")
-_COPIED = (*_TEXTS, *_MORE)
+_COPIED: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("fail_reason", "class_name", "fail_class", "traceback", "whiteboard"), str),
+    **dict.fromkeys(("stop_detail", "trouble", "layer", "doing"), str),
+    **dict.fromkeys(("core", "contract", "malformed"), bool),
+    "returncode": (int, type(None)),
+    "elapsed": (int, float),
+}
+"""The fields that are taken as they are, and of which types they have to be."""
+_OF_MEMBERS = {"leaks": Mapping, "unkillable": Mapping, "outputs": str}
 
 
 def translate(head: Mapping[str, Any], time: float) -> TaskEvent | None:
@@ -44,13 +51,22 @@ def _ending(head: Mapping[str, Any]) -> Ending:
 
 
 def _ending_as_told(head: Mapping[str, Any]) -> Ending:
-    fields = {name: head[name] for name in _COPIED if name in head}
-    for name in ("leaks", "unkillable", "outputs"):
+    fields = {name: _checked(name, head[name], _COPIED[name]) for name in _COPIED if name in head}
+    if not 0 <= fields.get("elapsed", 0) < math.inf:
+        raise ValueError("elapsed: no time")
+    for name, sort in _OF_MEMBERS.items():
         if name in head:
-            fields[name] = tuple(head[name])
+            members = _checked(name, head[name], list)
+            fields[name] = tuple(_checked(name, each, sort) for each in members)
     if "stop" in head:
         fields["stop"] = Stop(head["stop"])
     return Ending(_RESULTS.get(head.get("result", "")), **fields)
+
+
+def _checked(name: str, value: Any, sort: type | tuple[type, ...]) -> Any:
+    if not isinstance(value, sort):
+        raise TypeError(f"{name}: not of the right type")
+    return value
 
 
 _REFUSALS = {

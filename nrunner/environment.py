@@ -24,6 +24,9 @@ __all__ = ["Environment", "Key", "run_frame"]
 
 _HELLO_WITHIN = 15.0
 _CLOSE_WITHIN = 10.0
+_MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What comes of a field that is missing or wrong."""
+_LONGEST_TROUBLE = 1000
 _RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 _dump = msgspec.json.Encoder().encode
@@ -272,6 +275,14 @@ class Environment:
         """Take frames as they arrive, a batch at a time: called by the link."""
         if link is not self._link:
             return
+        try:
+            self._take_all(link, frames)
+        except _MALFORMED as error:
+            self._trouble = f"what the agent says makes no sense: {error!r}"[:_LONGEST_TROUBLE]
+            self._refuse_greeting(f"understand the agent: {self._trouble}")
+            self._cut.set()
+
+    def _take_all(self, link: _Link, frames: Sequence[Mapping[str, Any]]) -> None:
         events = []
         for head in frames:
             kind = head.get("type")

@@ -117,6 +117,7 @@ class History:
         self.notices: list[str] = []
         self.closed: Mapping[str, Any] | None = None
         self._head: Mapping[str, Any] = {}
+        self._learned: dict[str, Any] = {}
         self._life = 0.0
         self._has_moved = False
         """Whether anything was heard of attempts since the last one was ordered."""
@@ -145,7 +146,7 @@ class History:
     def facts(self) -> Mapping[str, Any]:
         """What its report says beside all else."""
         facts: Mapping[str, Any] = self._head.get("plan", {}).get("facts", {})
-        return facts
+        return {**facts, **self._learned}
 
     def visit(self, record: Mapping[str, Any]) -> None:
         """Take the next record; raise JournalError for one that makes no sense."""
@@ -258,6 +259,9 @@ class History:
     def _notice(self, record: Mapping[str, Any]) -> None:
         self.notices.append(record["text"])
 
+    def _facts(self, record: Mapping[str, Any]) -> None:
+        self._learned.update(record["facts"])
+
     _handlers: ClassVar[Mapping[str, Callable[[History, Mapping[str, Any]], None]]] = {
         "job": _job,
         "planned": _planned,
@@ -269,6 +273,7 @@ class History:
         "resumed": _resumed,
         "closed": _closed,
         "notice": _notice,
+        "facts": _facts,
     }
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from nrunner.leftover import remove_old
 from nrunner.limits import Limits
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
+from nrunner.mishap import Mishaps
 from nrunner.pause import Pause
 from nrunner.plan import JobPlan
 from nrunner.record import replace
@@ -242,6 +244,9 @@ class Job:
             job_id=self._id,
             collector_tcp=self._tcp(),
         )
+        watch.reopen = server.intake.reopen
+        mishaps = Mishaps(self.folder.mishaps, partial(self._say, journal))
+        asyncio.get_running_loop().set_exception_handler(mishaps.take)
         async with asyncio.TaskGroup() as group:
             await server.open(group)
             self.lag.begin()
@@ -253,12 +258,20 @@ class Job:
                 self._note(journal, f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
+                self._note_messages(server.statistics().facts(), watch.unkept, journal)
                 # Those who listen to the job hear its end, too.
                 job = self._close(journal)
             finally:
                 self._lock.tell(Stage.ENDING)
                 await server.close()
         return job
+
+    def _note_messages(self, facts: dict[str, Any], unkept: int, journal: Journal) -> None:
+        """Have the reports tell of messages from outside, if there were any."""
+        if facts:
+            learned = {"messages": {**facts, "unkept": unkept}}
+            journal.append([{"type": "facts", "facts": learned}])
+            self._reporter.learn(learned)
 
     async def _watched(self, scheduler: Scheduler, journal: Journal) -> None:
         def stop(kill: bool, by: str) -> None:
@@ -267,10 +280,7 @@ class Job:
         def past_limit(limit: float) -> None:
             scheduler.stop(stop_by_timeout(time.monotonic(), limit))
 
-        def say(text: str) -> None:
-            self._note(journal, text)
-            self._reporter.flush()
-
+        say = partial(self._say, journal)
         pause = Pause(
             (scheduler.pause, scheduler.resume),
             (self._told_all("suspend"), self._told_all("resume")),
@@ -308,6 +318,10 @@ class Job:
         for name in {*self._plan.writers, *(each.writer for each in self._plan.reports)}:
             with contextlib.suppress(NrunnerError):  # it is told when the report is due
                 find_writer(name)
+
+    def _say(self, journal: Journal, text: str) -> None:
+        self._note(journal, text)
+        self._reporter.flush()
 
     def _told_all(self, name: str) -> Callable[[], None]:
         def tell() -> None:

@@ -81,6 +81,11 @@ class JobFolder:
         return self.root / "lock"
 
     @property
+    def mishaps(self) -> Path:
+        """Tracebacks of errors that nobody foresaw and that did not end the job."""
+        return self.root / "mishaps.txt"
+
+    @property
     def test_results(self) -> Path:
         """Holds one folder for each task, named by `task_folder_name`."""
         return self.root / "test-results"

@@ -6,7 +6,8 @@ for verdicts (``nrunner.machine``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nrunner.action import Settle
 from nrunner.ending import Ending
@@ -44,6 +45,10 @@ class Reporter:
         self.tally = Tally(job.total)
         self._clock = clock
         self.listeners = listeners
+
+    def learn(self, facts: Mapping[str, Any]) -> None:
+        """Have facts in the job's reports that were not known when it began."""
+        self.job = replace(self.job, facts={**self.job.facts, **facts})
 
     def open(self) -> None:
         """Tell that the job begins."""

@@ -130,7 +130,7 @@ class Scheduler:
                 for deed in self._record(self._decide()):
                     self._carriers[type(deed)](self, deed)
         except Exception as error:  # whoever feeds could not tell anybody: the job ends with it
-            self._fail(error)
+            self.fail(error)
         finally:
             self._is_busy = False
             self._reporter.flush()
@@ -164,7 +164,7 @@ class Scheduler:
         self._notice(0, text)
         self._reporter.flush()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """End the job without verdicts on what is left."""
         self._error = self._error or error
         self._done.set()
@@ -200,7 +200,7 @@ class Scheduler:
                 self._journal.append(records)
         except JournalFull as error:
             # What is recorded is told, but nothing more is begun.
-            self._fail(error)
+            self.fail(error)
             return [each for each in deeds if isinstance(each, _Reported)]
         return deeds
 
@@ -219,7 +219,7 @@ class Scheduler:
             try:
                 self._journal.append([record])
             except JournalError as error:
-                self._fail(error)
+                self.fail(error)
 
     # Carrying out.
 
@@ -469,7 +469,7 @@ class Scheduler:
     async def _bury(self, berth: Berth, gone: Gone, verdict: Callable[..., Verdict]) -> None:
         """End what an environment that is gone took with it, then remove what is left of it."""
         if gone.is_replaced:
-            self._fail(TakenOverError(f"go on: {gone.why}"))
+            self.fail(TakenOverError(f"go on: {gone.why}"))
             return
         self._break(gone.lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
         self._note({"type": "gone", "place": berth.place, "generation": gone.generation})

@@ -34,6 +34,8 @@ __all__ = ["Watch"]
 _KINDS = {"settled": "task_settled", "closed": "job_closed", "notice": "notice"}
 _NAMES = {kind: kind.__name__.lower() for kind in get_args(Message)}
 _TERMINAL = ("task_settled", "job_closed")
+_SPEAKING = (Phase.STARTING, Phase.STARTED)
+"""In these phases there may be a payload."""
 
 
 class Watch:
@@ -55,6 +57,10 @@ class Watch:
         self._reporter = reporter
         self._folder = folder
         self._numbers: dict[str, int] | None = None
+        self._heard: dict[int, int] = {}
+        """The attempt that spoke last, by the number of its task."""
+        self.reopen: Callable[[int], None] = lambda number: None
+        """Is told which task has begun another attempt, when that speaks."""
         self.unkept = 0
         """Messages whose content could not be written to the task's folder, or not all of it."""
 
@@ -86,7 +92,7 @@ class Watch:
         if self._machine.verdict(number) is not None:
             return False
         state = self._machine.state(number)
-        running = state is not None and state.phase in (Phase.STARTING, Phase.STARTED)
+        running = state is not None and state.phase in _SPEAKING
         result = Result.INTERRUPT if running else Result.CANCEL
         verdict = Verdict(result, Cause.CANCELLED, "cancelled by the user")
         self._scheduler.feed(Cancelled(time.monotonic(), number, verdict))
@@ -117,10 +123,17 @@ class Watch:
     # Messages from outside.
 
     def known(self, task_id: str) -> int | None:
-        """Return the number of the task that has this id."""
+        """Return the number of the task that has this id and runs now."""
         if self._numbers is None:
             self._numbers = {task.id: task.number for task in self._tasks}
-        return self._numbers.get(task_id)
+        number = self._numbers.get(task_id)
+        state = None if number is None else self._machine.state(number)
+        if number is None or state is None or state.phase not in _SPEAKING:
+            return None
+        if self._heard.get(number) != state.attempt:
+            self._heard[number] = state.attempt
+            self.reopen(number)
+        return number
 
     def take_messages(self, batch: Sequence[Accepted]) -> None:
         """Keep what runners outside say about tasks: in the journal and in the task's files.
@@ -142,7 +155,10 @@ class Watch:
                 self._append(number, name, b"".join(parts))
             except OSError:
                 self.unkept += len(parts)
-        self._journal.append(records)
+        try:
+            self._journal.append(records)
+        except JournalError as error:
+            self._scheduler.fail(error)
 
     def _append(self, number: int, name: str, data: bytes) -> None:
         folder = self._folder.test_results

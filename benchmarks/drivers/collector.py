@@ -19,8 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nrunner.event import Begin, Started, Triaged
 from nrunner.journal import Journal
 from nrunner.layout import create_job_folder, new_job_id
+from nrunner.limits import Limits
+from nrunner.machine import Machine
 from nrunner.runnable import Runnable
 from nrunner.status.server import STATUS_SOCKET, StatusServer
 from nrunner.task import Task
@@ -39,7 +42,7 @@ async def _measure(connections: int, messages: int, kind: str) -> dict[str, floa
         journal = Journal(folder.journal)
         tasks = [_task(number) for number in range(1, _TASKS + 1)]
         nothing: Any = None
-        watch = Watch(tasks, nothing, nothing, journal, nothing, folder)
+        watch = Watch(tasks, _running(tasks), nothing, journal, nothing, folder)
         server = StatusServer(root / "run", watch, watch.known, watch.take_messages, job_id=job_id)
         async with asyncio.TaskGroup() as group:
             await server.open(group)
@@ -74,6 +77,17 @@ async def _take(server: StatusServer, messages: int) -> list[float]:
         if time.monotonic() > give_up:
             raise SystemExit(f"{taken} of {messages} messages came")
     return sorted(lags)
+
+
+def _running(tasks: list[Task]) -> Machine:
+    """Return the state of a job all of whose tasks run: others may not speak."""
+    machine = Machine(tasks, Limits(len(tasks)))
+    machine.handle(Begin(0.0))
+    for task in tasks:
+        machine.handle(Triaged(0.0, task.number, "process"))
+    for task in tasks:
+        machine.handle(Started(0.0, task.number, 1))
+    return machine
 
 
 def _task(number: int) -> Task:

@@ -8,6 +8,7 @@ it (``guard``).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -29,10 +30,18 @@ _SCAN = 500
 _CHUNK = 256 * 1024
 
 
-def make_runner(view: JobView, streams: EventStreams, token: str | None) -> web.AppRunner:
-    """Return what serves the control API once it is given sockets."""
+def make_runner(
+    view: JobView,
+    streams: EventStreams,
+    token: str | None,
+    note_question: Callable[[asyncio.BaseTransport], None],
+) -> web.AppRunner:
+    """Return what serves the control API once it is given connections.
+
+    `note_question` is told of each connection that has a request.
+    """
     return web.AppRunner(
-        make_app(view, streams, token),
+        make_app(view, streams, token, note_question),
         access_log=None,
         handle_signals=False,
         handler_cancellation=True,
@@ -40,9 +49,15 @@ def make_runner(view: JobView, streams: EventStreams, token: str | None) -> web.
     )
 
 
-def make_app(view: JobView, streams: EventStreams, token: str | None) -> web.Application:
+def make_app(
+    view: JobView,
+    streams: EventStreams,
+    token: str | None,
+    note_question: Callable[[asyncio.BaseTransport], None] = lambda transport: None,
+) -> web.Application:
     """Return the application; `token` is what peers on TCP have to show."""
-    app = web.Application(middlewares=[errors_as_json, make_guard(token)], client_max_size=_CHUNK)
+    guard = make_guard(token, note_question)
+    app = web.Application(middlewares=[errors_as_json, guard], client_max_size=_CHUNK)
     api = _Api(view, streams)
     add = app.router.add_route
     add("GET", f"{_PREFIX}/job", api.job)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import select
 import socket
 import time
@@ -43,6 +44,10 @@ _LAST_WORDS = 2.0
 """Seconds for reading what peers had sent when they were cut off."""
 _BUDGET = 128 * 1024 * 1024
 _CONNECTIONS = 4096
+_SHARE = 4
+"""The part of all descriptors that connections may take: one in so many."""
+_STRANGERS = 64
+"""Connections that have yet to show a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +80,18 @@ class Collector:
         sink: Sink,
         *,
         budget: int = _BUDGET,
-        most: int = _CONNECTIONS,
+        most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._intake = intake
         self._sink = sink
-        self._most = most
+        self._most = _affordable() if most is None else most
         self._clock = clock
         self._budget = Budget(budget)
         self._epoll: select.epoll | None = None
         self._doors: dict[int, _Door] = {}
         self._peers: dict[int, Peer] = {}
+        self._strangers: dict[Peer, None] = {}
         self._nobody = asyncio.Event()
         self._nobody.set()
         self._waiting: list[Line] = []
@@ -209,6 +215,8 @@ class Collector:
         self._nobody.clear()
         self._epoll.register(connection, select.EPOLLIN)
         if token is not None:
+            self._make_room_for_stranger()
+            self._strangers[peer] = None
             loop = asyncio.get_running_loop()
             peer.deadline = loop.call_later(_TOKEN_SECONDS, self._turn_away, peer)
 
@@ -229,7 +237,19 @@ class Collector:
             return
         self._waiting = lines
         if peer.admitted:
-            _end_deadline(peer)
+            self._expect_nothing_more(peer)
+
+    def _make_room_for_stranger(self) -> None:
+        """Turn away who has kept silent longest: whoever has a token shows it at once."""
+        if len(self._strangers) >= _STRANGERS:
+            self._turn_away(next(iter(self._strangers)))
+
+    def _expect_nothing_more(self, peer: Peer) -> None:
+        """End the wait for a token."""
+        self._strangers.pop(peer, None)
+        if peer.deadline is not None:
+            peer.deadline.cancel()
+            peer.deadline = None
 
     def _turn_away(self, peer: Peer) -> None:
         self._turned_away += 1
@@ -237,7 +257,7 @@ class Collector:
 
     def _drop(self, peer: Peer) -> None:
         assert self._epoll is not None
-        _end_deadline(peer)
+        self._expect_nothing_more(peer)
         self._epoll.unregister(peer.connection)
         del self._peers[peer.connection.fileno()]
         peer.connection.close()
@@ -272,7 +292,8 @@ class Collector:
         self._pass_on()
 
 
-def _end_deadline(peer: Peer) -> None:
-    if peer.deadline is not None:
-        peer.deadline.cancel()
-        peer.deadline = None
+def _affordable() -> int:
+    """Return how many connections there may be, so that descriptors are left for the job."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = soft == resource.RLIM_INFINITY
+    return _CONNECTIONS if unlimited else max(1, min(_CONNECTIONS, soft // _SHARE))

@@ -7,8 +7,10 @@ that no web page can reach it through a browser. Errors are JSON. Imports aiohtt
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -46,8 +48,13 @@ def _answer(code: int, message: str, headers: dict[str, str]) -> web.Response:
     return web.Response(status=code, text=text, content_type="application/json", headers=headers)
 
 
-def make_guard(token: str | None) -> Middleware:
-    """Return the middleware that lets in only who may; `token` is what TCP peers have to show."""
+def make_guard(
+    token: str | None, note_question: Callable[[asyncio.BaseTransport], None]
+) -> Middleware:
+    """Return the middleware that lets in only who may, and notes the connections of those.
+
+    `token` is what TCP peers have to show.
+    """
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -61,6 +68,8 @@ def make_guard(token: str | None) -> Middleware:
         else:
             _check_headers(request, peer.getsockname()[1])
             _check_token(request, token)
+        if transport is not None:
+            note_question(transport)
         return await handler(request)
 
     return guard

@@ -13,10 +13,11 @@ import logging
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nrunner.record import dataclass
 from nrunner.status.collector import Collector, CollectorStatistics
+from nrunner.status.entrance import Entrance
 from nrunner.status.intake import Intake, IntakeStatistics, Sink
 from nrunner.status.listener import TcpOptions, listen_tcp, listen_unix, make_private_folder
 from nrunner.status.view import JobView
@@ -42,6 +43,20 @@ class StatusStatistics:
     api_loaded: bool
     event_readers: int
     event_readers_dropped: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a report says of it: nothing if nobody ever came to the collector."""
+        if not self.collector.connections:
+            return {}
+        refused = {reason.value: count for reason, count in self.intake.refused.items() if count}
+        samples = {reason.value: list(texts) for reason, texts in self.intake.samples.items()}
+        return {
+            "connections": self.collector.connections,
+            "turned_away": self.collector.turned_away,
+            "accepted": self.intake.accepted,
+            "refused": refused,
+            "samples": samples,
+        }
 
 
 class StatusServer:
@@ -170,13 +185,17 @@ class _LazyApi:
     async def _serve(self) -> None:
         app = await asyncio.to_thread(importlib.import_module, "nrunner.status.app")
         self.streams = app.EventStreams(self._view)
-        runner: web.AppRunner = app.make_runner(self._view, self.streams, self._token)
+        entrance = Entrance()
+        runner: web.AppRunner = app.make_runner(
+            self._view, self.streams, self._token, entrance.note_question
+        )
         try:
             await runner.setup()
-            for listener in self._listeners:
-                await app.web.SockSite(runner, listener).start()
+            assert runner.server is not None
+            entrance.open(runner.server, *self._listeners)
             await self._stop.wait()
         finally:
+            entrance.close()
             await runner.cleanup()
 
     def _stop_watching(self) -> None:

@@ -255,3 +255,10 @@ def test_a_format_that_lacks_the_plan_says_so():
         found.visit(record)
     with pytest.raises(JournalError, match="format 1, which does not hold the plan"):
         found.plan(Path("/results/job-1"))
+
+
+def test_what_became_known_while_it_ran_is_among_the_facts():
+    history = History()
+    history.visit(head(plan(task(1), facts={"shuffle_seed": 7})))
+    history.visit({"type": "facts", "facts": {"messages": {"accepted": 3}}})
+    assert history.facts == {"shuffle_seed": 7, "messages": {"accepted": 3}}

@@ -44,6 +44,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "nrunner.interpreter",
             "nrunner.lag",
+            "nrunner.mishap",
             "nrunner.option",
             "nrunner.register",
             "nrunner.schema",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nrunner.ending import Ending
+from nrunner.errors import JournalError
 from nrunner.event import Begin, Cancelled, Ended, Started, StopAll, Triaged
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder
@@ -34,6 +35,10 @@ class Scheduler:
     def __init__(self) -> None:
         self.fed: list[object] = []
         self.stops: list[StopAll] = []
+        self.failures: list[Exception] = []
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
 
     def feed(self, *events: object) -> None:
         self.fed.extend(events)
@@ -48,8 +53,10 @@ class Scheduler:
 class Job:
     """Three tasks, of which the first is begun by tests."""
 
-    def __init__(self, folder: Path) -> None:
-        tasks = [Task(n, f"{n}-x", Runnable("noop", "x"), "ref") for n in (1, 2, 3)]
+    def __init__(self, folder: Path, retries: int = 0) -> None:
+        tasks = [
+            Task(n, f"{n}-x", Runnable("noop", "x"), "ref", retries=retries) for n in (1, 2, 3)
+        ]
         self.machine = Machine(tasks, Limits(1))
         self.scheduler = Scheduler()
         self.journal = Journal(folder / "journal.jsonl")
@@ -196,9 +203,28 @@ def test_an_event_that_never_was_is_nobodys_place_to_go_on(job, event_id):
     assert job.watch.events_after(event_id, 5) is None
 
 
-def test_ids_of_tasks_lead_to_their_numbers(job):
-    assert job.watch.known("2-x") == 2
+def test_ids_lead_to_the_tasks_that_run(job):
+    assert job.watch.known("1-x") is None
+    start(job)
+    assert job.watch.known("1-x") == 1
+    assert job.watch.known("2-x") is None
     assert job.watch.known("4-x") is None
+    job.machine.handle(Ended(3.0, 1, 1, Ending(Result.PASS)))
+    assert job.watch.known("1-x") is None
+
+
+def test_another_attempt_of_a_task_may_speak_anew(tmp_path):
+    job = Job(tmp_path, retries=1)
+    reopened: list[int] = []
+    job.watch.reopen = reopened.append
+    start(job)
+    assert [job.watch.known("1-x") for _ in range(3)] == [1, 1, 1]
+    assert reopened == [1]
+    job.machine.handle(Ended(3.0, 1, 1, Ending(Result.FAIL)))
+    job.machine.handle(Started(4.0, 1, 2))
+    assert job.watch.known("1-x") == 1
+    assert reopened == [1, 1]
+    job.journal.close()
 
 
 def test_what_runners_say_is_kept_in_the_tasks_folder_and_in_the_journal(job):
@@ -252,3 +278,9 @@ def test_what_is_said_at_once_is_kept_in_its_order_and_counted_where_it_cannot_b
             assert kept == f"{kind} 0\n{kind} 1\n{kind} 2\n"
     assert job.watch.unkept == 6
     assert job.journal.records == len(said)
+
+
+def test_a_journal_that_cannot_be_written_ends_the_job(job):
+    job.journal.close()
+    job.watch.take_messages([message(1)])
+    assert [type(error) for error in job.scheduler.failures] == [JournalError]
