@@ -44,6 +44,8 @@ _BATCH_BYTES = 1 << 15
 _BEGINNINGS = ("started", "not_started")
 _MOST_CONNECTIONS = 16
 _LONGEST_COMPLAINT = 1000
+_MOST_KINDS = 1000
+"""Each is looked for on the whole of PATH."""
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 """What comes of a field that is missing or wrong, if nobody says it better."""
 _UNTIL_FIRST_HELLO = 15.0
@@ -259,11 +261,14 @@ class Agent:
         self._supervisor.cancel(*key, kill=kill, detail=detail, examine=examine)
 
     def _probe(self, head: Mapping[str, Any]) -> None:
+        asked = head["kinds"]
+        if not isinstance(asked, list) or len(asked) > _MOST_KINDS:
+            raise ValueError(f"expected a list of {_MOST_KINDS} kinds at most")
         kinds = {
             kind: kind in registry.KINDS
             or kind in registry.REQUIREMENT_KINDS
             or find_executable(kind) is not None
-            for kind in head["kinds"]
+            for kind in asked
         }
         self._answer(head, kinds=kinds)
 

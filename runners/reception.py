@@ -41,6 +41,7 @@ _PIECE = 1 << 15
 """Bytes of one connection that are read before others have their turn."""
 _LAST_WORDS = 0.25
 """Seconds for reading what an attempt that is over had sent."""
+_FEW = 4
 _CREDENTIALS = struct.Struct("3i")
 _LONGEST_WHITEBOARD = 64 << 10
 
@@ -52,8 +53,17 @@ class Allowance:
         self.budget = Budget(held)
         # Most of the descriptors are for what attempts need to run.
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.connections = connections if soft < 0 else min(connections, max(1, soft // 4))
+        self.connections = connections if soft < 0 else min(connections, soft // 4)
         self.open = 0
+
+    def has_room(self, own: int, strangers: int, *, is_own: bool) -> bool:
+        """Whether an attempt that has so many connections may have one more.
+
+        Each has a few, whatever others have; and few are for those who may be anybody.
+        """
+        if not is_own:
+            return strangers < _FEW
+        return own < _FEW or (self.open < self.connections and own < self.connections // 4)
 
 
 class Reception:
@@ -76,7 +86,8 @@ class Reception:
         self._attempt = attempt
         self._on_finished = on_finished
         self._door: Optional[Door] = None
-        self._peers: dict[_Peer, None] = {}
+        self._peers: dict[_Peer, bool] = {}
+        """With whether each is seen to be one of the attempt's own processes."""
 
     def open(self) -> None:
         """Begin to listen; raise OSError."""
@@ -120,17 +131,20 @@ class Reception:
         return f"refused {count} of {self._attempt.order.id}: {self.reason}"
 
     def _admit(self, connection: socket.socket) -> None:
-        if self.allowance.open >= self.allowance.connections:
-            self._refuse("too many connections are open")
-            connection.close()
+        mark = _mark_of_peer(connection)
+        is_own = mark == self._attempt.mark
+        own = sum(self._peers.values())
+        if not is_own and mark is not None and job_of(mark) == job_of(self._attempt.mark):
+            reason = "another test speaks"
+        elif not self.allowance.has_room(own, len(self._peers) - own, is_own=is_own):
+            reason = "too many connections are open"
+        else:
+            self.allowance.open += 1
+            lines = Lines(self.allowance.budget, self._too_long)
+            self._peers[_Peer(self._loop, connection, lines, self.take, self._forget)] = is_own
             return
-        if _is_anothers(connection, self._attempt):
-            self._refuse("another test speaks")
-            connection.close()
-            return
-        self.allowance.open += 1
-        lines = Lines(self.allowance.budget, self._too_long)
-        self._peers[_Peer(self._loop, connection, lines, self.take, self._forget)] = None
+        self._refuse(reason)
+        connection.close()
 
     def _forget(self, peer: _Peer) -> None:
         self._peers.pop(peer, None)
@@ -218,11 +232,10 @@ class _Peer:
         self._on_close(self)
 
 
-def _is_anothers(connection: socket.socket, attempt: Attempt) -> bool:
-    """Whether the process at the other end is seen to be another attempt's of this job."""
+def _mark_of_peer(connection: socket.socket) -> Optional[str]:
+    """Return the mark of the attempt to which the process at the other end belongs, if it has."""
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    mark = mark_of(_CREDENTIALS.unpack(data)[0], MARK)
-    return mark is not None and mark != attempt.mark and job_of(mark) == job_of(attempt.mark)
+    return mark_of(_CREDENTIALS.unpack(data)[0], MARK)
 
 
 def _outcome(message: Finished) -> Outcome:
