@@ -311,6 +311,12 @@ class Config:
         Choice("auto", "off"),
         "Whether what agents start is kept in a control group, where one can be made.",
     )
+    answer_deadline: float = _setting(
+        60.0,
+        "agent.answer_deadline",
+        Duration(positive=True),
+        "How long an agent that is asked may be silent until it is given up.",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 

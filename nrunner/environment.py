@@ -23,6 +23,9 @@ from nrunner.spawners.base import Handle
 __all__ = ["Environment", "Key", "run_frame"]
 
 _HELLO_WITHIN = 15.0
+_ANSWER_WITHIN = 60.0
+_PARTS = 4
+"""An agent that was silent for one part of the deadline is asked."""
 _CLOSE_WITHIN = 10.0
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of a field that is missing or wrong."""
@@ -31,6 +34,8 @@ _RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 _dump = msgspec.json.Encoder().encode
 _load = msgspec.json.Decoder().decode
+
+_PING = encode({"type": "ping"})
 
 Key = tuple[int, int]
 """Task and attempt."""
@@ -94,6 +99,8 @@ class Environment:
         self.is_replaced = False
         """Whether the agent has another controller now."""
         self._trouble = ""
+        self._heard = 0
+        """How often the agent has said something."""
         self._is_closing = False
 
     async def open(self) -> None:
@@ -105,10 +112,11 @@ class Environment:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep_link(), name=f"link to {self.place}")
             watcher = group.create_task(self._handle.wait_gone(), name=f"watch {self.place}")
+            asker = group.create_task(self._expect_answers(), name=f"ask {self.place}")
             both = (keeper, watcher)
             done, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             why = (keeper if keeper in done else watcher).result()
-            for each in both:
+            for each in (*both, asker):
                 each.cancel()
         self._drop()
         for _, future in self._asked.values():
@@ -230,6 +238,28 @@ class Environment:
                 await self._handle.destroy()
                 return trouble
 
+    async def _expect_answers(self) -> None:
+        """Ask an agent that is silent to say something; give it up if it does not in time.
+
+        It may be stopped, or somebody traces it: then nobody keeps the limits of its attempts.
+        """
+        deadline = self._settings.get("answer_deadline", _ANSWER_WITHIN)
+        silent = 0
+        while True:
+            link, heard = self._link, self._heard
+            # In parts: were we stopped ourselves, the time is not up before we have listened.
+            await asyncio.sleep(deadline / _PARTS)
+            if link is None or link is not self._link or heard != self._heard:
+                silent = 0
+                continue
+            if silent == 0:
+                link.write(_PING)
+            if silent == _PARTS:
+                self._trouble = f"the agent did not answer within {deadline:g} s"
+                self._cut.set()
+                return
+            silent += 1
+
     async def _reconnect(self) -> str:
         trouble = ""
         for pause in _RECONNECTS:
@@ -275,6 +305,7 @@ class Environment:
         """Take frames as they arrive, a batch at a time: called by the link."""
         if link is not self._link:
             return
+        self._heard += 1
         try:
             self._take_all(link, frames)
         except _MALFORMED as error:

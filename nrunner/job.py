@@ -399,7 +399,7 @@ class Job:
     def _settings(self) -> dict[str, Any]:
         plan = self._plan
         runner = {key: value for key, value in plan.config.items() if key.startswith("runner.")}
-        settings = {
+        settings: dict[str, Any] = {
             "job_id": self._id,
             "base_dir": str(plan.base_dir),
             "results_dir": self._test_results,
@@ -408,8 +408,11 @@ class Job:
             "env": dict(plan.payload_env),
             "config": runner,
         }
-        deadline = plan.config.get("agent.orphan_deadline")
-        return settings if deadline is None else {**settings, "orphan_deadline": deadline}
+        for name in ("orphan_deadline", "answer_deadline"):
+            deadline = plan.config.get(f"agent.{name}")
+            if deadline is not None:
+                settings[name] = deadline
+        return settings
 
     def _log_dir(self, task: Task, attempt: int) -> str:
         return f"{self._test_results}/{attempt_folder_name(task.number, task.id, attempt)}"

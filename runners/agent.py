@@ -302,6 +302,9 @@ class Agent:
     def _be_abandoned(self, _head: Mapping[str, Any]) -> None:
         self._abandon("its controller gave up")
 
+    def _show_up(self, head: Mapping[str, Any]) -> None:
+        self._answer(head)
+
     def _shut_down(self, _head: Mapping[str, Any]) -> None:
         self._leave()
 
@@ -359,6 +362,7 @@ class Agent:
         "abandon": _be_abandoned,
         "pause": _pause,
         "resume": _resume,
+        "ping": _show_up,
         "shutdown": _shut_down,
     }
 

@@ -18,7 +18,7 @@ import time
 # Its agent needs them, too; what is loaded before the fork is there when everybody waits for us.
 from nrunner.runners import cgroup
 from nrunner.runners.child import prctl, set_subreaper
-from nrunner.runners.procfs import children_of
+from nrunner.runners.procfs import children_of, snapshot, tracer_of
 from nrunner.runners.slot import remove_tree
 
 TYPE_CHECKING = False
@@ -55,20 +55,13 @@ def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
     os.close(listening)
     for number in _ENDING:
         signal.signal(number, lambda received, _frame: _end(pid, received))
-    signal.signal(signal.SIGALRM, lambda _received, _frame: _pass_on(pid, signal.SIGKILL))
+    signal.signal(signal.SIGALRM, lambda _received, _frame: _kill(pid))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     if group is not None:
         # While the agent is being loaded: it takes the kernel some milliseconds.
         group.take(pid)
         cgroup.remove_stale(after=_LEAVE_WITHIN)
-    status = 0
-    while True:
-        try:
-            ended, status = os.waitpid(pid, 0)
-        except InterruptedError:
-            continue
-        if ended == pid:
-            break
+    status = _wait(pid)
     if group is not None:
         group.kill(_KILL_FOR)
     _kill_children()
@@ -103,10 +96,36 @@ def _serve(folder: str, listening: int, guardian: int, group: Optional[cgroup.Gr
     return 0
 
 
+def _wait(pid: int) -> int:
+    """Wait for the end of the agent and return its wait status; nobody may stop it meanwhile."""
+    while True:
+        ended, status = os.waitpid(pid, os.WUNTRACED)
+        if ended == pid and not os.WIFSTOPPED(status):
+            return status
+        _pass_on(pid, signal.SIGCONT)
+
+
 def _end(pid: int, number: int) -> None:
-    """Have the agent leave; an agent that does not (stopped, stuck) is killed."""
+    """Have the agent leave; an agent that does not (stuck) is killed."""
+    _free(pid)
     _pass_on(pid, number)
     signal.alarm(_PATIENCE)
+
+
+def _kill(pid: int) -> None:
+    """Kill the agent; we hear of its end only once nobody traces it."""
+    _pass_on(pid, signal.SIGKILL)
+    _free(pid)
+
+
+def _free(pid: int) -> None:
+    """End whoever traces the agent, if it is one of our own descendants: a test."""
+    everything = snapshot()
+    tracer = above = tracer_of(pid)
+    while above in everything and above != os.getpid():
+        above = everything[above].parent
+    if tracer and above == os.getpid():
+        _pass_on(tracer, signal.SIGKILL)
 
 
 def _pass_on(pid: int, number: int) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "mark_of",
     "read_process",
     "snapshot",
+    "tracer_of",
     "uptime",
     "uses",
     "wait_channel_of",
@@ -170,6 +171,18 @@ def uptime() -> float:
     """Return how many seconds ago this machine was booted, by the clock of `Process.start`."""
     with open("/proc/uptime", encoding="ascii") as file:
         return float(file.read().split()[0])
+
+
+def tracer_of(pid: int) -> int:
+    """Return the process that traces another one, as debuggers do; 0 if there is none."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"TracerPid:"):
+                    return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
 
 
 def wait_channel_of(pid: int) -> str:

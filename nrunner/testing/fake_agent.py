@@ -169,8 +169,9 @@ class FakeAgent:
             self._order(head)
         elif kind == "cancel":
             self._cancel(head)
-        elif kind == "probe":
-            self._reply(head, kinds={each: each in self._kinds for each in head["kinds"]})
+        elif kind in ("probe", "ping"):
+            asked = head.get("kinds", ())
+            self._reply(head, kinds={each: each in self._kinds for each in asked})
         elif kind == "fulfil":
             self._fulfil(head)
         elif kind == "ack":
@@ -230,7 +231,7 @@ class FakeAgent:
 
     def _reply(self, head: Mapping[str, Any], **fields: Any) -> None:
         if self._stream is not None:
-            self._stream.send(encode({"type": "reply", "request": head["request"], **fields}))
+            self._stream.send(encode({"type": "reply", "request": head.get("request"), **fields}))
 
     # Attempts.
 

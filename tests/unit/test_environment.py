@@ -126,6 +126,55 @@ def test_what_is_ordered_while_the_link_is_down_arrives_once_it_is_up(tmp_path):
     talk(body, tmp_path, {"hangs": Script(blocks=True)})
 
 
+def test_an_agent_that_is_silent_is_asked_and_given_up_if_it_does_not_answer(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        await asyncio.sleep(10_000)
+        assert not holding.done()
+        handle.agent.take = lambda *_: None
+        before = asyncio.get_running_loop().time()
+        assert await holding == "the agent did not answer within 60 s"
+        assert 60 <= asyncio.get_running_loop().time() - before <= 100
+
+    talk(body, tmp_path)
+
+
+def test_an_agent_that_says_anything_has_answered(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        handle.agent.take = lambda *_: None
+        for number in range(100):
+            await asyncio.sleep(50)
+            talk.environment.take(talk.environment._link, [{"type": "reply", "request": number}])
+        assert not holding.done()
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"type": "hello", "protocol": 1, "tasks": [5]},
+        {"type": "hello", "protocol": 1, "tasks": [[1, [2]]]},
+        {"type": "hello", "protocol": 1, "tasks": 7},
+    ],
+    ids=str,
+)
+def test_an_agent_that_makes_no_sense_is_given_up(tmp_path, head):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        await asyncio.sleep(0)
+        talk.environment.take(talk.environment._link, [head])
+        assert "what the agent says makes no sense" in await holding
+
+    talk(body, tmp_path)
+
+
 def test_closing_has_the_agent_leave_in_peace(tmp_path):
     async def body(talk, handle):
         await talk.environment.open()

@@ -91,3 +91,9 @@ def test_a_command_is_printable_and_short(monkeypatch, tmp_path):
     assert command.startswith("sh -c echo ?[31m?\\xff")
     assert command.isprintable()
     assert len(command) == 200
+
+
+def test_who_traces_a_process_is_told():
+    status = Path("/proc/self/status").read_text()
+    assert f"TracerPid:\t{procfs.tracer_of(os.getpid())}\n" in status
+    assert procfs.tracer_of(NOBODY) == 0
