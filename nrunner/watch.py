@@ -24,6 +24,7 @@ from nrunner.phase import Phase
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import JobReport, TaskReport
+from nrunner.runners.slot import make_folder
 from nrunner.scheduler import Scheduler
 from nrunner.status.intake import Accepted
 from nrunner.status.view import ApiEvent, TaskView
@@ -163,7 +164,7 @@ class Watch:
     def _append(self, number: int, name: str, data: bytes) -> None:
         folder = self._folder.test_results
         folder /= task_folder_name(number, self._tasks[number - 1].id)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(str(folder))
         # A test may have put a link or a pipe there: neither is followed nor waited for.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
         with os.fdopen(os.open(folder / name, flags, 0o600), "ab") as file:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 from nrunner.runners.capture import Capture
 from nrunner.runners.loop import Loop
+from nrunner.runners.removal import remove_tree, removing
 from nrunner.runners.report import ReportFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-__all__ = ["Slot", "remove_tree"]
+__all__ = ["Slot", "make_folder", "remove_tree"]
 
 _STREAMS = ("stdout", "stderr")
 
@@ -36,6 +38,7 @@ class Slot:
         """Where a payload leaves its own report, apart from what a test may delete."""
         self._captures = {name: Capture(f"{folder}/{name}", loop) for name in _STREAMS}
         self._is_ready = False
+        self._cleaned = 0
 
     def open(self) -> tuple[int, int]:
         """Make everything ready; return where to write stdout and stderr. Raise OSError."""
@@ -70,22 +73,34 @@ class Slot:
             if capture.trouble:
                 raise OSError(capture.trouble)
             if capture.size:
-                _make(log_dir)
+                make_folder(log_dir)
                 target = "runner.log" if keep_names else name
                 _give_away(capture, f"{log_dir}/{target}")
                 names.append(target)
         if self._has_entries(self.output_dir):
-            _make(log_dir)
+            make_folder(log_dir)
             _move(self.output_dir, log_dir + "/output")
             self._is_ready = False
             names.append("output")
         return tuple(dict.fromkeys(names))
 
-    def clean(self) -> None:
-        """Forget what the attempt left in its temporary folder."""
-        if self._has_entries(self.work_dir):
-            remove_tree(self.work_dir)
-            self._is_ready = False
+    def clean(self) -> Iterator[None]:
+        """Forget what the attempt left in its temporary folder.
+
+        What takes longer is left to be gone on with: the slot can be used again meanwhile.
+        """
+        if not self._has_entries(self.work_dir):
+            return iter(())
+        self._is_ready = False
+        self._cleaned += 1
+        rubbish = f"{self.folder}/rubbish-{self._cleaned}"
+        try:
+            os.rename(self.work_dir, rubbish)
+        except OSError:
+            rubbish = self.work_dir
+        rest = removing(rubbish)
+        next(rest, None)
+        return rest
 
     def renew(self) -> None:
         """Have new pipes next time, since somebody may still write to these."""
@@ -114,52 +129,32 @@ class Slot:
         return False
 
 
-def remove_tree(folder: str) -> None:
-    """Remove a folder and all in it, as far as that is possible; links are not followed."""
-    if os.path.islink(folder):
-        # A test may have put it there, and what it leads to is not ours.
-        os.unlink(folder)
-        return
-    todo, found = [folder], []
-    while todo:
-        path = todo.pop()
-        found.append(path)
-        try:
-            os.chmod(path, 0o700)
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(entry.path)
-                    else:
-                        os.unlink(entry.path)
-        except OSError:
-            continue
-    for path in reversed(found):
-        try:
-            os.rmdir(path)
-        except OSError:
-            continue
-
-
-def _make(folder: str) -> None:
+def make_folder(folder: str) -> None:
+    """Make a folder, with those above it; what a test may have put in its place goes."""
     try:
         # With its parents: a test may have deleted them.
         os.makedirs(folder, 0o700)
     except FileExistsError:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            raise
+            os.unlink(folder)
+            os.mkdir(folder, 0o700)
 
 
 def _give_away(capture: Capture, target: str) -> None:
+    """Have what was written at the target, behind what is there already."""
     file = capture.hand_over()
     try:
-        if os.path.lexists(target):
+        found = _mode(target)
+        if stat.S_ISREG(found):
             _append(file, target)
-        else:
+            return
+        if found:
+            remove_tree(target)  # whatever it is, it is not ours
+        try:
             os.rename(capture.path, target)
-    except OSError:
-        # The test removed our folder or shut it, or the target is on another file system.
-        _append(file, target)
+        except OSError:
+            # The test removed our folder or shut it, or the target is on another file system.
+            _append(file, target)
     finally:
         os.close(file)
 
@@ -172,10 +167,59 @@ def _move(source: str, target: str) -> None:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-    import shutil
-
-    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    _merge(source, target)
     remove_tree(source)
+
+
+def _merge(source: str, target: str) -> None:
+    """Move what is in a folder to another one; of two things with one name, the former stays.
+
+    Across file systems, files, folders and links are copied, and nothing else.
+    """
+    todo = [(source, target)]
+    while todo:
+        source, target = todo.pop()
+        make_folder(target)
+        with os.scandir(source) as entries:
+            for entry in entries:
+                place = f"{target}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if os.path.lexists(place) or not _rename(entry.path, place):
+                        todo.append((entry.path, place))
+                elif not _rename(entry.path, place):
+                    _copy(entry, place)
+
+
+def _rename(source: str, target: str) -> bool:
+    """Rename; return whether that was possible, on one file system that is."""
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
+def _copy(entry: os.DirEntry[str], target: str) -> None:
+    if entry.is_symlink():
+        remove_tree(target)
+        os.symlink(os.readlink(entry.path), target)
+    elif entry.is_file(follow_symlinks=False):
+        remove_tree(target)
+        file = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _append(file, target)
+        finally:
+            os.close(file)
+
+
+def _mode(path: str) -> int:
+    """Return the mode of what is at a path, which says what it is; 0 if nothing is."""
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _append(fd: int, target: str, piece: int = 1 << 20) -> None:

@@ -7,11 +7,15 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterator
 
 from nrunner.runners.loop import Loop
 from nrunner.runners.slot import Slot
 
 __all__ = ["SlotPool"]
+
+_DONE = object()
 
 
 class SlotPool:
@@ -21,6 +25,8 @@ class SlotPool:
         self._loop = loop
         self._free: list[Slot] = []
         self._slots: list[Slot] = []
+        self._rubbish: deque[Iterator[None]] = deque()
+        """What is being removed."""
 
     def take(self, folder: str) -> Slot:
         """Return a slot that is free, or a new one in `folder`; raise OSError."""
@@ -30,11 +36,16 @@ class SlotPool:
         """Let others use a slot; `renew` its pipes if somebody may still write to them."""
         if renew:
             slot.renew()
-        slot.clean()
+        rest = slot.clean()
+        if next(rest, _DONE) is not _DONE:
+            if not self._rubbish:
+                self._loop.after(0.0, self._remove_some)
+            self._rubbish.append(rest)
         self._free.append(slot)
 
     def remove(self) -> None:
         """Remove all slots, and the folders they are in."""
+        self._rubbish.clear()
         for slot in self._slots:
             slot.remove()
         for folder in {os.path.dirname(slot.folder) for slot in self._slots}:
@@ -43,6 +54,13 @@ class SlotPool:
                 os.rmdir(folder)
             except OSError:
                 pass
+
+    def _remove_some(self) -> None:
+        """Remove a little of what attempts left; limits and ends of others come first."""
+        if self._rubbish and next(self._rubbish[0], _DONE) is _DONE:
+            self._rubbish.popleft()
+        if self._rubbish:
+            self._loop.after(0.0, self._remove_some)
 
     def _make(self, folder: str) -> Slot:
         if not folder.startswith("/"):

@@ -29,6 +29,7 @@ from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.procfs import Process
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
+from nrunner.runners.slot import make_folder
 from nrunner.runners.slot_pool import SlotPool
 from nrunner.runners.suspension import Suspension
 
@@ -299,7 +300,7 @@ class Supervisor:
         if command.report is not None:
             attempt.forget_report()
         if command.speaks:
-            os.makedirs(order.log_dir, 0o700, exist_ok=True)
+            make_folder(order.log_dir)
             self._listen(attempt, socket)
         self._nursery.slots = self.settings.slots
         if command.warm is None or not self._hand_over(attempt, command, files):

@@ -263,8 +263,18 @@ def test_a_link_or_pipe_that_a_test_put_there_is_neither_followed_nor_waited_for
     assert (folder / "whiteboard").read_bytes() == b"board"
 
 
+def test_a_link_in_place_of_the_tasks_folder_is_not_followed(job, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (job.folder.test_results / "1-x").symlink_to(elsewhere)
+    job.watch.take_messages([message(1, type="log", log=data(b"a line"))])
+    assert list(elsewhere.iterdir()) == []
+    assert (job.folder.test_results / "1-x" / "debug.log").read_bytes() == b"a line\n"
+
+
 def test_what_is_said_at_once_is_kept_in_its_order_and_counted_where_it_cannot_be(job):
-    (job.folder.test_results / "2-x").write_bytes(b"no folder")
+    for name in ("stdout", "stderr"):
+        (job.folder.test_results / "2-x" / name).mkdir(parents=True)
     said = [
         message(number, type=kind, log=data(f"{kind} {index}\n".encode()))
         for index in range(3)
