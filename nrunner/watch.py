@@ -214,9 +214,12 @@ def _content(message: Message) -> tuple[str, bytes] | None:
 
 
 def _event(number: int, line: bytes) -> ApiEvent:
-    record = decoded(line)
+    try:
+        record = decoded(line)
+        kind = str(record.pop("type", ""))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise JournalError("read the journal: somebody else has written to it") from error
     record.pop("check", None)
-    kind = record.pop("type")
     if kind == "move":
         kind = "task_started" if record.get("phase") == Phase.STARTED.value else "task_moved"
     kind = _KINDS.get(kind, kind)

@@ -8,6 +8,7 @@ it (``guard``).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -43,10 +44,19 @@ def make_runner(
     return web.AppRunner(
         make_app(view, streams, token, note_question),
         access_log=None,
+        logger=_silent(),
         handle_signals=False,
         handler_cancellation=True,
         shutdown_timeout=2.0,
     )
+
+
+def _silent() -> logging.Logger:
+    """Return where aiohttp tells of requests that are none: their sender is answered."""
+    logger = logging.getLogger("nrunner.status.http")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger
 
 
 def make_app(

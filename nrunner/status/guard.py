@@ -8,20 +8,19 @@ that no web page can reach it through a browser. Errors are JSON. Imports aiohtt
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from nrunner.errors import NrunnerError
 from nrunner.status.document import to_text
 from nrunner.status.listener import is_allowed_peer
 from nrunner.status.token import matches
 
 __all__ = ["errors_as_json", "make_guard"]
 
-_LOGGER = logging.getLogger(__name__)
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
 
 
@@ -35,8 +34,12 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _answer(error.status, error.text or error.reason, headers)
     except ConnectionError:
         return web.Response()  # nobody is left to be told anything
-    except Exception:
-        _LOGGER.exception("control API failed on %s %s", request.method, request.path)
+    except NrunnerError as error:
+        return _answer(500, f"could not {error}", {})
+    except Exception as error:
+        message = f"control API failed on {request.method} {request.path}"
+        context = {"message": message, "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
         return _answer(500, "internal error; the job goes on", {})
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +30,6 @@ __all__ = ["CONTROL_SOCKET", "STATUS_SOCKET", "StatusServer", "StatusStatistics"
 
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"
-_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +177,9 @@ class _LazyApi:
         if not self._stop.is_set():
             try:
                 await self._serve()
-            except Exception:  # whatever is wrong with the API, the job goes on without it
-                _LOGGER.exception("control API is not available")
+            except Exception as error:  # whatever is wrong, the job goes on without the API
+                context = {"message": "control API is not available", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
 
     async def _serve(self) -> None:
         app = await asyncio.to_thread(importlib.import_module, "nrunner.status.app")

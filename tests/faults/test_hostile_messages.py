@@ -208,6 +208,43 @@ def test_who_takes_all_descriptors_leaves_enough_to_the_job(sandbox: Sandbox) ->
     job.results()
 
 
+GET = b"GET /api/v1/job HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /api/v1/tasks/9/cancel HTTP/1.1\r\nHost: x\r\n"
+REQUESTS = (
+    b"GET\r\n\r\n",
+    b"\0\xff" * 1000 + b"\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    (GET + b"\r\n") * 300,
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    GET + b"X: y\r\n" * 50_000 + b"\r\n",
+    GET + b"X: " + b"y" * 500_000 + b"\r\n\r\n",
+    GET + b"Host: y\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    GET.replace(b"job", b"tasks?start=-1&limit=9e9&phase=\xff") + b"\r\n",
+    GET.replace(b"job", b"tasks/99999999999999999999999") + b"\r\n",
+    GET.replace(b"job", b"events?after=99999999999999999999") + b"\r\n",
+    GET.replace(b"job", b"tasks/1/log/..%2f..%2fetc%2fpasswd") + b"\r\n",
+    GET.replace(b"job", b"tasks/1/log/stdout") + b"Range: bytes=9999999999999999999-\r\n\r\n",
+    POST + b"Content-Length: 99999999999\r\n\r\nxx",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    POST + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+    POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 50,
+)
+
+
+def test_requests_that_are_none_are_answered_and_nobody_else_hears_of_them(
+    sandbox: Sandbox,
+) -> None:
+    with held(sandbox) as job, crowd([job.control] * len(REQUESTS)) as peers:
+        for peer, request in zip(peers, REQUESTS, strict=True):
+            peer.send(request)
+        for peer in peers:
+            assert peer.socket.recv(5) == b"HTTP/"
+        job.end()
+    job.results()
+
+
 SILENT = ({"kind": "exec-test", "uri": "/bin/sleep", "args": ["60"]}, "INTERRUPT", "timeout")
 SILENCE = 0.7
 

@@ -141,15 +141,15 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch):
     """The disk gets full in the middle of a record."""
     journal.append([{"type": "settled", "task": 1, "report": sample_report(number=1)}])
     before = journal.path.read_bytes()
-    write, full = os.write, [False]
+    write, full = os.pwrite, [False]
 
-    def until_full(fd: int, data: bytes) -> int:
+    def until_full(fd: int, data: bytes, offset: int) -> int:
         if full[0]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         full[0] = True
-        return write(fd, data[:40])
+        return write(fd, data[:40], offset)
 
-    monkeypatch.setattr(module.os, "write", until_full)
+    monkeypatch.setattr(module.os, "pwrite", until_full)
     with pytest.raises(JournalError, match="No space left on device"):
         journal.append([move(2), {"type": "settled", "task": 2, "report": sample_report(number=2)}])
     monkeypatch.undo()
@@ -162,8 +162,8 @@ def test_a_write_that_fails_leaves_the_journal_as_it_was(journal, monkeypatch):
 
 
 def test_a_write_that_is_cut_short_goes_on(journal, monkeypatch):
-    write = os.write
-    monkeypatch.setattr(module.os, "write", lambda fd, data: write(fd, data[:7]))
+    write = os.pwrite
+    monkeypatch.setattr(module.os, "pwrite", lambda fd, data, at: write(fd, data[:7], at))
     journal.append([move(1), move(2)])
     assert [each["task"] for each in read_records(journal.path)] == [1, 2]
 
@@ -243,12 +243,12 @@ def test_who_only_looks_changes_nothing(journal):
 
 
 def test_what_fills_the_disk_is_written_from_the_reserve_and_told(journal, monkeypatch):
-    write, full = os.write, [True]
+    write, full = os.pwrite, [True]
 
-    def until_there_is_room(fd: int, data: bytes) -> int:
+    def until_there_is_room(fd: int, data: bytes, offset: int) -> int:
         if full[0]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(fd, data)
+        return write(fd, data, offset)
 
     unlink = Path.unlink
 
@@ -257,7 +257,7 @@ def test_what_fills_the_disk_is_written_from_the_reserve_and_told(journal, monke
         full[0] = False
 
     assert journal.path.with_name(".journal.jsonl.reserve").stat().st_size == 1 << 16
-    monkeypatch.setattr(module.os, "write", until_there_is_room)
+    monkeypatch.setattr(module.os, "pwrite", until_there_is_room)
     monkeypatch.setattr(Path, "unlink", make_room)
     with pytest.raises(JournalFull, match="No space left on device"):
         journal.append([{"type": "settled", "task": 2, "report": report(2)}])
@@ -281,3 +281,27 @@ def test_a_line_whose_length_is_wrong_is_not_believed(tmp_path):
     line = body + b',"check":"%08x-%08x"}\n' % (len(body) + 1, module.zlib.crc32(body))
     (tmp_path / "journal").write_bytes(line)
     assert [*read_records(tmp_path / "journal")] == []
+
+
+def test_what_somebody_else_appends_shifts_nothing_and_is_gone_in_the_end(journal):
+    journal.append([{"type": "settled", "task": 1, "report": report(1)}])
+    with journal.path.open("ab") as file:
+        file.write(b"garbage" * 1000 + b"\n")
+    journal.append([move(2), {"type": "settled", "task": 3, "report": report(3)}])
+    assert [each.number for each in journal.settled()] == [1, 3]
+    assert journal.report_of(3) == report(3)
+    journal.close()
+    records = [each["type"] for each in read_records(journal.path)]
+    assert records == ["settled", "move", "settled"]
+    assert journal.path.read_bytes().count(b"\n") == 3
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 5000, b"{}\n" * 2000], ids=["cut", "text", "json"])
+def test_what_somebody_else_overwrites_is_an_error_that_says_so(journal, data):
+    for number in (1, 2):
+        journal.append([{"type": "settled", "task": number, "report": report(number)}])
+    journal.path.write_bytes(data)
+    with pytest.raises(JournalError, match="somebody else has written to it"):
+        list(journal.settled())
+    with pytest.raises(JournalError, match="somebody else has written to it"):
+        journal.report_of(2)

@@ -294,3 +294,11 @@ def test_a_journal_that_cannot_be_written_ends_the_job(job):
     job.journal.close()
     job.watch.take_messages([message(1)])
     assert [type(error) for error in job.scheduler.failures] == [JournalError]
+
+
+def test_what_somebody_else_wrote_into_the_journal_is_an_error_that_says_so(job):
+    job.journal.append([{"type": "notice", "text": "slow"}])
+    for data in (b"garbage" * 20, b"[1, 2]" + b" " * 100):
+        job.journal.path.write_bytes(data)
+        with pytest.raises(JournalError, match="somebody else has written to it"):
+            job.watch.events_after(0, 100)
