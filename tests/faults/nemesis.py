@@ -127,6 +127,8 @@ class Nemesis:
 
     def _take_descriptors(self, target: Target) -> None:
         with contextlib.suppress(OSError):
+            if not _has_open(target.controller, target.journal.resolve()):
+                return  # an interpreter that begins without files says so in its own way
             for pid in filter(None, (target.controller, target.agent)):
                 with _few_files(pid, self._chance.randint(0, 6)):
                     self._while()
@@ -179,6 +181,11 @@ def _left_out(disk: Path) -> dict[str, str]:
 def _kill(pid: int, number: int = signal.SIGKILL) -> None:
     if pid:
         os.kill(pid, number)
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return any(link.readlink() == path for link in links)
 
 
 @contextmanager
