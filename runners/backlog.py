@@ -46,6 +46,10 @@ class Backlog:
         else:
             self._aside.get(order.series, self._orders).append(order)
 
+    def put_back(self, order: Order) -> None:
+        """Let an order wait in front of all others: it was taken too early."""
+        self._orders.appendleft(order)
+
     def remove(self, order: Order) -> None:
         """Take an order out that will not be carried out."""
         self._aside.get(order.series, self._orders).remove(order)

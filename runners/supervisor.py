@@ -27,6 +27,7 @@ from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.kin import Kin
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
+from nrunner.runners.patience import PAUSE, Patience
 from nrunner.runners.procfs import Process
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
 from nrunner.runners.slot import make_folder
@@ -85,6 +86,7 @@ class Supervisor:
         self._series = Roster(loop, self._nursery.dismiss)
         self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
         self._examiner = Examiner(loop, self._kin.members)
+        self._patience = Patience()
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._suspension: Optional[Suspension] = None
         self._paused_at = 0.0
@@ -222,7 +224,7 @@ class Supervisor:
 
     def pump(self) -> None:
         """Start what there is room for; to be called after each turn of the loop."""
-        if self._suspension is not None:
+        if self._suspension is not None or self._patience.is_waiting:
             return
         for series in self._series.idle():
             self._continue(series)
@@ -240,7 +242,8 @@ class Supervisor:
             slot = attempt.slot = self._slots.take(self.settings.slots_dir)
             files = slot.open()
         except OSError as error:
-            self._fail(attempt, "infra", str(error))
+            if not self._put_off(attempt, error):
+                self._fail(attempt, "infra", str(error))
             return
         if attempt.order.series:
             self._series.open(attempt, slot)
@@ -271,12 +274,27 @@ class Supervisor:
         except RunnerError as error:
             self._fail(attempt, "malformed", str(error))
         except OSError as error:
+            if self._put_off(attempt, error):
+                return
             program = attempt.command.argv[0] if attempt.command is not None else ""
             ours = error.errno in _SHORT_OF_MEANS or error.filename != program
             cause = "infra" if ours else "malformed"
             self._fail(attempt, cause, child.explain(error, program))
         except ValueError as error:
             self._fail(attempt, "malformed", str(error))
+
+    def _put_off(self, attempt: Attempt, error: OSError) -> bool:
+        """Have an attempt wait for what its start lacked; return whether there is hope."""
+        begun = attempt.pid or attempt.stop is not None or attempt.order.series
+        if begun or not self._patience.hopes(attempt.key, error):
+            return False
+        for timer in attempt.timers:
+            timer.cancel()
+        self._release(attempt)
+        self._here.add(attempt.key)
+        self._backlog.put_back(attempt.order)
+        self._loop.after(PAUSE, lambda: None)  # it is tried again after the next turn
+        return True
 
     def _has_room(self) -> bool:
         errands = sum(1 for task, _ in self._attempts if task < 0) if self._errands else 0
@@ -336,6 +354,8 @@ class Supervisor:
 
     def _launched(self, attempt: Attempt, pid: int) -> None:
         before, attempt.pid = attempt.pid, pid
+        if self._patience:
+            self._patience.forget(attempt.key)
         self._mains.pop(before, None)
         self._mains[pid] = attempt
         if before:

@@ -73,7 +73,7 @@ def test_a_full_disk_ends_the_job_in_words_and_tears_nothing(filling: Sandbox) -
     lines = found.journal.read_bytes().splitlines()
     assert len([*read_records(found.journal)]) == len(lines)
     told = sum(line.startswith(" (") for line in found.out.splitlines())
-    assert told == len(settled(found.journal)) > 4
+    assert told == len(settled(found.journal)) >= 3
     assert "tasks have no verdict" in found.out
 
 

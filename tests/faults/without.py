@@ -155,6 +155,13 @@ ROWS = (
         "tests/faults/test_full_disk.py::test_once_there_is_room_the_job_is_gone_on_with",
     ),
     Row(
+        "an agent is short of descriptors for a while",
+        "runners/supervisor.py",
+        "        if begun or not self._patience.hopes(attempt.key, error):\n",
+        "        if begun or error:\n",
+        "tests/faults/test_shortage_passes.py",
+    ),
+    Row(
         "what lingers when its agent is abandoned is a leak",
         "runners/supervisor.py",
         "                    attempt.leaks = [killing.describe(each)",
