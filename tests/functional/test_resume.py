@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -61,6 +62,27 @@ def test_what_runs_is_taken_over_and_nothing_runs_twice(box: Sandbox) -> None:
     assert len(marks(box)) == marks(box).total() == 12
     assert all(len(each["attempts"]) == 1 for each in box.results()["tests"])
     assert not box.running()
+
+
+@pytest.mark.timeout(120)
+def test_a_detached_job_of_many_tests_loses_none_of_them(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.2\n")
+    begun = box.run("run", "--detach", *["t.sh"] * 100, "--max-parallel-tasks", "8")
+    assert begun.code == 0, begun.err
+    job_id = begun.out.strip()
+    wait_until(lambda: len(marks(box)) >= 40, "it is in the middle")
+    controller = json.loads((box.job / "lock").read_text())["pid"]
+    os.kill(controller, signal.SIGKILL)
+    wait_until(lambda: "interrupted" in box.run("jobs", "list").out, "it is known to be cut off")
+    listed = box.run("jobs", "list")
+    assert f"nrunner jobs resume {job_id[:12]}" in listed.out + listed.err
+    done = box.run("jobs", "resume", job_id)
+    assert done.code == 0, done.err
+    tests = box.results()["tests"]
+    assert [each["status"] for each in tests] == ["PASS"] * 100
+    assert [len(each["attempts"]) for each in tests] == [1] * 100
+    assert len(marks(box)) == marks(box).total() == 100
+    assert "complete" in box.run("jobs", "list").out
 
 
 def test_tests_go_on_while_nobody_controls_them(box: Sandbox) -> None:
