@@ -34,6 +34,7 @@ __all__ = [
     "job_of",
     "kill",
     "kill_all",
+    "marked",
     "members",
     "orphans",
     "signal_all",
@@ -160,6 +161,26 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
+
+
+def marked(job: str) -> list[Process]:
+    """Return the live processes here whose mark is of a job, by the beginning of its id."""
+    here = _pid_space("self")
+    return [
+        process
+        for process in procfs.snapshot().values()
+        if process.is_alive
+        and (procfs.mark_of(process.pid, MARK) or "").startswith(job)
+        and _pid_space(process.pid) == here
+    ]
+
+
+def _pid_space(pid: object) -> int:
+    """Return the number of a process's pid namespace: those in containers have agents there."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return 0
 
 
 def describe(process: Process) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["ProcessHandle"]
 _LEAVE_WITHIN = 5.0
 _AGENT_LEAVES_WITHIN = 0.5
 """Seconds that an agent has to clean up by itself when its guardian is gone."""
+_SWEEP_FOR = 3.0
 
 
 class ProcessHandle:
@@ -79,7 +81,7 @@ class ProcessHandle:
         self._left = read_remains(str(self._folder / "spool")) or self._left
         if (self._folder / "token").exists():
             # Its guardian was killed, too, and has ended nothing.
-            await asyncio.to_thread(_remove_remains)
+            await asyncio.to_thread(_remove_remains, self._folder.parent.name)
         remove_tree(str(self._folder))
 
 
@@ -89,11 +91,16 @@ def _address(pid: int, folder: Path) -> Mapping[str, Any]:
     return {"folder": str(folder), "pid": pid, "start": start, "boot_id": boot_id()}
 
 
-def _remove_remains() -> None:
-    """End what an agent left whose guardian was killed, if it was in a control group."""
+def _remove_remains(job: str) -> None:
+    """End what an agent left whose guardian was killed: by its control group, and by marks."""
+    from nrunner.runners import killing
     from nrunner.runners.cgroup import remove_stale
 
     remove_stale(after=_AGENT_LEAVES_WITHIN)
+    until = time.monotonic() + _SWEEP_FOR
+    while (left := killing.marked(job)) and time.monotonic() < until:
+        killing.signal_all(left, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def _last_words(folder: Path) -> str:

@@ -191,6 +191,14 @@ ROWS = (
         "::test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment",
     ),
     Row(
+        "agent and guardian are killed where there is no control group",
+        "spawners/process_handle.py",
+        "        killing.signal_all(left, signal.SIGKILL)\n",
+        "        pass\n",
+        "tests/functional/test_killing.py"
+        "::test_nothing_is_left_of_an_environment_whose_keepers_are_killed",
+    ),
+    Row(
         "controller, agent and guardian are killed: the next run ends what is left",
         "runners/guardian.py",
         "        cgroup.remove_stale(after=_LEAVE_WITHIN)\n",

@@ -235,11 +235,13 @@ def guardian_and_agent(sandbox: Sandbox) -> tuple[int, int]:
     return (second, first) if parent == second else (first, second)
 
 
+@pytest.mark.parametrize("cgroup", ["auto", "off"])
 @pytest.mark.parametrize("killed", ["agent", "guardian", "both"])
 def test_nothing_is_left_of_an_environment_whose_keepers_are_killed(
-    sandbox: Sandbox, groups: Path | None, killed: str
+    sandbox: Sandbox, cgroup: str, killed: str
 ) -> None:
     """What ran is tried again once it is gone for sure, and not beside its first try."""
+    sandbox.env["NRUNNER_AGENT_CGROUP"] = cgroup
     script = "trap '' TERM\n[ -e twice ] && exit 0\ntouch twice; echo $$ > pid\nsleep 300\n"
     sandbox.write("once.sh", f"#!/bin/sh\n{script}")
     run = sandbox.start("run", "./once.sh")
@@ -253,8 +255,6 @@ def test_nothing_is_left_of_an_environment_whose_keepers_are_killed(
     end = run.wait()
     assert end.code == 0, end
     assert len(sandbox.results()["tests"][0]["attempts"]) == 2
-    if groups is None and killed == "both":
-        os.kill(pid, signal.SIGKILL)
     assert not is_alive(pid)
     sandbox.wait_nothing_runs(5)
 
