@@ -111,7 +111,7 @@ def test_what_hangs_when_the_time_of_the_job_is_over_is_kept_too(sandbox: Sandbo
 
 
 def test_nothing_is_kept_of_what_people_end(sandbox: Sandbox) -> None:
-    sandbox.write("hangs.sh", "#!/bin/sh\nsleep 300\n")
+    sandbox.write("hangs.sh", "#!/bin/sh\nexec sleep 300\n")
     run = sandbox.start("run", "./hangs.sh")
     run.wait_started(1)
     run.signal(signal.SIGINT)

@@ -86,7 +86,8 @@ def test_a_task_starts_while_another_one_prepares_and_the_jobs_limit_ends_what_n
     assert end.code == 8
     assert re.fullmatch(r" \(2/2\) tests\.py:Test\.test_2: PASS \(\d\.\d\d s\)", end.lines[2])
     assert re.fullmatch(
-        r" \(1/2\) tests\.py:Test\.test_1: INTERRUPT: past the job's 3 s limit \(\d\.\d\d s\)",
+        r" \(1/2\) tests\.py:Test\.test_1: INTERRUPT: past the job's 3 s limit;"
+        r" tests\.py:\d+ in test_1, sleep 300 \(\d+\) waits in \w+ \(\d\.\d\d s\)",
         end.lines[3],
     )
     assert end.lines[-2] == (
