@@ -10,6 +10,7 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import enum
 import errno
 import os
 import select
@@ -28,6 +29,8 @@ __all__ = ["Group", "group_for", "own_folder", "remove_stale"]
 
 _PREFIX = "nrunner"
 _KILL_FOR = 5.0
+_ABANDONED_AFTER = 60.0
+"""Seconds after which an empty group is surely not about to be used."""
 
 
 class Group:
@@ -82,6 +85,13 @@ class Group:
         finally:
             os.close(events)
         return True
+
+    def age(self) -> float:
+        """Return how many seconds ago it was made, by the wall clock; 0 if that is not known."""
+        try:
+            return time.time() - os.stat(self.folder).st_mtime
+        except OSError:
+            return 0.0
 
     def remove(self) -> bool:
         """Remove it with the groups that were made inside; return whether it is gone."""
@@ -140,23 +150,38 @@ def remove_stale(after: float = 0.0) -> None:
     except OSError:
         return
     for name in names:
-        if _is_stale(name):
-            group = Group(f"{above}/{name}")
+        group = Group(f"{above}/{name}")
+        whose = _whose(name)
+        if whose is Whose.NOBODYS:
             group.wait_empty(after)
             if group.kill(1.0):
                 group.remove()
+        elif whose is Whose.ELSEWHERE and group.age() > _ABANDONED_AFTER:
+            group.remove()  # that is possible only if nobody is in it
 
 
-def _is_stale(name: str) -> bool:
-    """Whether the guardian that a name tells of is gone; whoever is in doubt is left alone."""
+class Whose(enum.Enum):
+    """Who guards a group."""
+
+    SOMEBODYS = "somebody's"
+    """A guardian that lives, or it is no group of an agent."""
+    NOBODYS = "nobody's"
+    """A guardian that is gone."""
+    ELSEWHERE = "elsewhere"
+    """A guardian whose pid means nothing here: nobody can tell whether it lives."""
+
+
+def _whose(name: str) -> Whose:
+    """Tell from the name of a group who guards it."""
     words = name.split("-")[1:]
     if len(words) != 3 or not all(word.isdigit() for word in words):
-        return False
+        return Whose.SOMEBODYS
     space, pid, start = map(int, words)
     if space != _pid_space() or space == 0:
-        return False  # its pids mean other processes than ours
+        return Whose.ELSEWHERE
     process = procfs.read_process(pid)
-    return process is None or process.start != start or not process.is_alive
+    is_gone = process is None or process.start != start or not process.is_alive
+    return Whose.NOBODYS if is_gone else Whose.SOMEBODYS
 
 
 def _pid_space() -> int:

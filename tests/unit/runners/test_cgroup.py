@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from nrunner.runners import cgroup, procfs
+from nrunner.runners.cgroup import Whose
 from nrunner.runners.procfs import Process
 
 HYBRID = """\
@@ -64,26 +66,26 @@ def test_a_group_is_named_after_its_guardian(monkeypatch, guardian):
     group = cgroup.group_for(17)
     assert group is not None
     assert group.folder == f"/groups/nrunner-{guardian}-17-900"
-    assert not cgroup._is_stale(group.folder.rpartition("/")[2])
+    assert cgroup._whose(group.folder.rpartition("/")[2]) is Whose.SOMEBODYS
     assert cgroup.group_for(99) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "is_stale"),
+    ("name", "whose"),
     [
-        ("nrunner-{}-17-900", False),
-        ("nrunner-{}-17-901", True),
-        ("nrunner-{}-18-900", True),
-        ("nrunner-{}-19-900", True),
-        ("nrunner-1{}-19-900", False),
-        ("nrunner-{}-19", False),
-        ("nrunner-{}-x-900", False),
-        ("nrunner-tests", False),
+        ("nrunner-{}-17-900", Whose.SOMEBODYS),
+        ("nrunner-{}-17-901", Whose.NOBODYS),
+        ("nrunner-{}-18-900", Whose.NOBODYS),
+        ("nrunner-{}-19-900", Whose.NOBODYS),
+        ("nrunner-1{}-19-900", Whose.ELSEWHERE),
+        ("nrunner-{}-19", Whose.SOMEBODYS),
+        ("nrunner-{}-x-900", Whose.SOMEBODYS),
+        ("nrunner-tests", Whose.SOMEBODYS),
     ],
     ids=["lives", "pid reused", "zombie", "gone", "elsewhere", "short", "odd", "strange"],
 )
-def test_only_groups_whose_guardian_is_surely_gone_are_stale(guardian, name, is_stale):
-    assert cgroup._is_stale(name.format(guardian)) is is_stale
+def test_only_groups_whose_guardian_is_surely_gone_are_nobodys(guardian, name, whose):
+    assert cgroup._whose(name.format(guardian)) is whose
 
 
 def test_a_group_that_is_no_more_is_empty_and_removed(tmp_path):
@@ -98,3 +100,29 @@ def test_where_no_group_can_be_made_there_is_none(tmp_path):
     assert not cgroup.Group(str(tmp_path / "file" / "x")).make()
     assert not cgroup.Group(str(tmp_path)).make()
     assert not cgroup.Group(str(tmp_path)).take(0)
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """Return where groups are; they are plain folders, removed when they are empty."""
+    monkeypatch.setattr(cgroup, "own_folder", lambda: str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("age", "is_left"), [(0, True), (3600, False)])
+def test_an_empty_group_of_another_namespace_is_removed_once_it_is_old(folder, age, is_left):
+    group = folder / "nrunner-1-2-3"
+    group.mkdir()
+    long_ago = group.stat().st_mtime - age
+    os.utime(group, (long_ago, long_ago))
+    cgroup.remove_stale()
+    assert group.exists() is is_left
+
+
+def test_a_group_of_another_namespace_is_kept_while_somebody_is_in_it(folder):
+    group = folder / "nrunner-1-2-3"
+    group.mkdir()
+    (group / "somebody").write_text("")
+    os.utime(group, (0, 0))
+    cgroup.remove_stale()
+    assert group.exists()
