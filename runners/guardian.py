@@ -33,8 +33,9 @@ _PATIENCE = 3
 _PR_SET_PDEATHSIG = 1
 _LEAVE_WITHIN = 0.5
 """Seconds that an agent without a guardian has to clean up by itself."""
-_KILL_FOR = 5.0
-"""Seconds after which what a SIGKILL does not end is left to the kernel."""
+_KILL_FOR = 3.0
+"""Seconds after which what a SIGKILL does not end is left to the kernel; whoever waits for us is
+still patient then."""
 
 
 def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
@@ -62,9 +63,10 @@ def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
         group.take(pid)
         cgroup.remove_stale(after=_LEAVE_WITHIN)
     status = _wait(pid)
+    until = time.monotonic() + _KILL_FOR
     if group is not None:
         group.kill(_KILL_FOR)
-    _kill_children()
+    _kill_children(until)
     if group is not None:
         group.remove()
     _clear(folder)
@@ -135,15 +137,16 @@ def _pass_on(pid: int, number: int) -> None:
         pass
 
 
-def _kill_children() -> None:
-    until = time.monotonic() + _KILL_FOR
-    while time.monotonic() < until:
+def _kill_children(until: float) -> None:
+    while True:
         for child in children_of(os.getpid()):
             _pass_on(child, signal.SIGKILL)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
+            return
+        if time.monotonic() > until:
             return
         time.sleep(0.002)
 
