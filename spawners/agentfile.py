@@ -6,7 +6,9 @@ with, whatever is installed meanwhile. Not responsible for starting it.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
@@ -29,21 +31,45 @@ def portable_files() -> Iterator[tuple[str, Path]]:
         yield f"nrunner/runners/{path.name}", path
 
 
-def agent_file(cache: Path) -> Path:
-    """Return the zipapp of the code as it is installed now, made in `cache` if it is not there.
+def agent_file(*folders: Path) -> Path:
+    """Return the zipapp of the code as it is installed now, made if it is not there.
 
-    Raise SpawnError if it cannot be written.
+    It is in the first of `folders` that will do: nobody else can write there. Raise SpawnError if
+    none will.
     """
     sources = [(name, path.read_bytes()) for name, path in portable_files()]
     # What Python tells changed sources by: hashlib is loaded in the time of hundreds of these.
     told = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in sources)
-    target = cache / f"agent-{source_hash(MAGIC_NUMBER + told).hex()}.pyz"
-    if not target.exists():
+    name = f"agent-{source_hash(MAGIC_NUMBER + told).hex()}.pyz"
+    refused: list[str] = []
+    for folder in folders:
         try:
-            _write(target, _packed(sources))
+            if not _is_there(folder, name):
+                _write(folder / name, _packed(sources))
+                _check(folder.stat())
+            return folder / name
         except OSError as error:
-            raise SpawnError(f"write the agent to {target}: {error.strerror}") from error
-    return target
+            refused.append(f"write the agent to {folder / name}: {error.strerror}")
+    raise SpawnError("; nor ".join(refused))
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    """Whether the file is there; raise PermissionError if others may have put it there."""
+    try:
+        found = (folder / name).lstat()
+    except FileNotFoundError:
+        return False
+    _check(folder.stat())
+    _check(found)
+    return stat.S_ISREG(found.st_mode)
+
+
+def _check(found: os.stat_result) -> None:
+    """Raise PermissionError if somebody else can write there: what is in there is executed."""
+    if found.st_uid not in (os.geteuid(), 0):
+        raise PermissionError(errno.EPERM, "it belongs to somebody else")
+    if found.st_mode & 0o022:
+        raise PermissionError(errno.EPERM, "others may write there")
 
 
 def _packed(sources: list[tuple[str, bytes]]) -> bytes:
@@ -74,8 +100,12 @@ def _write(target: Path, data: bytes) -> None:
 
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".agent-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    Path(name).replace(target)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

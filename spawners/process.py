@@ -94,7 +94,7 @@ class ProcessSpawner:
             self._opened += 1
             own = folder / f"agent-{self._opened}"
             if not os.path.lexists(own):
-                return _start_agent(own, agent_file(self._context.cache_folder), words)
+                return _start_agent(own, agent_file(self._context.cache_folder, folder), words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _start_agent(folder: Path, archive: Path, more: tuple[str, ...]) -> StartedA
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(folder / "socket"))
             (folder / "socket").chmod(0o600)
-            listener.listen(16)
+            listener.listen(128)
             process = _spawn(folder, archive, listener.fileno(), more)
     except OSError as error:
         raise SpawnError(f"start an agent in {folder}: {error.strerror or error}") from error

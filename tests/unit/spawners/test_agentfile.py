@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -58,3 +60,51 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
     place.write_text("")
     with pytest.raises(SpawnError, match="write the agent to"):
         agent_file(place / "cache")
+
+
+def test_where_a_cache_cannot_be_written_the_next_folder_is_taken(tmp_path):
+    place = tmp_path / "file"
+    place.write_text("")
+    assert agent_file(place / "cache", tmp_path / "own").parent == tmp_path / "own"
+    with pytest.raises(SpawnError, match=r"write the agent to .*cache.*; nor write the agent to"):
+        agent_file(place / "cache", place / "own")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777])
+def test_a_folder_in_which_others_may_write_is_not_used(tmp_path, mode):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(mode)
+    planted = shared / agent_file(tmp_path / "other").name
+    planted.write_text("what others would have us run")
+    with pytest.raises(SpawnError, match="others may write there"):
+        agent_file(shared)
+    planted.unlink()
+    with pytest.raises(SpawnError, match="others may write there"):
+        agent_file(shared)
+
+
+def test_a_file_that_others_may_change_is_not_used(tmp_path):
+    agent_file(tmp_path).chmod(0o666)
+    with pytest.raises(SpawnError, match="others may write there"):
+        agent_file(tmp_path)
+
+
+def test_a_file_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    agent_file(tmp_path)
+    monkeypatch.setattr(agentfile.os, "geteuid", lambda: 12345)
+    if os.getuid() == 0:
+        assert agent_file(tmp_path)  # root's own
+        os.chown(agent_file(tmp_path), 54321, 54321)
+    with pytest.raises(SpawnError, match="it belongs to somebody else"):
+        agent_file(tmp_path)
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path, monkeypatch):
+    def fail(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(agentfile.os, "fsync", fail)
+    with pytest.raises(SpawnError, match="No space left on device"):
+        agent_file(tmp_path)
+    assert list(tmp_path.iterdir()) == []
