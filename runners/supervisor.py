@@ -224,13 +224,15 @@ class Supervisor:
 
     def pump(self) -> None:
         """Start what there is room for; to be called after each turn of the loop."""
-        if self._suspension is not None or self._patience.is_waiting:
+        if self._suspension is not None:
             return
         for series in self._series.idle():
             self._continue(series)
         while True:
             order = self._backlog.first()
             if order is None or not (order.is_errand or self._has_room()):
+                return
+            if self._patience.is_waiting:
                 return
             self._take(Attempt(self._backlog.pop()))
 

@@ -131,18 +131,18 @@ def test_a_job_that_only_waits_is_not_late(plan, job_results):
 def test_a_journal_that_gets_full_ends_the_job_and_leaves_nothing_running(
     plan, job_results, monkeypatch
 ):
-    write, budget = os.write, [40_000]
+    write, budget = os.pwrite, [40_000]
 
-    def until_full(fd: int, data: bytes) -> int:
+    def until_full(fd: int, data: bytes, offset: int) -> int:
         if Path(f"/proc/self/fd/{fd}").readlink().name != "journal.jsonl":
-            return write(fd, data)
+            return write(fd, data, offset)
         if budget[0] <= 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = write(fd, data[: budget[0]])
+        written = write(fd, data[: budget[0]], offset)
         budget[0] -= written
         return written
 
-    monkeypatch.setattr(journal_module.os, "write", until_full)
+    monkeypatch.setattr(journal_module.os, "pwrite", until_full)
     ears = Ears()
     with pytest.raises(JournalError, match="No space left on device"):
         run_job(plan("exec sleep 1000", *["true"] * 60), (ears,))
