@@ -185,7 +185,7 @@ ROWS = (
     Row(
         "agent and guardian are killed: nothing outlives them",
         "spawners/process_handle.py",
-        "            await asyncio.to_thread(_remove_remains)\n",
+        "            await asyncio.to_thread(_remove_remains, self._folder.parent.name)\n",
         "            pass\n",
         "tests/functional/test_agent.py"
         "::test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment",
