@@ -160,7 +160,7 @@ def create_job_folder(base: Path, job_id: str, now: datetime) -> JobFolder:
     `base` is made with its parents if need be. Raise ResultsError if results cannot be written.
     """
     try:
-        base.mkdir(parents=True, exist_ok=True)
+        base.mkdir(mode=0o755, parents=True, exist_ok=True)
         folder = JobFolder(_make_new(base, f"job-{now:%Y-%m-%dT%H.%M}-", job_id))
     except (OSError, ValueError) as error:
         raise ResultsError(f"write results into {_shown(base)}: {_reason(base, error)}") from error

@@ -22,7 +22,8 @@ def enter(folder: JobFolder, job_id: str) -> None:
         return
     place = _folder()
     with contextlib.suppress(OSError):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
         (place / job_id).symlink_to(folder.root.absolute())
 
 

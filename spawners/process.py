@@ -139,7 +139,7 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-I", "-S", "-c", _BEGINNING, str(archive)]
     words += ["agent", str(folder), str(listening), *more]
-    with (folder / "agent.log").open("wb") as log:
+    with os.fdopen(os.open(folder / "agent.log", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
