@@ -58,10 +58,19 @@ class Agent:
     """Serves one controller at a time on a listening unix socket."""
 
     def __init__(
-        self, folder: str, listener: socket.socket, token: str, group: Optional[Group] = None
+        self,
+        folder: str,
+        listener: socket.socket,
+        token: str,
+        group: Optional[Group] = None,
+        greeted: Callable[[], None] = lambda: None,
     ) -> None:
-        """`group` is the control group that was made for it, in which it is, or soon will be."""
+        """`group` is the control group that was made for it, in which it is, or soon will be.
+
+        `greeted` is called once the first controller has been met.
+        """
         self._folder = folder
+        self._greeted = greeted
         self._group = group
         self._token = token
         self._loop = Loop()
@@ -193,6 +202,8 @@ class Agent:
             if epoch > self._epoch:
                 # Another controller counts its requests anew.
                 self._errands = dict.fromkeys(self._errands)
+            if self._epoch < 0:
+                self._greeted()
             self._epoch = epoch
             if self._controller is not None:
                 self._refuse(self._controller, f"replaced by epoch {epoch}", replaced=True)

@@ -1,8 +1,8 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
-``agent FOLDER FD [ungrouped]``, ``unittest-child JSON`` and ``zygote FD``; one door for all, so
-that the code runs from a single file wherever it was copied. Not responsible for what is behind
-the door.
+``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``; one door for
+all, so that the code runs from a single file wherever it was copied. Not responsible for what is
+behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_USAGE = "usage: agent FOLDER LISTENING-FD [ungrouped] | unittest-child JSON | zygote FD"
+_AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
+_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -31,10 +32,15 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import zygote
 
         return zygote.main(words[1:])
-    if words[:1] == ["agent"] and (len(words) == 3 or words[3:] == ["ungrouped"]):
-        from nrunner.runners.guardian import guard
+    if words[:1] == ["agent"] and len(words) >= 3:
+        more = words[3:]
+        may_group = more[:1] != ["ungrouped"]
+        bond = more if may_group else more[1:]
+        if not bond or (len(bond) == 2 and bond[0] == "bound-to"):
+            from nrunner.runners.guardian import guard
 
-        return guard(words[1], int(words[2]), may_group=len(words) == 3)
+            starter = int(bond[1]) if bond else 0
+            return guard(words[1], int(words[2]), may_group=may_group, starter=starter)
     print(_USAGE, file=sys.stderr)
     return 2
 

@@ -33,17 +33,24 @@ _PATIENCE = 3
 _PR_SET_PDEATHSIG = 1
 _LEAVE_WITHIN = 0.5
 """Seconds that an agent without a guardian has to clean up by itself."""
+_AT_ONCE = 0.5
+"""Seconds in which the end of the parent may still be told after it means nothing any more."""
 _KILL_FOR = 3.0
 """Seconds after which what a SIGKILL does not end is left to the kernel; whoever waits for us is
 still patient then."""
 
 
-def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
+def guard(folder: str, listening: int, *, may_group: bool = True, starter: int = 0) -> int:
     """Run the agent in a child; when it is gone, end what it left behind.
 
-    `may_group` says whether a control group may be made for it.
+    `may_group` says whether a control group may be made for it. `starter` is the process with
+    which both end, unless a controller was greeted before; 0 for none.
     """
     set_subreaper()
+    bond = _Bond(starter)
+    if bond.is_broken:
+        _clear(folder)
+        return 1
     # Until both know what to do with them, signals wait: none may end one and leave the other.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     me = os.getpid()
@@ -52,10 +59,15 @@ def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
         group = None
     pid = os.fork()
     if pid == 0:
-        os._exit(_serve(folder, listening, me, group))
+        os._exit(_serve(folder, listening, me, group, bool(starter)))
     os.close(listening)
+
+    def end(number: int, _frame: object) -> None:
+        if not bond.is_meant:
+            _end(pid, number)
+
     for number in _ENDING:
-        signal.signal(number, lambda received, _frame: _end(pid, received))
+        signal.signal(number, end)
     signal.signal(signal.SIGALRM, lambda _received, _frame: _kill(pid))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     if group is not None:
@@ -74,7 +86,38 @@ def guard(folder: str, listening: int, *, may_group: bool = True) -> int:
     os._exit(0 if status == 0 else 1)
 
 
-def _serve(folder: str, listening: int, guardian: int, group: Optional[cgroup.Group]) -> int:
+class _Bond:
+    """What ties a guardian to the process that started it, until a controller was greeted.
+
+    Then its agent says so by a signal, and both may outlive whoever started them.
+    """
+
+    def __init__(self, starter: int) -> None:
+        self._starter = starter
+        self._untied = 0.0
+        # Before there is an agent that could send it.
+        signal.signal(signal.SIGUSR1, self._untie)
+        if starter:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the starter was gone before anybody could be told of it."""
+        return bool(self._starter) and os.getppid() != self._starter
+
+    @property
+    def is_meant(self) -> bool:
+        """Whether a signal says no more than that the parent is gone, which came a bit too late."""
+        return os.getppid() != self._starter and time.monotonic() - self._untied < _AT_ONCE
+
+    def _untie(self, _number: int, _frame: object) -> None:
+        prctl(_PR_SET_PDEATHSIG, 0)
+        self._untied = time.monotonic()
+
+
+def _serve(
+    folder: str, listening: int, guardian: int, group: Optional[cgroup.Group], is_bound: bool
+) -> int:
     from nrunner.runners.agent import Agent
 
     # From now on there may be garbage, but none in what is loaded.
@@ -90,7 +133,13 @@ def _serve(folder: str, listening: int, guardian: int, group: Optional[cgroup.Gr
         token = file.read().strip()
     listener = socket.socket(fileno=listening)
     os.set_inheritable(listening, False)
-    Agent(folder, listener, token, group).serve()
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+    def greeted() -> None:
+        if is_bound:
+            os.kill(guardian, signal.SIGUSR1)
+
+    Agent(folder, listener, token, group, greeted).serve()
     if group is not None and os.getppid() != guardian:
         group.leave()
         if group.kill(_KILL_FOR):

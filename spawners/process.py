@@ -89,6 +89,7 @@ class ProcessSpawner:
     def _start(self) -> StartedAgent:
         folder = self._context.runtime_folder
         words = ("ungrouped",) if self._context.config.get("agent.cgroup") == "off" else ()
+        words = (*words, "bound-to", str(os.getpid()))
         while True:
             # What an earlier controller of the job left there is not ours to touch.
             self._opened += 1

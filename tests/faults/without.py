@@ -118,6 +118,14 @@ ROWS = (
         f"{_RESUME}::test_an_agent_that_was_left_alone_too_long_has_told_how_it_ended",
     ),
     Row(
+        "a controller is killed before it greets its agent",
+        "spawners/process.py",
+        '        words = (*words, "bound-to", str(os.getpid()))\n',
+        "",
+        "tests/functional/test_agent.py"
+        "::test_an_agent_that_nobody_has_greeted_ends_with_whoever_started_it",
+    ),
+    Row(
         "two controllers go on with one job",
         "nrunner/resumption.py",
         "        self.lock = JobLock.take(folder)\n",

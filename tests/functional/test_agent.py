@@ -26,6 +26,7 @@ from nrunner.spawners.base import SpawnerContext
 from nrunner.spawners.process import make_spawner
 from nrunner.spawners.process_handle import ProcessHandle
 from nrunner.testing.talk import Talk
+from tests.functional.sandbox import wait_until
 
 Body = Callable[[Talk, ProcessHandle], Coroutine[Any, Any, None]]
 
@@ -431,6 +432,26 @@ def test_a_payload_that_kills_its_parent_ends_the_environment_and_nothing_else(a
         assert await handle.wait_gone()
 
     agents.talk(body)
+
+
+def test_an_agent_that_nobody_has_greeted_ends_with_whoever_started_it(agents, tmp_path):
+    """A controller that is killed at once leaves nothing behind for any time."""
+    starter = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from nrunner.spawners.base import SpawnerContext\n"
+        "from nrunner.spawners.process import make_spawner\n"
+        "context = SpawnerContext('job', Path(sys.argv[1]), Path(sys.argv[2]), 1)\n"
+        "handle = asyncio.run(make_spawner(context).open('process'))\n"
+        "print(handle.pid, flush=True); sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", starter, str(agents.runtime), str(tmp_path / "cache")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        guardian = int(process.stdout.readline())
+        assert not is_gone(guardian)
+        process.kill()
+    wait_until(lambda: is_gone(guardian), "the guardian has left", 5)
+    wait_until(lambda: not list(agents.runtime.iterdir()), "its folder is gone", 5)
 
 
 def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents):

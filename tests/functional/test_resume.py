@@ -41,6 +41,13 @@ def killed(box: Sandbox, run: Run, started: int) -> None:
     assert run.wait().code == -signal.SIGKILL
 
 
+def resumes(box: Sandbox) -> list[int]:
+    """Return the epochs of the controllers that went on."""
+    path = box.job / "journal.jsonl"
+    records = read_records(path) if path.exists() else ()
+    return [each["epoch"] for each in records if each["type"] == "resumed"]
+
+
 def guardian(box: Sandbox) -> int:
     (found,) = [each for each in box.records() if each["type"] == "environment"]
     pid: int = found["address"]["pid"]
@@ -223,14 +230,14 @@ def test_a_torn_tail_is_cut_off_and_kept(box: Sandbox) -> None:
 def test_a_job_is_gone_on_with_again_and_again(box: Sandbox) -> None:
     box.write("t.sh", MARKED + "sleep 0.2\n")
     run = box.start("run", *["t.sh"] * 10, "--max-parallel-tasks", "2")
-    for started in (2, 5, 8):
+    for count, started in enumerate((2, 5, 8)):
+        wait_until(lambda count=count: len(resumes(box)) == count, "it is gone on with")
         killed(box, run, started)
         run = box.start("jobs", "resume")
     done = run.wait()
     assert done.code == 0, done.err
     assert marks(box).total() == 10
-    epochs = [each["epoch"] for each in box.records() if each["type"] == "resumed"]
-    assert epochs == [2, 3, 4]
+    assert resumes(box) == [2, 3, 4]
 
 
 def test_a_test_that_kills_every_controller_while_it_starts_is_given_up(box: Sandbox) -> None:
