@@ -23,6 +23,7 @@ from nrunner.spawners.base import Handle
 __all__ = ["Environment", "Key", "run_frame"]
 
 _HELLO_WITHIN = 15.0
+_LAST_WORDS_WITHIN = 0.5
 _ANSWER_WITHIN = 60.0
 _PARTS = 4
 """An agent that was silent for one part of the deadline is asked."""
@@ -105,7 +106,10 @@ class Environment:
 
     async def open(self) -> None:
         """Reach the agent and greet it; raise LinkError."""
-        await self._connect()
+        try:
+            await self._connect()
+        except LinkError as error:
+            raise LinkError(f"{error}{await self._last_words()}") from error
 
     async def wait_gone(self) -> str:
         """Keep the link up for as long as the environment lives; return how it ended."""
@@ -225,6 +229,14 @@ class Environment:
             raise
         finally:
             self._greeting = None
+
+    async def _last_words(self) -> str:
+        """Say how an agent that could not be greeted has ended, if it has."""
+        if not self._refusal:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS_WITHIN):
+                    return f": {await self._handle.wait_gone()}"
+        return ""
 
     async def _keep_link(self) -> str:
         """Connect again whenever the link is cut; return why there will be no other link."""

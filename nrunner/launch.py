@@ -7,9 +7,10 @@ module imports little for that reason. Not responsible for anything after the fi
 from __future__ import annotations
 
 import contextlib
+import resource
 from pathlib import Path
 
-from nrunner.errors import SpawnError
+from nrunner.errors import NrunnerError, SpawnError
 from nrunner.layout import new_job_id, runtime_folder
 from nrunner.plan import JobPlan
 from nrunner.plugins import find_plugin
@@ -19,15 +20,18 @@ from nrunner.userfolder import user_folder
 
 __all__ = ["Launch"]
 
+_LEAST_FILES = 32
+
 
 class Launch:
     """What exists of a job before its folder does."""
 
     def __init__(self, plan: JobPlan, job_id: str | None = None) -> None:
-        """Make the spawner; raise PluginError, UsageError or ResultsError.
+        """Make the spawner; raise PluginError, UsageError, ResultsError or NrunnerError.
 
         `job_id` is that of a job to go on with, which may have environments already.
         """
+        _check_descriptors()
         self.job_id = job_id or new_job_id()
         self.runtime: Path = runtime_folder(self.job_id)
         context = SpawnerContext(
@@ -45,3 +49,13 @@ class Launch:
             self.spawner.abandon()
         if not keep:
             remove_tree(str(self.runtime))
+
+
+def _check_descriptors() -> None:
+    """Raise NrunnerError if there cannot be as many open files as a job has at least."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _LEAST_FILES:
+        raise NrunnerError(
+            f"run a job: the limit on open files is {soft}, it has to be {_LEAST_FILES} at least"
+            " (ulimit -n)"
+        )

@@ -323,6 +323,7 @@ def runtime_folder(job_id: str) -> Path:
         try:
             _make_private(parent)
             _make_private(folder)
+            _check_room(folder)
         except OSError as error:
             refused.append(f"{parent}: {error.strerror}")
             continue
@@ -341,6 +342,19 @@ def runtime_parents() -> Iterator[Path]:
     for temporary in (os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp"):
         if temporary.startswith("/"):
             yield Path(temporary) / f"nrunner-{user}"
+
+
+def _check_room(folder: Path) -> None:
+    """Raise OSError if nothing can be written there, as on a small file system in memory."""
+    probe = folder / f".room-{os.getpid()}"
+    try:
+        probe.write_bytes(b"x")
+    except OSError:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+            folder.rmdir()
+        raise
+    probe.unlink()
 
 
 def _make_private(folder: Path) -> None:

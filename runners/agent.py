@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
+from nrunner.record import replace
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import procfs, registry, wire
 from nrunner.runners.attempt import Attempt, Order, Settings, whole
@@ -43,6 +44,9 @@ _BATCH_BYTES = 1 << 15
 
 _BEGINNINGS = ("started", "not_started")
 _MOST_CONNECTIONS = 16
+_OWN_FILES = 24
+_FILES_OF_ATTEMPT = 8
+"""Two pipes, what they are written to, and for some kinds a socket or two."""
 _LONGEST_COMPLAINT = 1000
 _MOST_KINDS = 1000
 """Each is looked for on the whole of PATH."""
@@ -80,6 +84,8 @@ class Agent:
         self._controller: Optional[Connection] = None
         self._epoch = -1
         self._running = True
+        self._is_short = False
+        """Whether people were told that fewer attempts run at once than was asked for."""
         self._is_orphan = False
         """Whether it leaves once nothing runs any more."""
         self._errands: dict[int, Any] = {}
@@ -250,9 +256,17 @@ class Agent:
         group, self._group = self._group, None
         if group is not None and (group.has_me() or (group.take(0) and group.has_me())):
             self._supervisor.is_grouped()
+        most = _affordable()
+        is_short = settings.slots > most
+        if is_short:
+            settings = replace(settings, slots=most)
         self._supervisor.settings = settings
         # Nothing runs before this, so nothing was said that would have to be kept.
         self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
+        if is_short and not self._is_short:
+            self._is_short = True
+            few = "one test runs" if most == 1 else f"{most} tests run"
+            self._supervisor.notice(f"at most {few} at once, for want of file descriptors")
 
     def _run(self, head: Mapping[str, Any]) -> None:
         try:
@@ -376,6 +390,16 @@ class Agent:
         "ping": _show_up,
         "shutdown": _shut_down,
     }
+
+
+def _affordable() -> int:
+    """Return how many attempts may run at once, so that each has the descriptors it needs."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(1, (soft - _OWN_FILES) // _FILES_OF_ATTEMPT)
 
 
 def _encode_event(head: dict[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 
 # Its agent needs them, too; what is loaded before the fork is there when everybody waits for us.
@@ -57,7 +58,13 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
     group = cgroup.group_for(me) if may_group else None
     if group is not None and not group.make():
         group = None
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        sys.stderr.write(f"cannot start: {error.strerror}\n")
+        if group is not None:
+            group.remove()
+        return 1
     if pid == 0:
         os._exit(_serve(folder, listening, me, group, bool(starter)))
     os.close(listening)

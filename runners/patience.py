@@ -25,10 +25,12 @@ class Patience:
     def __init__(self) -> None:
         self._since: dict[tuple[int, int], float] = {}
         self._until = 0.0
+        self._is_in_vain = False
+        """Whether somebody has waited in vain, and nobody was started since."""
 
     def __bool__(self) -> bool:
-        """Whether any attempt waits."""
-        return bool(self._since)
+        """Whether there is anything to forget once an attempt is started."""
+        return bool(self._since) or self._is_in_vain
 
     @property
     def is_waiting(self) -> bool:
@@ -36,14 +38,20 @@ class Patience:
         return bool(self._since) and time.monotonic() < self._until
 
     def hopes(self, key: tuple[int, int], error: OSError) -> bool:
-        """Say whether an attempt should be tried again a little later."""
+        """Say whether an attempt should be tried again a little later.
+
+        Where one has waited in vain, the others do not wait as long one after the other.
+        """
         now = time.monotonic()
-        if error.errno not in _SHORT or now - self._since.setdefault(key, now) > _HOPE:
-            self.forget(key)
-            return False
-        self._until = now + PAUSE
-        return True
+        if error.errno in _SHORT and not self._is_in_vain:
+            if now - self._since.setdefault(key, now) <= _HOPE:
+                self._until = now + PAUSE
+                return True
+            self._is_in_vain = True
+        self._since.pop(key, None)
+        return False
 
     def forget(self, key: tuple[int, int]) -> None:
-        """An attempt waits no longer."""
+        """An attempt is started: there are means again."""
         self._since.pop(key, None)
+        self._is_in_vain = False

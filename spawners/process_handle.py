@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.errors import LinkError
+from nrunner.offload import offload
 from nrunner.runners.procfs import boot_id, read_process
 from nrunner.runners.slot import remove_tree
 from nrunner.runners.spool import Remains, read_remains
@@ -81,7 +82,7 @@ class ProcessHandle:
         self._left = read_remains(str(self._folder / "spool")) or self._left
         if (self._folder / "token").exists():
             # Its guardian was killed, too, and has ended nothing.
-            await asyncio.to_thread(_remove_remains, self._folder.parent.name)
+            await offload(_remove_remains, self._folder.parent.name)
         remove_tree(str(self._folder))
 
 

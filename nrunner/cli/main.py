@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import gc
 import os
 import sys
@@ -20,6 +21,13 @@ from nrunner.cli.output import finish, say, say_error
 from nrunner.errors import ExitCode, NrunnerError
 
 __all__ = ["main", "start"]
+
+
+_SHORT_OF_MEANS = (
+    *(errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS),
+    *(errno.ENOSPC, errno.EDQUOT),
+)
+"""What may be wrong with a machine anywhere, and is no bug."""
 
 
 def start() -> NoReturn:
@@ -87,6 +95,9 @@ def _expected(error: Exception) -> list[NrunnerError]:
     """Return the expected errors that `error` is or holds; none if there is any other in it."""
     if isinstance(error, NrunnerError):
         return [error]
+    if isinstance(error, OSError) and error.errno in _SHORT_OF_MEANS:
+        where = f" ({error.filename})" if error.filename else ""
+        return [NrunnerError(f"go on: {error.strerror}{where}")]
     if not isinstance(error, ExceptionGroup):
         return []
     inner = [_expected(each) for each in error.exceptions]

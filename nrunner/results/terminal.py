@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from nrunner.offload import offload
 from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
 from nrunner.results.line import foot_lines, head_lines, notice_line, task_line
@@ -118,7 +119,7 @@ class Terminal:
         """Keep a footer, and keep it fresh, until cancelled; then take it away."""
         try:
             await asyncio.sleep(_FOOTER_AFTER)
-            self._footer = await asyncio.to_thread(self._load_footer)
+            self._footer = await offload(self._load_footer)
             while self._outlet.is_open:
                 self.flush()
                 await asyncio.sleep(_PERIOD)

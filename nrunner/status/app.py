@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from nrunner.errors import UsageError
+from nrunner.offload import offload
 from nrunner.status.document import job_document, task_document, to_text
 from nrunner.status.guard import errors_as_json, make_guard
 from nrunner.status.log_file import LogFile, Part, part_of
@@ -207,7 +208,7 @@ async def _send_part(
 ) -> None:
     start = part.start
     while start < part.stop:
-        data = await asyncio.to_thread(log.read, start, min(_CHUNK, part.stop - start))
+        data = await offload(log.read, start, min(_CHUNK, part.stop - start))
         if not data:  # the payload has cut its file since: the rest that was promised is gone
             if request.transport is not None:
                 request.transport.abort()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nrunner.offload import offload
 from nrunner.record import dataclass
 from nrunner.status.collector import Collector, CollectorStatistics
 from nrunner.status.entrance import Entrance
@@ -182,7 +183,7 @@ class _LazyApi:
                 asyncio.get_running_loop().call_exception_handler(context)
 
     async def _serve(self) -> None:
-        app = await asyncio.to_thread(importlib.import_module, "nrunner.status.app")
+        app = await offload(importlib.import_module, "nrunner.status.app")
         self.streams = app.EventStreams(self._view)
         entrance = Entrance()
         runner: web.AppRunner = app.make_runner(

@@ -45,6 +45,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.interpreter",
             "nrunner.lag",
             "nrunner.mishap",
+            "nrunner.offload",
             "nrunner.option",
             "nrunner.register",
             "nrunner.schema",

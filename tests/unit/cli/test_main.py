@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -73,6 +75,15 @@ def test_an_unforeseen_error_is_a_bug_with_its_traceback_in_a_file(
     )
     assert match
     assert "ZeroDivisionError: oh" in Path(match[1]).read_text()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC])
+def test_what_the_machine_lacks_is_no_bug(command, capsys, number):
+    lack = OSError(number, os.strerror(number), "/some/file")
+    command(failing(ExceptionGroup("x", [lack])))
+    assert main(["run"]) == ExitCode.JOB_FAILED
+    expected = f"nrunner: could not go on: {os.strerror(number)} (/some/file)\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_a_bug_within_a_group_of_expected_errors_stays_a_bug(command, capsys):

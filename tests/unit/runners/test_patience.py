@@ -49,16 +49,26 @@ def test_hope_ends(clock):
         clock.now += PAUSE
         tries += 1
     assert 40 < tries < 60
-    assert not patience
+    assert not patience.is_waiting
 
 
-def test_each_waits_for_itself(clock):
+def test_each_waits_for_itself_until_one_has_waited_in_vain(clock):
     patience = Patience()
     assert patience.hopes((1, 1), lack())
     clock.now += 4
     assert patience.hopes((2, 1), lack())
     clock.now += 2
     assert not patience.hopes((1, 1), lack())
-    assert patience.hopes((2, 1), lack())
+    assert not patience.hopes((2, 1), lack())
+    assert not patience.hopes((3, 1), lack())
+    assert patience
+
+
+def test_whoever_is_started_gives_hope_to_the_others(clock):
+    patience = Patience()
+    assert patience.hopes((1, 1), lack())
+    clock.now += 6
+    assert not patience.hopes((1, 1), lack())
     patience.forget((2, 1))
     assert not patience
+    assert patience.hopes((3, 1), lack())
