@@ -55,9 +55,7 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
     # Until both know what to do with them, signals wait: none may end one and leave the other.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     me = os.getpid()
-    group = cgroup.group_for(me) if may_group else None
-    if group is not None and not group.make():
-        group = None
+    group = _make_group(me) if may_group else None
     try:
         pid = os.fork()
     except OSError as error:
@@ -68,6 +66,20 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
     if pid == 0:
         os._exit(_serve(folder, listening, me, group, bool(starter)))
     os.close(listening)
+    _watch_over(pid, bond)
+    status = _wait_in(group, pid)
+    _clear(folder)
+    # Whoever waits for our end need not wait for the interpreter's.
+    os._exit(0 if status == 0 else 1)
+
+
+def _make_group(guardian: int) -> Optional[cgroup.Group]:
+    group = cgroup.group_for(guardian)
+    return group if group is not None and group.make() else None
+
+
+def _watch_over(pid: int, bond: _Bond) -> None:
+    """Hand on to the agent what is to end it, and make sure that it does."""
 
     def end(number: int, _frame: object) -> None:
         if not bond.is_meant:
@@ -77,6 +89,10 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
         signal.signal(number, end)
     signal.signal(signal.SIGALRM, lambda _received, _frame: _kill(pid))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+def _wait_in(group: Optional[cgroup.Group], pid: int) -> int:
+    """Wait for the agent's end, then end what it left behind; return its wait status."""
     if group is not None:
         # While the agent is being loaded: it takes the kernel some milliseconds.
         group.take(pid)
@@ -88,9 +104,7 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
     _kill_children(until)
     if group is not None:
         group.remove()
-    _clear(folder)
-    # Whoever waits for our end need not wait for the interpreter's.
-    os._exit(0 if status == 0 else 1)
+    return status
 
 
 class _Bond:
