@@ -266,13 +266,15 @@ def imported(here, *argv):
     )
     # Without site, which imports what an editable installation needs.
     path = os.pathsep.join(each for each in sys.path if each)
+    # Somebody who has a wish about the width of help gets it from click.
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     end = subprocess.run(
         [sys.executable, "-S", "-c", code, *argv],
         cwd=here,
         capture_output=True,
         text=True,
         timeout=50,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**env, "PYTHONPATH": path},
     )
     assert end.returncode == 0, end.stderr
     return set(end.stderr.splitlines()[-1].split())

@@ -48,7 +48,8 @@ def test_every_thread_is_told_with_its_name():
 
 def test_what_called_the_test_is_not_told(monkeypatch):
     monkeypatch.setattr(stack, "_OURS", __file__)
-    assert inner() == "thread MainThread:\n"
+    # Whoever runs the tests may have threads of its own.
+    assert inner().partition("\nthread ")[0].strip() == "thread MainThread:"
 
 
 def test_a_deep_stack_is_cut():
