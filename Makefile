@@ -28,6 +28,7 @@ test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pytho
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
 
 soak: $(VENV)/.ready-test ## Let random faults loose on real jobs, for ten minutes (SOAK_ARGS="--seconds 60 --seed N")
+	$(BIN)/python -m tests.faults.soak_fuzz $(FUZZ_ARGS)
 	$(BIN)/python -m tests.faults.soak $(SOAK_ARGS)
 
 lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor

@@ -33,6 +33,12 @@ __all__ = [
     "planned_record",
 ]
 
+_SENSELESS = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError),
+    msgspec.ValidationError,
+)
+"""What comes of a field that is missing or wrong."""
+
 _RUNNING = (Phase.STARTING, Phase.STARTED)
 _WAITING = (Phase.TRIAGING, Phase.PREPARING, Phase.READY)
 _ELSEWHERE = (Cause.INFRA, Cause.UNSUITABLE)
@@ -150,11 +156,12 @@ class History:
 
     def visit(self, record: Mapping[str, Any]) -> None:
         """Take the next record; raise JournalError for one that makes no sense."""
-        handler = self._handlers.get(record["type"])
+        kind = record.get("type")
+        handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is not None:
             try:
                 handler(self, record)
-            except (LookupError, TypeError, ValueError, msgspec.ValidationError) as error:
+            except _SENSELESS as error:
                 raise JournalError(f"understand its record {record}: {error!r}") from error
 
     def settle_down(self) -> None:
@@ -171,21 +178,30 @@ class History:
                 f"go on with {folder}: its journal has format {self.format}, which does not hold"
                 " the plan (its reports can be made: nrunner report)"
             )
-        plan = {**head["plan"]}
-        base = Path(head["base_dir"])
-        plan["reports"] = tuple(_target(base, **each) for each in plan["reports"])
-        plan["writers"] = tuple(plan["writers"])
-        return JobPlan(
-            tasks=tuple(self.tasks),
-            base_dir=base,
-            results_dir=folder.parent,
-            command=self.command,
-            **plan,
-        )
+        try:
+            plan = {**head["plan"]}
+            base = Path(head["base_dir"])
+            plan["reports"] = tuple(_target(base, **each) for each in plan["reports"])
+            plan["writers"] = tuple(plan["writers"])
+            return JobPlan(
+                tasks=tuple(self.tasks),
+                base_dir=base,
+                results_dir=folder.parent,
+                command=self.command,
+                **plan,
+            )
+        except _SENSELESS as error:
+            raise JournalError(f"understand its plan: {error!r}") from error
 
     # One method for each type of record.
 
     def _job(self, record: Mapping[str, Any]) -> None:
+        plan = record.get("plan", {})
+        texts = (*record.get("command", ()), *plan.get("writers", ()))
+        if not all(isinstance(each, str) for each in texts):
+            raise TypeError("expected words")
+        if not isinstance(plan.get("facts", {}), Mapping):
+            raise TypeError("expected facts")
         self._head = record
         self.format = record["format"]
         self.id = record["id"]
@@ -230,6 +246,8 @@ class History:
     def _settled(self, record: Mapping[str, Any]) -> None:
         report = record["report"]
         number = record["task"]
+        if type(number) is not int or not 1 <= number <= len(self.tasks):
+            raise ValueError("there is no such task")
         verdict = Verdict(Result(report["result"]), Cause(report["cause"]), report["detail"])
         self.verdicts[number] = verdict
         self.open.pop(number, None)

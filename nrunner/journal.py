@@ -296,9 +296,11 @@ def _read(path: Path) -> Iterator[tuple[dict[str, Any], bytes]]:
             record = _checked(line)
             if record is None:
                 return
-            if record.get("format", FORMAT) > FORMAT:
-                newer = record["format"]
-                raise JournalError(f"read {path}: its format {newer} is newer than {FORMAT}")
+            version = record.get("format", FORMAT)
+            if type(version) is not int:
+                raise JournalError(f"read {path}: its format is {version!r}")
+            if version > FORMAT:
+                raise JournalError(f"read {path}: its format {version} is newer than {FORMAT}")
             yield record, line
 
 
@@ -316,8 +318,12 @@ def decoded(line: bytes) -> Any:
     """Return what a line says, or another piece of JSON that came from one; raise ValueError."""
     try:
         return msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
         return json.loads(line)  # a name that is no valid text
+    except (ValueError, RecursionError):
+        return None
 
 
 def _encoded(records: Sequence[Mapping[str, Any]]) -> list[bytes]:

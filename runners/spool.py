@@ -112,6 +112,25 @@ def read_remains(path: str) -> Optional[Remains]:
     lines = read_mirror(path)
     if lines is None:
         return None
-    heads = [json.loads(line) for line in lines]
-    taken = frozenset((head["taken"][0], head["taken"][1]) for head in heads if "taken" in head)
-    return Remains(tuple(head for head in heads if "seq" in head), taken)
+    events: list[dict[str, Any]] = []
+    taken: set[Key] = set()
+    for line in lines:
+        head = _head_of(line)
+        if head is None:
+            break  # somebody else has written there: what follows is not believed either
+        if "seq" in head:
+            events.append(head)
+        else:
+            taken.add((head["taken"][0], head["taken"][1]))
+    return Remains(tuple(events), frozenset(taken))
+
+
+def _head_of(line: bytes) -> Optional[dict[str, Any]]:
+    """Read a line of a spool; None if it is neither an event nor tells of an attempt."""
+    try:
+        head = json.loads(line)
+        numbers = [head["seq"]] if "seq" in head else [*head["taken"]]
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return None
+    count = 1 if "seq" in head else 2
+    return head if len(numbers) == count and all(type(each) is int for each in numbers) else None
