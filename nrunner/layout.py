@@ -165,6 +165,7 @@ def create_job_folder(base: Path, job_id: str, now: datetime) -> JobFolder:
     except (OSError, ValueError) as error:
         raise ResultsError(f"write results into {_shown(base)}: {_reason(base, error)}") from error
     try:
+        folder.id_file.touch(0o600)
         folder.id_file.write_text(job_id + "\n", encoding="ascii")
         folder.test_results.mkdir(mode=0o700)
     except OSError as error:

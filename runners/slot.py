@@ -132,8 +132,10 @@ class Slot:
 def make_folder(folder: str) -> None:
     """Make a folder, with those above it; what a test may have put in its place goes."""
     try:
-        # With its parents: a test may have deleted them.
-        os.makedirs(folder, 0o700)
+        os.mkdir(folder, 0o700)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(folder))  # a test may have deleted it
+        os.mkdir(folder, 0o700)
     except FileExistsError:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             os.unlink(folder)

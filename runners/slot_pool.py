@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from nrunner.runners.loop import Loop
-from nrunner.runners.slot import Slot
+from nrunner.runners.slot import Slot, make_folder
 
 __all__ = ["SlotPool"]
 
@@ -65,7 +65,7 @@ class SlotPool:
     def _make(self, folder: str) -> Slot:
         if not folder.startswith("/"):
             raise OSError("nobody has said where attempts may write")
-        os.makedirs(folder, 0o700, exist_ok=True)
+        make_folder(folder)
         number = len(self._slots)
         while True:
             number += 1

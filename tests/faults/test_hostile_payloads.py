@@ -261,6 +261,12 @@ def test_a_test_that_kills_all_processes_but_itself_leaves_a_job_to_go_on_with(
     check_moves(box.records())
 
 
+def test_a_test_that_cuts_the_file_of_what_its_agent_says_is_in_error_alone(box: Sandbox) -> None:
+    cuts = lost_its_place("./cuts_spool.sh", "its environment is gone: .*")
+    fine = [says(str(n), attempts=AGAIN) for n in range(4)]
+    assert play(box, (fine[0], cuts, *fine[1:])) == 1
+
+
 def test_what_a_test_writes_into_the_journal_changes_nothing(box: Sandbox) -> None:
     spoils = Expected("./spoils_journal.sh", "PASS")
     expected = (says("before"), spoils, spoils, *[says(str(n)) for n in range(4)])

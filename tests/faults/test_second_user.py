@@ -78,15 +78,17 @@ def test_a_job_that_runs_is_its_users_own_whatever_the_umask(open_box: Sandbox) 
         assert mode_of(job.folder) == mode_of(job.folder.parent) == "drwx------"
         assert {name: mode_of(root / name) for name in MODES} == MODES
         assert {name: mode_of(job.folder / name) for name in SOCKETS} == SOCKETS
+        everywhere = [*everything(root, job.folder)]
+        modes = {str(path): mode_of(path) for path in everywhere if not path.is_symlink()}
+        assert {mode[4:] for mode in modes.values()} == {"------"}, modes
         processes = [job.run.pid, *open_box.agents(), *open_box.payloads()]
         secrets = [job.token, (root / "status-token").read_text().strip()]
         for pid in (job.run.pid, *open_box.agents()):
             command = Path(f"/proc/{pid}/cmdline").read_text()
             assert not any(secret in command for secret in secrets)
         if ROOT:
-            paths = [*everything(root, job.folder)]
-            assert len(paths) > 15
-            assert be_stranger(lambda: attempts(paths, processes)) == []
+            assert len(everywhere) > 15
+            assert be_stranger(lambda: attempts(everywhere, processes)) == []
             address, _ = job.address()
             forged = {"id": "1-./waits.sh", "time": 1, "status": "finished", "result": "fail"}
             line = json.dumps(forged).encode() + b"\n"
