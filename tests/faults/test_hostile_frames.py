@@ -165,10 +165,21 @@ def test_who_has_not_said_hello_is_not_listened_to_and_holds_nothing(agents: Age
     agents.talk(body)
 
 
-@pytest.mark.parametrize("epoch", [True, 4.0, "4", None, -1, [4], {}], ids=str)
-def test_an_epoch_is_a_number_that_counts_up(agents: Agents, epoch: Any) -> None:
+ODD_HELLOS = (
+    *({"epoch": each} for each in (True, 4.0, "4", None, -1, [4], {}, float("inf"))),
+    *({"protocol": each} for each in (float("inf"), float("nan"), [], None, "x")),
+    *({"acknowledged": each} for each in (float("inf"), 1.0, True, "0", None)),
+)
+
+
+@pytest.mark.parametrize("fields", ODD_HELLOS, ids=str)
+def test_a_hello_with_a_field_of_the_wrong_sort_changes_nothing(
+    agents: Agents, fields: dict[str, Any]
+) -> None:
+    """It has the right token, and would replace the controller that there is."""
+
     async def body(talk: Talk, handle: ProcessHandle) -> None:
-        (odd,) = await converse(handle, hello(handle, epoch=epoch))
+        (odd,) = await converse(handle, hello(handle, **{"epoch": 5, **fields}))
         assert odd["type"] == "refused"
         talk.run(1, shell("true"))
         assert (await talk.hear(1, "ended"))["result"] == "pass"

@@ -24,6 +24,11 @@ _INTERRUPT = "tests/functional/test_interrupt.py"
 _KILLING = "tests/functional/test_killing.py"
 _LIMITS = "tests/functional/test_limits.py"
 _PAUSE = "tests/functional/test_pause.py"
+_MESSAGES = "tests/faults/test_hostile_messages.py"
+_FRAMES = "tests/faults/test_hostile_frames.py"
+_PAYLOADS = "tests/faults/test_hostile_payloads.py"
+_SECOND = "tests/faults/test_second_user.py"
+_SHORTAGE = "tests/faults/test_shortage.py"
 
 
 @dataclass(frozen=True)
@@ -269,6 +274,220 @@ ROWS = (
         "        except (OSError, ValueError):\n            self._stream = None\n",
         "        except ZeroDivisionError:\n            self._stream = None\n",
         f"{_INTERRUPT}::test_a_terminal_that_is_closed_costs_a_job_that_does_not_hang_on_it_nothing",
+    ),
+    Row(
+        "messages: an endless line is read only when it is complete",
+        "runners/line.py",
+        "LONGEST = 1 << 20\n",
+        "LONGEST = 1 << 40\n",
+        f"{_MESSAGES}::test_lines_without_end_cost_neither_memory_nor_time",
+    ),
+    Row(
+        "messages: who speaks for another's task",
+        "runners/reception.py",
+        "            if message.task_id != self._attempt.order.id:\n",
+        "            if False:\n",
+        "tests/unit/runners/test_reception.py::test_a_message_about_another_task_is_refused",
+    ),
+    Row(
+        "messages: who speaks from another test",
+        "runners/reception.py",
+        "        if not is_own and mark is not None and ",
+        "        if False and ",
+        f"{_PAYLOADS}::test_a_runner_that_takes_all_connections_and_speaks_for_others_is_not_heard",
+    ),
+    Row(
+        "messages: for a task that does not run",
+        "nrunner/watch.py",
+        "        if number is None or state is None or state.phase not in _SPEAKING:\n",
+        "        if number is None:\n",
+        "tests/unit/test_watch.py::test_ids_lead_to_the_tasks_that_run",
+    ),
+    Row(
+        "messages: connections that say nothing take all descriptors of the controller",
+        "nrunner/status/collector.py",
+        "_affordable() if most is None else most",
+        "4096",
+        f"{_MESSAGES}::test_who_takes_all_descriptors_leaves_enough_to_the_job",
+    ),
+    Row(
+        "messages: connections to the control API take all descriptors",
+        "nrunner/status/entrance.py",
+        "        if self._count() >= self._most:\n",
+        "        if False:\n",
+        f"{_MESSAGES}::test_who_takes_all_descriptors_leaves_enough_to_the_job",
+    ),
+    Row(
+        "messages: connections to a test's socket shut out its own runner",
+        "runners/reception.py",
+        "            return strangers < _FEW\n",
+        "            return True\n",
+        f"{_MESSAGES}::test_who_takes_all_descriptors_leaves_enough_to_the_job",
+    ),
+    Row(
+        "messages: who has no token keeps others out",
+        "nrunner/status/collector.py",
+        "        if len(self._strangers) >= _STRANGERS:\n",
+        "        if False:\n",
+        f"{_MESSAGES}::test_who_does_not_show_the_token_is_turned_away_and_starves_nobody",
+    ),
+    Row(
+        "messages: requests that are none show tracebacks",
+        "nrunner/status/app.py",
+        "        logger=_silent(),\n",
+        "",
+        f"{_MESSAGES}::test_requests_that_are_none_are_answered_and_nobody_else_hears_of_them",
+    ),
+    Row(
+        "messages: the journal cannot be written while they come",
+        "nrunner/watch.py",
+        "            self._scheduler.fail(error)\n",
+        "            pass\n",
+        "tests/unit/test_watch.py::test_a_journal_that_cannot_be_written_ends_the_job",
+    ),
+    Row(
+        "frames: numbers that are none",
+        "runners/agent.py",
+        "_MALFORMED = (ArithmeticError, AttributeError, ",
+        "_MALFORMED = (AttributeError, ",
+        f"{_FRAMES}::test_a_hello_with_a_field_of_the_wrong_sort_changes_nothing",
+    ),
+    Row(
+        "frames: strangers that promise much",
+        "runners/connection.py",
+        "FrameReader(first=_FIRST)",
+        "FrameReader()",
+        f"{_FRAMES}::test_who_has_not_said_hello_is_not_listened_to_and_holds_nothing",
+    ),
+    Row(
+        "frames: strangers that say nothing",
+        "runners/agent.py",
+        "        if len(self._connections) >= _MOST_CONNECTIONS:\n",
+        "        if False:\n",
+        f"{_MESSAGES}::test_a_thousand_connections_that_say_nothing_or_little_keep_nobody_waiting",
+    ),
+    Row(
+        "frames: an order that is repeated",
+        "runners/supervisor.py",
+        "        if key in self._here:\n            return\n",
+        "",
+        f"{_FRAMES}::test_of_two_controllers_the_newer_one_has_the_agent_and_the_older_is_told",
+    ),
+    Row(
+        "a test stops the agent",
+        "runners/guardian.py",
+        "os.waitpid(pid, os.WUNTRACED)",
+        "os.waitpid(pid, 0)",
+        f"{_PAYLOADS}::test_a_test_that_stops_the_agent_has_stopped_nothing",
+    ),
+    Row(
+        "a test traces the agent: it is given up",
+        "nrunner/environment.py",
+        "            if silent == _PARTS:\n",
+        "            if False:\n",
+        f"{_PAYLOADS}::test_a_test_that_traces_the_agent_is_in_error_alone",
+    ),
+    Row(
+        "a test traces the agent: its end is told",
+        "runners/guardian.py",
+        "    if tracer and above == os.getpid():\n",
+        "    if False:\n",
+        f"{_PAYLOADS}::test_a_test_that_traces_the_agent_is_in_error_alone",
+    ),
+    Row(
+        "no signal ends a test: the guardian does not wait for it",
+        "runners/guardian.py",
+        "        if time.monotonic() > until:\n            return\n",
+        "",
+        f"{_PAYLOADS}::test_what_no_signal_ends_is_told_and_the_job_ends_without_it",
+    ),
+    Row(
+        "a hundred thousand files are removed bit by bit",
+        "runners/removal.py",
+        "_AT_ONCE = 250\n",
+        "_AT_ONCE = 10**9\n",
+        "tests/unit/runners/test_slot.py"
+        "::test_many_files_are_removed_bit_by_bit_and_the_slot_is_ready_meanwhile",
+    ),
+    Row(
+        "pipes and devices in the output are copied",
+        "runners/slot.py",
+        "    elif entry.is_file(follow_symlinks=False):\n",
+        "    else:\n",
+        "tests/unit/runners/test_slot.py::test_output_of_every_sort_is_added_to_what_is_there",
+    ),
+    Row(
+        "links in the place of another test's folder",
+        "runners/slot.py",
+        "            os.unlink(folder)\n            os.mkdir(folder, 0o700)\n",
+        "            raise\n",
+        f"{_PAYLOADS}::test_what_stands_in_the_place_of_another_tests_folder_harms_nobody",
+    ),
+    Row(
+        "a folder becomes a link while it is removed",
+        "runners/removal.py",
+        "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC\n",
+        "_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC\n",
+        "tests/unit/runners/test_removal.py"
+        "::test_a_folder_that_becomes_a_link_meanwhile_does_not_cost_what_that_leads_to",
+    ),
+    Row(
+        "a test appends to its job's journal",
+        "nrunner/journal.py",
+        "    NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL\n",
+        "    NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND\n",
+        f"{_PAYLOADS}::test_what_a_test_writes_into_the_journal_changes_nothing",
+    ),
+    Row(
+        "another user: sockets",
+        "nrunner/status/listener.py",
+        "os.fchmod(listener.fileno(), 0o600)",
+        "os.fchmod(listener.fileno(), 0o666)",
+        f"{_SECOND}::test_a_job_that_runs_is_its_users_own_whatever_the_umask",
+    ),
+    Row(
+        "another user: the job's folder",
+        "nrunner/layout.py",
+        "root.mkdir(mode=0o700)",
+        "root.mkdir(mode=0o755)",
+        f"{_SECOND}::test_a_job_that_runs_is_its_users_own_whatever_the_umask",
+    ),
+    Row(
+        "another user: a folder for sockets that was made in advance",
+        "nrunner/layout.py",
+        " or status.st_uid != os.geteuid()",
+        "",
+        f"{_SECOND}::test_a_folder_for_sockets_that_somebody_else_has_made_in_advance_is_not_used",
+    ),
+    Row(
+        "another user: an agent that was put into the cache",
+        "spawners/agentfile.py",
+        '        raise PermissionError(errno.EPERM, "others may write there")\n',
+        "        pass\n",
+        "tests/unit/spawners/test_agentfile.py"
+        "::test_a_folder_in_which_others_may_write_is_not_used",
+    ),
+    Row(
+        "few descriptors: fewer tests at once",
+        "runners/agent.py",
+        "            settings = replace(settings, slots=most)\n",
+        "            pass\n",
+        f"{_SHORTAGE}::test_with_few_descriptors_fewer_tests_run_at_once_and_all_are_run",
+    ),
+    Row(
+        "no process can be started: each test hopes in vain",
+        "runners/patience.py",
+        "            self._is_in_vain = True\n",
+        "            pass\n",
+        f"{_SHORTAGE}"
+        "::test_where_no_process_can_be_started_every_test_is_in_error_and_the_job_ends",
+    ),
+    Row(
+        "no room for sockets",
+        "nrunner/layout.py",
+        "            _check_room(folder)\n",
+        "",
+        f"{_SHORTAGE}::test_where_no_folder_for_sockets_has_room_the_job_does_not_begin",
     ),
 )
 
