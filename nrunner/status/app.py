@@ -48,7 +48,9 @@ def make_runner(
         logger=_silent(),
         handle_signals=False,
         handler_cancellation=True,
-        shutdown_timeout=2.0,
+        shutdown_timeout=1.0,
+        # Nobody has to send us more than a line: who goes on is not listened to, nor waited for.
+        lingering_time=0.0,
     )
 
 
