@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nrunner.journal import read_records
 from tests.functional.sandbox import End, Run, Sandbox, check_moves, wait_until
 
 __all__ = ["IDS", "Held", "Peer", "crowd", "held", "peak"]
@@ -94,6 +95,13 @@ class Peer:
         self.close()
         return [json.loads(line) for line in answer.splitlines()]
 
+    def finish(self) -> None:
+        """Say that nothing follows, and wait until all of it was read and the other hung up."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.shutdown(socket.SHUT_WR)
+            while self.socket.recv(1 << 16):
+                pass
+
     def close(self) -> None:
         self.socket.close()
 
@@ -142,6 +150,15 @@ class Held:
         """Return what a controller says to the agent first."""
         head = {"type": "hello", "protocol": 1, "token": self.token, "epoch": 1, "acknowledged": 0}
         return json.dumps({**head, **fields}).encode() + b"\n"
+
+    def wait_message(self) -> None:
+        """Wait until a status message was let in: afterwards its task may have ended."""
+
+        def is_there() -> bool:
+            records = read_records(self.sandbox.job / "journal.jsonl")
+            return any(each["type"] == "message" for each in records)
+
+        wait_until(is_there, "takes a message")
 
     def assert_small(self, more: int = 0) -> None:
         """What was sent until now has cost neither controller nor agent much memory."""

@@ -113,11 +113,11 @@ def test_no_message_to_the_collector_changes_a_verdict_and_each_is_counted(
         address, first = (job.collector, b"") if way == "unix" else tcp(job)
         all_of_it = (*MALFORMED, *UNKNOWN, *FOREIGN, *REPEATED, *LATE)
         with Peer(address) as peer:
-            peer.send(first, *all_of_it)
+            peer.send(first, *all_of_it).finish()
         # Each by itself, too, cut in the middle: the first tells nothing after its end.
         for each in (*MALFORMED[:4], line(status="finished", result="pass")):
             with Peer(address) as peer:
-                peer.send(first, each[: len(each) // 2])
+                peer.send(first, each[: len(each) // 2]).finish()
         assert job.end().out.count("NOTICE") == (way == "tcp")
     messages = job.messages()
     assert messages["refused"] == {
@@ -159,6 +159,7 @@ def test_who_does_not_show_the_token_is_turned_away_and_starves_nobody(sandbox: 
         # Some who never say anything, and more of them than may wait.
         with crowd([address] * 200) as silent, Peer(address) as good:
             good.send(first, line(status="started"))
+            job.wait_message()
             # Sooner than the ten seconds in which each would have to show a token.
             wait_until(lambda: hung_up(silent) >= 200 - 64, "makes room", 6)
             job.end()
@@ -190,6 +191,7 @@ def test_a_thousand_connections_that_say_nothing_or_little_keep_nobody_waiting(
                 for peer in peers[::5]:
                     peer.send(b" ")
             good.send(line(status="started"))
+            job.wait_message()
             job.end()
     messages = job.messages()
     assert messages["connections"] == 251
@@ -219,8 +221,10 @@ def test_who_takes_all_descriptors_leaves_enough_to_the_job(sandbox: Sandbox) ->
         with Peer(job.control) as first:  # the control API is loaded when it is first used
             assert first.send(GET + b"\r\n").socket.recv(5) == b"HTTP/"
         addresses = [job.collector, job.control, job.agent, *job.speakers] * 200
-        with crowd(addresses), Peer(job.collector) as good:
+        with Peer(job.collector) as good:
             good.send(line(status="started"))
+            job.wait_message()
+        with crowd(addresses):
             counts = [descriptors(pid) for pid in (job.run.pid, *sandbox.agents())]
             assert max(counts) < 100, counts
             job.end()
@@ -274,6 +278,7 @@ def flood(address: Path, piece: bytes, seconds: float, sent: list[int]) -> None:
         while time.monotonic() < until:
             peer.send(piece)
             count += piece.count(b"\n")
+        peer.finish()
     sent.append(count)
 
 
@@ -355,7 +360,7 @@ def test_lines_without_end_cost_neither_memory_nor_time(sandbox: Sandbox, whose:
                 many = piece * (LARGE // len(piece) // 40)
                 for _ in range(40):
                     peer.send(many)
-                peer.send(end)
+                peer.send(end).finish()
         job.end(more=LARGE)
     refused = Counter(reason for *_, reason in LINES.values())
     if whose == "collector":
