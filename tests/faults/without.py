@@ -364,7 +364,7 @@ ROWS = (
         "runners/agent.py",
         "        if len(self._connections) >= _MOST_CONNECTIONS:\n",
         "        if False:\n",
-        f"{_MESSAGES}::test_a_thousand_connections_that_say_nothing_or_little_keep_nobody_waiting",
+        f"{_MESSAGES}::test_who_takes_all_descriptors_leaves_enough_to_the_job",
     ),
     Row(
         "frames: an order that is repeated",
