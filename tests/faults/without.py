@@ -146,6 +146,50 @@ ROWS = (
         f"{_RESUME}::test_a_torn_tail_is_cut_off_and_kept",
     ),
     Row(
+        "the journal is of a newer format",
+        "nrunner/journal.py",
+        "            if version > FORMAT:\n",
+        "            if version > FORMAT + 9:\n",
+        "tests/unit/test_journal.py::test_a_newer_format_is_refused_and_an_older_one_is_read",
+    ),
+    Row(
+        "the journal is of an older format",
+        "nrunner/journal.py",
+        "        if line[-_TAIL_1_SIZE:] != _TAIL_1 % zlib.crc32(body):\n",
+        "        if body:\n",
+        "tests/unit/test_journal.py::test_lines_of_the_first_format_are_believed",
+    ),
+    Row(
+        "the link to an agent is cut",
+        "nrunner/environment.py",
+        "_RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)\n",
+        "_RECONNECTS: tuple[float, ...] = ()\n",
+        "tests/contract/test_spawners.py"
+        "::TestFakeSpawner::test_a_link_that_was_cut_comes_back_and_nothing_runs_twice",
+    ),
+    Row(
+        "nobody goes on with a killed job",
+        "nrunner/leftover.py",
+        "own and status.st_mtime < before",
+        "own and not before",
+        "tests/functional/test_leftover.py::test_what_is_old_and_dead_goes",
+    ),
+    Row(
+        "the controller is stopped",
+        "nrunner/lock.py",
+        '    if process in "Tt":\n',
+        '    if process == "never":\n',
+        "tests/functional/test_jobs.py::test_a_stopped_controller_is_told_with_what_makes_it_go_on",
+    ),
+    Row(
+        "standard streams are closed from the start",
+        "nrunner/cli/main.py",
+        "    _fill_standard_streams()\n",
+        "",
+        "tests/functional/test_detach.py"
+        "::test_a_job_can_be_started_with_all_standard_streams_closed",
+    ),
+    Row(
         "the disk gets full: the journal stays whole",
         "nrunner/journal.py",
         "        with contextlib.suppress(OSError):\n"
