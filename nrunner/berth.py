@@ -234,9 +234,9 @@ class Berth:
         except NrunnerError as error:
             self._fail(error)
             raise
-        environment = self._environment(handle, None)
-        await self._greet(environment, handle)
         self._handle = handle
+        environment = self._environment(handle, None)
+        await self._greet(environment)
         self._watcher.opened(self, self._generation, handle.address)
         self._settle_in(environment)
         pending, self._pending = self._pending, {}
@@ -302,9 +302,9 @@ class Berth:
 
     async def clear(self) -> None:
         """Remove what is left of an environment that is gone."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            await handle.destroy()
+        if self._handle is not None:
+            await self._handle.destroy()
+            self._handle = None
         _forget_spool(self._spool)
 
     async def leave(self) -> None:
@@ -325,16 +325,18 @@ class Berth:
         return lost
 
     async def close(self) -> None:
-        """End the environment and everything in it."""
+        """End the environment and everything in it, also one that was being cleared away."""
         if self.environment is not None:
             await self.environment.close()
-            self.environment = None
+            self.environment = self._handle = None
+        elif self._handle is not None:
+            await self.clear()
 
-    async def _greet(self, environment: Environment, handle: Handle) -> None:
+    async def _greet(self, environment: Environment) -> None:
         try:
             await environment.open()
         except BaseException as error:
-            await handle.destroy()
+            await self.clear()
             if isinstance(error, NrunnerError):
                 self._fail(error)
             raise

@@ -45,9 +45,13 @@ class FakeSpawner:
         refuse_to_open: int = 0,
         open_takes: float = 0.0,
         never_greet: int = 0,
+        destroy_takes: float = 0.0,
         protocol: int = PROTOCOL_VERSION,
     ) -> None:
-        """`refuse_to_open` and `never_greet` say how many environments fail so, the first ones."""
+        """`refuse_to_open` and `never_greet` say how many environments fail so, the first ones.
+
+        `open_takes` and `destroy_takes` are in seconds; who is cancelled meanwhile did nothing.
+        """
         self.handles: list[FakeHandle] = []
         """All environments that were opened, in order."""
         self.opening = 0
@@ -60,6 +64,7 @@ class FakeSpawner:
         self._refuse = refuse_to_open
         self._silent = never_greet
         self._open_takes = open_takes
+        self._destroy_takes = destroy_takes
         self._protocol = protocol
 
     @property
@@ -86,7 +91,7 @@ class FakeSpawner:
         agent = FakeAgent(
             self._script_of, token, self._kinds, protocol=self._protocol, is_silent=is_silent
         )
-        handle = FakeHandle(place, token, agent, len(self.handles))
+        handle = FakeHandle(place, token, agent, len(self.handles), self._destroy_takes)
         self.handles.append(handle)
         return handle
 
@@ -115,12 +120,15 @@ class FakeSpawner:
 class FakeHandle:
     """An environment in memory."""
 
-    def __init__(self, name: str, token: str, agent: FakeAgent, number: int) -> None:
+    def __init__(
+        self, name: str, token: str, agent: FakeAgent, number: int, destroy_takes: float = 0.0
+    ) -> None:
         self.name = name
         self.token = token
         self.address: Mapping[str, Any] = {"number": number}
         self.agent = agent
         self.is_destroyed = False
+        self._destroy_takes = destroy_takes
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Connect; refuse while the script has the link down."""
@@ -142,6 +150,7 @@ class FakeHandle:
 
     async def destroy(self) -> None:
         """End the environment."""
+        await asyncio.sleep(self._destroy_takes)
         self.is_destroyed = True
         self.agent.leave("it was destroyed")
 

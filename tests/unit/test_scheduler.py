@@ -417,6 +417,18 @@ def test_a_link_that_never_comes_back_ends_the_environment(run):
     assert "the link was lost" in done.report(1).attempts[0].detail
 
 
+def test_a_job_is_over_only_once_what_an_environment_left_behind_is_ended(run):
+    spawners: list[FakeSpawner] = []
+
+    def make() -> FakeSpawner:
+        spawners.append(FakeSpawner({"deadly": Script(trouble=Trouble.DIE)}, destroy_takes=1))
+        return spawners[0]
+
+    done = run([task(1, "deadly")], make)
+    assert done.verdicts == {1: INFRA}
+    assert [each.is_destroyed for each in spawners[0].handles] == [True] * 3
+
+
 # Agents that do not keep to the protocol.
 
 
