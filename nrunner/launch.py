@@ -35,7 +35,12 @@ class Launch:
         self.job_id = job_id or new_job_id()
         self.runtime: Path = runtime_folder(self.job_id)
         context = SpawnerContext(
-            self.job_id, self.runtime, user_folder("cache"), plan.max_parallel, plan.config
+            self.job_id,
+            self.runtime,
+            user_folder("cache"),
+            plan.max_parallel,
+            plan.config,
+            str(plan.base_dir),
         )
         self.spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
         if job_id is None and isinstance(self.spawner, Eager) and not plan.dry_run:

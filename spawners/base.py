@@ -7,7 +7,7 @@ conversation with it by ``nrunner.environment``. Not responsible for tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     # A spawner is made before the event loop is needed, and loading that takes long.
     import asyncio
 
+    from nrunner.runnable import Requirement
     from nrunner.runners.spool import Remains
 
-__all__ = ["Eager", "Handle", "Offer", "Spawner", "SpawnerContext"]
+__all__ = ["Eager", "Handle", "Layer", "Layered", "Offer", "Spawner", "SpawnerContext"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Offer:
     queue: int = 0
     """How many more its agent takes in advance, so that no slot waits for us."""
     is_shared: bool = True
-    """Whether all tasks share one environment there, or each has its own."""
+    """Whether all tasks share one environment there, or each attempt has its own."""
+    ahead: int = 0
+    """How many environments are opened before there is an attempt for them."""
     shares_files: bool = True
     """Whether the agent sees the job's folder and the user's files under the same paths."""
     tags: frozenset[str] = frozenset()
@@ -49,6 +52,18 @@ class SpawnerContext:
     cache_folder: Path
     max_parallel: int
     config: Mapping[str, Any] = field(default_factory=dict)
+    base_dir: str = ""
+    """The folder that references are relative to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What an environment can begin from, and what has still to be made there."""
+
+    base: str
+    """For `Spawner.open`; empty for what is usual at the place."""
+    missing: tuple[Requirement, ...] = ()
+    """Requirements that hold only once an agent has fulfilled them in an environment on `base`."""
 
 
 class Handle(Protocol):
@@ -87,8 +102,12 @@ class Spawner(Protocol):
         """Say where tasks can run."""
         ...
 
-    async def open(self, place: str) -> Handle:
-        """Open an environment at a place; raise SpawnError. May be cancelled at any await."""
+    async def open(self, place: str, base: str = "", folder: str = "") -> Handle:
+        """Open an environment at a place; raise SpawnError. May be cancelled at any await.
+
+        It begins from `base`, a layer, where the spawner has those. `folder`, where one is given,
+        is all that may be written there of what is kept: it is seen inside under the same path.
+        """
         ...
 
     async def adopt(self, place: str, address: Mapping[str, Any]) -> Handle:
@@ -102,6 +121,23 @@ class Spawner(Protocol):
 
     async def close(self) -> None:
         """Release what the spawner itself holds."""
+        ...
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """What a spawner offers beside, if what was prepared in an environment can be kept.
+
+    Then the requirements of a task are fulfilled together, in an environment opened for that,
+    which is kept as the layer that the environments of tasks begin from.
+    """
+
+    async def find(self, place: str, requirements: Sequence[Requirement]) -> Layer:
+        """Return what to begin from for these; raise RequirementError or SpawnError."""
+        ...
+
+    async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
+        """Keep what is in an environment, where they hold now, as a layer; raise SpawnError."""
         ...
 
 

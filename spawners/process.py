@@ -61,8 +61,12 @@ class ProcessSpawner:
             self._begun.kill()
             self._begun = None
 
-    async def open(self, place: str) -> Handle:
-        """Start an agent, or hand out the one that was begun; raise SpawnError."""
+    async def open(self, place: str, base: str = "", folder: str = "") -> Handle:
+        """Start an agent, or hand out the one that was begun; raise SpawnError.
+
+        There are no layers here, and what may be written is not restricted.
+        """
+        del base, folder
         from nrunner.spawners.process_agent import OwnAgent
         from nrunner.spawners.process_handle import ProcessHandle
 

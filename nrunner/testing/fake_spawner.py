@@ -76,7 +76,7 @@ class FakeSpawner:
         """Offer the places."""
         return self._offers
 
-    async def open(self, place: str) -> FakeHandle:
+    async def open(self, place: str, base: str = "", folder: str = "") -> FakeHandle:
         """Open an environment, or refuse, as it was made to."""
         self.opening += 1
         try:
