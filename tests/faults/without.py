@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,11 @@ _FRAMES = "tests/faults/test_hostile_frames.py"
 _PAYLOADS = "tests/faults/test_hostile_payloads.py"
 _SECOND = "tests/faults/test_second_user.py"
 _SHORTAGE = "tests/faults/test_shortage.py"
+_PASSING = "tests/faults/test_passing.py"
+
+
+_PATIENCE = 150.0
+"""Seconds after which a test that hangs has noticed, too."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +146,8 @@ ROWS = (
     Row(
         "the tail of the journal is torn",
         "nrunner/journal.py",
-        "                os.ftruncate(self._fd, self._size)\n        except OSError as error:\n"
-        '            raise JournalError(f"mend',
-        '        except OSError as error:\n            raise JournalError(f"mend',
+        "                        copy.write(piece)\n",
+        "                        pass\n",
         f"{_RESUME}::test_a_torn_tail_is_cut_off_and_kept",
     ),
     Row(
@@ -242,7 +247,7 @@ ROWS = (
     Row(
         "agent and guardian are killed: nothing outlives them",
         "spawners/process_handle.py",
-        "            await asyncio.to_thread(_remove_remains, self._folder.parent.name)\n",
+        "            await offload(_remove_remains, self._folder.parent.name)\n",
         "            pass\n",
         "tests/functional/test_agent.py"
         "::test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment",
@@ -533,6 +538,91 @@ ROWS = (
         "",
         f"{_SHORTAGE}::test_where_no_folder_for_sockets_has_room_the_job_does_not_begin",
     ),
+    Row(
+        "an agent is killed: what ran is tried again",
+        "nrunner/scheduler.py",
+        'return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")',
+        'return Verdict(Result.ERROR, Cause.TEST, f"its environment is gone: {why}")',
+        f"{_PAYLOADS}::test_a_test_that_cuts_the_file_of_what_its_agent_says_is_in_error_alone",
+    ),
+    Row(
+        "a guardian is killed: its agent leaves, too",
+        "runners/guardian.py",
+        "    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)\n    if os.getppid() != guardian:\n",
+        "    if os.getppid() != guardian:\n",
+        "tests/functional/test_agent.py::test_a_guardian_that_is_killed_takes_its_agent_with_it",
+    ),
+    Row(
+        "agent and guardian are killed by the last test of a job",
+        "nrunner/berth.py",
+        "        elif self._handle is not None:\n            await self.clear()\n",
+        "",
+        "tests/unit/test_scheduler.py"
+        "::test_a_job_is_over_only_once_what_an_environment_left_behind_is_ended",
+    ),
+    Row(
+        "the controller is stopped for a while: it has not missed an answer",
+        "nrunner/environment.py",
+        "            await asyncio.sleep(deadline / _PARTS)\n",
+        "            asked = asyncio.get_running_loop().time()\n"
+        "            await asyncio.sleep(deadline / _PARTS)\n"
+        "            if asyncio.get_running_loop().time() - asked >= deadline:\n"
+        "                self._trouble = 'it is late'\n"
+        "                self._cut.set()\n"
+        "                return\n",
+        f"{_PASSING}::test_a_controller_that_is_stopped_for_a_while_is_waited_for",
+    ),
+    Row(
+        "processors are busy: an agent that takes its time is waited for",
+        "nrunner/environment.py",
+        "_HELLO_WITHIN = 15.0\n",
+        "_HELLO_WITHIN = 0.01\n",
+        f"{_PASSING}::test_busy_processors_cost_nothing_but_time",
+    ),
+    Row(
+        "the wall clock is turned",
+        "nrunner/scheduler.py",
+        "time.monotonic()",
+        "time.time()",
+        f"{_PASSING}::test_a_wall_clock_that_is_turned_changes_no_duration_and_no_order",
+    ),
+    Row(
+        "a console that is attached is cut off",
+        "nrunner/following.py",
+        "                    if event.id == self._position + 1:\n",
+        "                    if event.id > 0:\n",
+        "tests/functional/test_following.py"
+        "::test_a_stream_that_breaks_off_is_asked_for_what_is_missing",
+    ),
+    Row(
+        "the terminal is closed: the job in front of it ends",
+        "nrunner/interrupt.py",
+        "_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)\n",
+        "_SIGNALS = (signal.SIGINT, signal.SIGTERM)\n",
+        f"{_INTERRUPT}::test_a_terminal_that_is_closed_ends_the_job_as_an_interrupt_does",
+    ),
+    Row(
+        "a controller's socket is gone",
+        "nrunner/lock.py",
+        "    answers = _answers(folder.control_socket)\n",
+        "    answers = True\n",
+        "tests/functional/test_jobs.py"
+        "::test_a_job_whose_socket_is_gone_is_borked_until_it_is_killed",
+    ),
+    Row(
+        "a cache cannot be written",
+        "spawners/agentfile.py",
+        "    for folder in folders:\n",
+        "    for folder in folders[:1]:\n",
+        f"{_SHORTAGE}::test_places_that_cannot_be_written_cost_nothing",
+    ),
+    Row(
+        "a test removes the folder of its job",
+        "nrunner/reportfile.py",
+        "        except (NrunnerError, OSError) as error:\n",
+        "        except KeyError as error:\n",
+        f"{_PAYLOADS}::test_a_job_whose_folder_a_test_removes_says_its_verdicts_and_is_red",
+    ),
 )
 
 
@@ -557,13 +647,27 @@ def _is_noticed(row: Row) -> bool:
         path.write_text(text.replace(row.handling, row.instead), "utf-8")
         words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", row.test]
         env = {**os.environ, "PYTHONPATH": str(copy)}
-        done = subprocess.run(words, cwd=copy, env=env, capture_output=True, check=False)
-    noticed = done.returncode == 1
+        code, said = _outcome(words, copy, env)
+    noticed = code == 1
     sys.stdout.write(f"{'noticed' if noticed else 'UNNOTICED':10} {row.fault}\n")
     if not noticed:
-        sys.stdout.write(done.stdout.decode(errors="replace")[-600:])
+        sys.stdout.write(said[-600:])
     sys.stdout.flush()
     return noticed
+
+
+def _outcome(words: list[str], folder: Path, env: dict[str, str]) -> tuple[int, str]:
+    """Run a test; return its exit status, that of a failure if it hangs, and what it said."""
+    pipe, merged = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(
+        words, cwd=folder, env=env, stdout=pipe, stderr=merged, start_new_session=True
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return 1, "it hangs\n"
+    return process.returncode, said.decode(errors="replace")
 
 
 def _not_needed(_folder: str, names: list[str]) -> set[str]:

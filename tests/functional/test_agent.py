@@ -21,6 +21,7 @@ from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import cgroup, procfs
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION
+from nrunner.spawners import process_handle
 from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.base import SpawnerContext
 from nrunner.spawners.process import make_spawner
@@ -454,18 +455,19 @@ def test_an_agent_that_nobody_has_greeted_ends_with_whoever_started_it(agents, t
     wait_until(lambda: not list(agents.runtime.iterdir()), "its folder is gone", 5)
 
 
-def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents):
+def test_a_guardian_that_is_killed_takes_its_agent_with_it(agents, monkeypatch):
+    ended_by_force: list[str] = []
+    monkeypatch.setattr(process_handle, "_remove_remains", ended_by_force.append)
+
     async def body(talk: Talk, handle: ProcessHandle) -> None:
         talk.run(1, shell("trap '' TERM; while :; do sleep 0.2; done"))
         await talk.hear(1, "started")
         os.kill(guardian_of(handle), signal.SIGKILL)
         await handle.wait_gone()
-        for _ in range(100):
-            if is_gone(agent_of(talk)):
-                break
-            await asyncio.sleep(0.02)
+        wait_until(lambda: is_gone(agent_of(talk)), "the agent has left", 5)
 
     agents.talk(body)
+    assert len(ended_by_force) == 1  # and that did nothing
 
 
 def test_what_outlives_an_agent_and_its_guardian_is_ended_with_the_environment(agents):

@@ -217,13 +217,16 @@ def test_a_torn_tail_is_cut_off_and_kept(box: Sandbox) -> None:
     box.write("t.sh", MARKED + "sleep 0.2\n")
     run = box.start("run", *["t.sh"] * 4, "--max-parallel-tasks", "1")
     killed(box, run, 2)
+    # Longer than all that follows: nothing of it may be left behind that.
+    end = b'{"type":"settled","task":4,"report":"' + b"x" * 100_000
     with (box.job / "journal.jsonl").open("ab") as journal:
-        journal.write(b'{"type":"settled","task":4,"rep')
+        journal.write(end)
     done = box.run("jobs", "resume")
     assert done.code == 0, done.err
     assert "the end of the journal was torn" in done.out
     (torn,) = box.job.glob("journal.jsonl.torn-*")
-    assert torn.read_bytes() == b'{"type":"settled","task":4,"rep'
+    assert torn.read_bytes() == end
+    assert (box.job / "journal.jsonl").read_bytes().endswith(b"\n")
     assert len(box.results()["tests"]) == 4
 
 
