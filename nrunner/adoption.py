@@ -59,7 +59,7 @@ def adoption_of(history: History) -> Adoption:
     for past in history.open.values():
         if past.is_running:
             key = _key(past)
-            running.setdefault(past.place, {})[key] = past.has_started
+            running.setdefault(past.berth, {})[key] = past.has_started
             tasks[key] = past.task
             crashes[key] = past.crashes
         else:

@@ -1,8 +1,9 @@
-"""A place and, while there is one, the environment in it.
+"""Where an environment is or will be, one after the other, and the one that is there now.
 
 Knows what runs there, keeps orders until the environment is open, and learns which kinds have a
 runner there. Not responsible for when an environment is needed (``nrunner.scheduler``), nor for
-what is said to its agent (``nrunner.environment``).
+what is said to its agent (``nrunner.environment``), nor for places that have many
+(``nrunner.fleet``).
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import LinkError, NrunnerError
+from nrunner.errors import LinkError, NrunnerError, SpawnError
+from nrunner.folders import Folders
 from nrunner.record import dataclass
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import KINDS
 from nrunner.runners.spool import read_remains
-from nrunner.spawners.base import Handle, Offer, Spawner
+from nrunner.spawners.base import Handle, Layered, Offer, Spawner
 
 __all__ = ["Berth", "Gone", "Watcher"]
 
 _ASIDES = ("notice", "slow")
 _EVENTS = ("started", "ended", "not_started", "notice", "slow")
+_EARLY = ("started", *_ASIDES)
+"""After these more is to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,16 @@ class Berth:
         *,
         epoch: int = 1,
         generation: int = 1,
+        name: str = "",
+        has: dict[str, bool] | None = None,
     ) -> None:
-        """`epoch` is this controller's, `generation` counts the environments there were here."""
-        self.place = offer.place
+        """`epoch` is this controller's, `generation` counts the environments there were here.
+
+        `name` is given where the place has several; `has` is what they all know of kinds.
+        """
+        self.place = name or offer.place
+        self.base = ""
+        """The layer that the next environment begins from."""
         self.environment: Environment | None = None
         self._offer = offer
         self._spawner = spawner
@@ -87,13 +98,29 @@ class Berth:
         self._running: dict[Key, bool] = {}
         """Whether the agent said that it started, by attempt."""
         self._pending: dict[Key, bytes] = {}
-        self._has: dict[str, bool] = dict.fromkeys(KINDS, True)
+        self._has = dict.fromkeys(KINDS, True) if has is None else has
+        self._folders = None if offer.is_shared else Folders()
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
         self._generation = generation
         self._tried: dict[int, int] = {}
         self._errands = 0
         self._same_clock: bool | None = None
+
+    @property
+    def berths(self) -> Sequence[Berth]:
+        """All berths of a place that has no other than this one."""
+        return (self,)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether there is nothing here, nor will be."""
+        return self._handle is None and not self._wanted.is_set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is or will be an environment with nothing to do."""
+        return self._wanted.is_set() and not self._running and not self._openers
 
     # What runs here.
 
@@ -107,6 +134,8 @@ class Berth:
 
     def run_nowait(self, order: Mapping[str, Any]) -> None:
         """Have an attempt run as soon as there is an environment; raise ProtocolError."""
+        if self._folders is not None:
+            order = self._folders.redirected(order, self._folder)
         frame = run_frame(order)
         key = (order["task"], order["attempt"])
         self._running[key] = False
@@ -171,16 +200,35 @@ class Berth:
         environment = await self._open()
         self._has.update(await environment.probe(kinds))
 
-    async def fulfil(self, requirement: Requirement, timeout: float) -> None:
-        """Have a requirement fulfilled here; raise RequirementError, LinkError or SpawnError."""
+    async def fulfil(self, requirement: Requirement, timeout: float) -> bool:
+        """Have a requirement fulfilled here; return whether that changed anything.
+
+        Raise RequirementError, LinkError or SpawnError.
+        """
         environment = await self._open()
         self._errands += 1
         name = f"requirement-{self._errands}-{requirement.kind}"
-        log_dir = f"{self._settings['results_dir']}/requirements/{self._errands}"
-        limits = {"timeout": timeout}
-        await environment.fulfil(requirement, {"id": name, "log_dir": log_dir, "limits": limits})
+        folder = self._settings["results_dir"] if self._folders is None else self._folder
+        log_dir = f"{folder}/requirements/{self._errands}"
+        fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
+        return await environment.fulfil(requirement, fields)
+
+    async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
+        """Have what is in the environment here kept as a layer; raise SpawnError."""
+        if self._handle is None:
+            raise SpawnError("keep what was prepared: its environment is gone")
+        return await spawner.keep(self._handle, requirements)
 
     # The environment.
+
+    def want_nowait(self) -> None:
+        """Have an environment opened before there is anything for it."""
+        self._wanted.set()
+
+    def dismiss_nowait(self, why: str) -> None:
+        """Have the environment that is here end, with all that is in it."""
+        if self.environment is not None:
+            self.environment.dismiss_nowait(why)
 
     async def wait_wanted(self) -> None:
         """Wait until somebody needs an environment here."""
@@ -224,13 +272,20 @@ class Berth:
         self._wanted.set()  # somebody has to stay with it
         return None
 
+    def expect(self, order: Mapping[str, Any]) -> None:
+        """Note the order of an attempt that may run in the environment that `adopt` takes over."""
+        if self._folders is not None:
+            self._folders.redirected(order, self._folder)
+
     def order_later(self, order: Mapping[str, Any]) -> None:
         """Have `adopt` repeat an order that may not have arrived; raise ProtocolError."""
+        if self._folders is not None:
+            order = self._folders.redirected(order, self._folder)
         self._pending[order["task"], order["attempt"]] = run_frame(order)
 
     async def _open_new(self) -> None:
         try:
-            handle = await self._spawner.open(self.place)
+            handle = await self._spawner.open(self._offer.place, self.base, self._own_folder())
         except NrunnerError as error:
             self._fail(error)
             raise
@@ -243,12 +298,21 @@ class Berth:
         for key, frame in pending.items():
             environment.run_nowait(key, frame)
 
+    @property
+    def _folder(self) -> str:
+        """Where the environment writes while attempts run."""
+        return f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
+
+    def _own_folder(self) -> str:
+        return "" if self._folders is None else self._folders.make(self._folder)
+
     def _environment(self, handle: Handle, orders: Mapping[Key, bytes] | None) -> Environment:
-        slots = f"{self._settings['slots_dir']}/{self.place}-{self._generation}"
-        settings = {**self._settings, "slots_dir": slots}
+        settings = {**self._settings, "slots_dir": self._folder}
         self._same_clock = None
         folder = self._settings.get("spool_dir")
-        if folder and self._offer.shares_files:
+        if self._folders is not None:
+            self._spool = settings["spool"] = f"{self._folder}/spool"
+        elif folder and self._offer.shares_files:
             # In the job's folder, since others may be cleared at a reboot.
             self._spool = settings["spool"] = f"{folder}/{self.place}-{self._generation}"
         return Environment(
@@ -286,6 +350,8 @@ class Berth:
         maybe = frozenset(begun) | (remains.taken if remains is not None else frozenset())
         for key in lost:
             del self._running[key]
+        if self._folders is not None:
+            self._folders.leave(lost)
         return Gone(why, generation, lost, maybe)
 
     def _look_for_missing(self, here: frozenset[Key]) -> None:
@@ -306,6 +372,8 @@ class Berth:
             await self._handle.destroy()
             self._handle = None
         _forget_spool(self._spool)
+        if self._folders is not None:
+            await self._folders.remove()
 
     async def leave(self) -> None:
         """Have the agent end everything and keep what comes of it for another controller."""
@@ -322,6 +390,8 @@ class Berth:
         self._pending.clear()
         lost = list(self._running)
         self._running.clear()
+        if self._folders is not None:
+            self._folders.leave(lost)
         return lost
 
     async def close(self) -> None:
@@ -329,6 +399,8 @@ class Berth:
         if self.environment is not None:
             await self.environment.close()
             self.environment = self._handle = None
+            if self._folders is not None:
+                self._folders.leave(self._running)
         elif self._handle is not None:
             await self.clear()
 
@@ -357,6 +429,8 @@ class Berth:
 
     def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         news = [head for head in map(self._checked, heads) if head is not None]
+        if self._folders is not None:
+            self._folders.bring_home(head for head in news if head["event"] not in _EARLY)
         return not news or self._watcher.heard(self, news)
 
     def _checked(self, head: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -155,12 +155,16 @@ class Environment:
             )
         return found
 
-    async def fulfil(self, requirement: Requirement, fields: Mapping[str, Any]) -> None:
-        """Have a requirement fulfilled; raise RequirementError with the reason, or LinkError."""
+    async def fulfil(self, requirement: Requirement, fields: Mapping[str, Any]) -> bool:
+        """Have a requirement fulfilled; return whether that changed anything there.
+
+        Raise RequirementError with the reason, or LinkError.
+        """
         head = {"type": "fulfil", "requirement": requirement.to_json(), **fields}
         reply = await self._ask(head)
         if not reply.get("met"):
             raise RequirementError(str(reply.get("error", "no reason was given")))
+        return reply.get("changed", True) is not False
 
     async def pause(self) -> int:
         """Have the agent stop all that runs, and the time of its limits.
@@ -175,6 +179,11 @@ class Environment:
     async def resume(self) -> None:
         """Have the agent let go on what was paused; raise LinkError."""
         await self._ask({"type": "resume"})
+
+    def dismiss_nowait(self, why: str) -> None:
+        """Have the environment end, with all that is in it: `wait_gone` returns `why`."""
+        self._trouble = why
+        self._cut.set()
 
     def take_remains(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Take what the agent, which is gone, had still to say."""

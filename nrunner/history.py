@@ -53,6 +53,8 @@ class PastTask:
     phases: list[tuple[Phase, float]] = field(default_factory=list)
     attempt: int = 0
     place: str = ""
+    berth: str = ""
+    """Where at that place, if each attempt there has an environment of its own."""
     attempts: list[AttemptReport] = field(default_factory=list)
     alone: bool = False
     """Whether it is to be tried while nothing else runs at its place."""
@@ -234,9 +236,13 @@ class History:
         if record["attempt"] != past.attempt:
             past.attempt = record["attempt"]
             past.crashes = 0
-        past.place = record.get("place", past.place)
+        if "place" in record:
+            past.place = past.berth = record["place"]
         if past.phase not in _WAITING:
             self._has_moved = past.phase is not Phase.STARTING
+
+    def _assigned(self, record: Mapping[str, Any]) -> None:
+        self.open[record["task"]].berth = record["place"]
 
     def _attempt(self, record: Mapping[str, Any]) -> None:
         past = self.open[record["task"]]
@@ -284,6 +290,7 @@ class History:
         "job": _job,
         "planned": _planned,
         "move": _move,
+        "assigned": _assigned,
         "attempt": _attempt,
         "settled": _settled,
         "environment": _environment,

@@ -9,7 +9,7 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
 from typing import ClassVar
 
@@ -109,10 +109,12 @@ class Machine:
         leak: LeakPolicy = LeakPolicy.WARN,
         lookahead: int = 64,
         together: int = 1,
+        isolated: Collection[str] = (),
     ) -> None:
         """`lookahead` says how many tasks are triaged before there is room for them.
 
-        `together` says how many tasks of a series may be ordered at once at a place.
+        `together` says how many tasks of a series may be ordered at once at a place. At
+        `isolated` places each attempt has an environment of its own, whose end concerns no other.
         """
         self.total = len(tasks)
         self.settled = 0
@@ -127,6 +129,7 @@ class Machine:
         self._followers = Followers(tasks)
         self._preparations = Preparations()
         self._limits = limits
+        self._isolated = frozenset(isolated)
         self._fail_fast = fail_fast
         self._leak = leak
         self._room = limits.most + lookahead
@@ -312,8 +315,9 @@ class Machine:
 
     def _break(self, state: TaskState, event: Broken) -> None:
         started = state.phase is Phase.STARTED
-        state.alone = True
-        self._leave(state.place)
+        if state.place not in self._isolated:
+            state.alone = True
+            self._leave(state.place)
         self._move(state, Phase.INTERRUPTED if started else Phase.FAILED_TO_START)
         # Nobody can say more, so user code may have run even if no word of that arrived.
         self._conclude(state, state.ordered or event.verdict, ran=True)

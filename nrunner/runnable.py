@@ -46,6 +46,11 @@ class Requirement:
         """The whole requirement as canonical text: two that are equal are fulfilled once."""
         return json.dumps(self.to_json(), sort_keys=True)
 
+    @property
+    def title(self) -> str:
+        """What it is called in one line: kind, and name if it has one."""
+        return f"{self.kind} {self.uri or self.kwargs.get('name') or ''}".strip()
+
     def to_json(self) -> dict[str, Any]:
         """Return the form used in recipes: type, uri, args, and kwargs beside them."""
         known: dict[str, Any] = {"type": self.kind}

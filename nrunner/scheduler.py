@@ -11,33 +11,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from nrunner.action import Action, Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
-from nrunner.adoption import MOST_CRASHES, Adoption, lost_verdict
+from nrunner.adoption import Adoption
 from nrunner.agentevent import translate
-from nrunner.berth import Berth, Gone
-from nrunner.environment import Environment, Key
+from nrunner.berth import Berth
+from nrunner.environment import Environment
 from nrunner.errors import (
     JournalError,
     JournalFull,
     NrunnerError,
     ProtocolError,
     RequirementError,
-    TakenOverError,
 )
-from nrunner.event import Begin, Broken, Event, Met, NotStarted, Refused, StopAll, Triaged, Unmet
+from nrunner.event import Begin, Event, Met, NotStarted, Refused, StopAll, Triaged, Unmet
+from nrunner.fleet import is_bundle
 from nrunner.journal import Journal
 from nrunner.machine import Machine
 from nrunner.phase import Phase
+from nrunner.places import Places, Station
 from nrunner.record import dataclass, to_dict
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import TaskReport
 from nrunner.runnable import Requirement
-from nrunner.spawners.base import Offer, Spawner
+from nrunner.spawners.base import Spawner
 from nrunner.task import Task, TaskLimits
 
 __all__ = ["Scheduler"]
@@ -45,8 +46,6 @@ __all__ = ["Scheduler"]
 _CLOSE_WITHIN = 30.0
 _PAUSE_WITHIN = 2.0
 """Seconds that an agent has to stop what runs, or to let it go on."""
-_UNKNOWN = "its agent knows nothing of it"
-_NO_PLACE = "there is no such place any more"
 _NO_LIMITS = TaskLimits()
 """What an agent assumes where an order says nothing."""
 _MOST_ASKED = 3
@@ -83,11 +82,9 @@ class Scheduler:
         self._spawner = spawner
         self._journal = journal
         self._reporter = reporter
-        self._settings = settings
         self._log_dir = log_dir
         self._requirement_timeout = requirement_timeout
-        self._adoption = adoption or Adoption()
-        self._berths = {offer.place: self._berth(offer) for offer in spawner.offers()}
+        self._places = Places(spawner, settings, adoption or Adoption(), self)
         self._inbox: deque[Event] = deque()
         self._is_busy = False
         self._done = asyncio.Event()
@@ -102,15 +99,13 @@ class Scheduler:
     @property
     def environments(self) -> Sequence[Environment]:
         """The environments that are open now."""
-        return [each.environment for each in self._berths.values() if each.environment]
+        return self._places.environments
 
     async def run(self) -> None:
         """Run until every task has its verdict; raise the error that made this impossible."""
         async with asyncio.TaskGroup() as group:
             self._group = group
-            await self._adopt()
-            for berth in self._berths.values():
-                self._spawn(self._keep(berth), f"keep {berth.place}")
+            await self._places.open()
             self.feed(Begin(time.monotonic()))
             try:
                 await self._done.wait()
@@ -164,6 +159,20 @@ class Scheduler:
         self._notice(0, text)
         self._reporter.flush()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job ends without verdicts on what is left."""
+        return self._error is not None
+
+    def phase_of(self, number: int) -> Phase | None:
+        """Return where a task is that is under way."""
+        state = self._machine.state(number)
+        return None if state is None else state.phase
+
+    def backlog(self) -> int:
+        """Return how many tasks may still be started."""
+        return self._machine.total - self._machine.settled
+
     def fail(self, error: Exception) -> None:
         """End the job without verdicts on what is left."""
         self._error = self._error or error
@@ -213,9 +222,9 @@ class Scheduler:
             "alone": action.alone,
         }
 
-    def _note(self, record: Mapping[str, Any]) -> None:
+    def note(self, record: Mapping[str, Any]) -> None:
         """Record what is no event of a task."""
-        if self._error is None:
+        if not self.has_failed:
             try:
                 self._journal.append([record])
             except JournalError as error:
@@ -229,60 +238,52 @@ class Scheduler:
             reason = str(task.runnable.kwargs.get("reason", "it can never work"))
             self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, reason))
             return
-        berth = self._candidate(action)
-        if berth is None:
+        station = self._places.candidate(task.number, action.avoid)
+        if station is None:
             detail = f"no other environment than {', '.join(action.avoid)}"
             self._refuse(task, Verdict(Result.SKIP, Cause.UNSUITABLE, detail))
             return
         kinds = [task.runnable.kind, *(each.kind for each in task.runnable.requirements)]
-        if all(berth.knows(kind) for kind in kinds):
-            self._accept(task, berth, kinds)
+        if all(station.knows(kind) for kind in kinds):
+            self._accept(task, station, kinds)
         else:
-            self._spawn(self._ask(task, berth, kinds), f"triage {task.id}")
+            self.spawn(self._ask(task, station, kinds), f"triage {task.id}")
 
-    def _candidate(self, action: Triage) -> Berth | None:
-        """Return a place that was not tried, or one whose environment is a new one since."""
-        for place, berth in self._berths.items():
-            if place not in action.avoid or berth.is_renewed(action.task.number):
-                return berth
-        return None
-
-    async def _ask(self, task: Task, berth: Berth, kinds: Sequence[str]) -> None:
+    async def _ask(self, task: Task, station: Station, kinds: Sequence[str]) -> None:
         trouble = ""
         for _ in range(_MOST_ASKED):
             try:
-                await berth.learn(kinds)
+                await station.learn(kinds)
             except NrunnerError as error:
                 trouble = f"triage could not {error}"
             else:
-                self._accept(task, berth, kinds)
+                self._accept(task, station, kinds)
                 return
         self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, trouble))
 
-    def _accept(self, task: Task, berth: Berth, kinds: Sequence[str]) -> None:
-        unknown = [kind for kind in kinds if not berth.has(kind)]
+    def _accept(self, task: Task, station: Station, kinds: Sequence[str]) -> None:
+        unknown = [kind for kind in kinds if not station.has(kind)]
         if unknown:
-            detail = berth.unknown_kind(unknown[0])
+            detail = station.unknown_kind(unknown[0])
             self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, detail))
         else:
-            berth.accept(task.number)
-            now = time.monotonic()
-            self.feed(Triaged(now, task.number, berth.place, task.runnable.requirements))
+            station.accept(task.number)
+            needs = self._places.needs(station, task.runnable.requirements)
+            self.feed(Triaged(time.monotonic(), task.number, station.place, needs))
 
     def _refuse(self, task: Task, verdict: Verdict) -> None:
         self.feed(Refused(time.monotonic(), task.number, verdict))
 
     def _begin_fulfilment(self, action: Fulfil) -> None:
         name = f"fulfil {action.requirement.kind} at {action.place}"
-        self._spawn(self._fulfil(action.place, action.requirement), name)
+        self.spawn(self._fulfil(action.place, action.requirement), name)
 
     async def _fulfil(self, place: str, requirement: Requirement) -> None:
-        berth = self._berths[place]
         event: Event
         try:
-            await berth.fulfil(requirement, self._requirement_timeout)
+            await self._places.station(place).fulfil(requirement, self._requirement_timeout)
         except RequirementError as error:
-            detail = f"requirement {_named(requirement)}: {error}"
+            detail = f"requirement {_named(requirement)}{error}"
             verdict = Verdict(Result.SKIP, Cause.REQUIREMENT, detail)
             event = Unmet(time.monotonic(), place, requirement.key, verdict)
         except NrunnerError as error:
@@ -294,14 +295,15 @@ class Scheduler:
 
     def _start(self, action: Start) -> None:
         task = action.task
-        order = self._order(task, action.attempt, action.follower)
+        order = self.order(task, action.attempt, action.follower)
         try:
-            self._berths[action.place].run_nowait(order)
+            self._places.run_nowait(action.place, task, order)
         except ProtocolError as error:
             verdict = Verdict(Result.ERROR, Cause.MALFORMED, f"could not {error}")
             self.feed(NotStarted(time.monotonic(), task.number, action.attempt, verdict))
 
-    def _order(self, task: Task, attempt: int, follower: Task | None) -> dict[str, Any]:
+    def order(self, task: Task, attempt: int, follower: Task | None) -> dict[str, Any]:
+        """Return what an agent is told of an attempt."""
         runnable = task.runnable.to_json()
         runnable.pop("requirements", None)
         order: dict[str, Any] = {
@@ -325,12 +327,12 @@ class Scheduler:
         return known
 
     def _stop(self, action: StopAttempt) -> None:
-        berth = self._berths[action.place]
+        station = self._places.station(action.place)
         state = self._machine.state(action.number)
         ordered = state.ordered if state is not None else None
         # Whoever is still at it when the job's time is over may be what it took too long for.
         late = ordered is not None and ordered.cause is Cause.TIMEOUT
-        berth.cancel_nowait(action.number, action.attempt, kill=action.kill, examine=late)
+        station.cancel_nowait(action.number, action.attempt, kill=action.kill, examine=late)
 
     def _tell(self, action: Move) -> None:
         if action.phase is Phase.STARTED:
@@ -341,8 +343,7 @@ class Scheduler:
     def _settle(self, action: _Reported) -> None:
         self._reporter.settled(action.report)
         self._slots.pop(action.report.number, None)
-        for berth in self._berths.values():
-            berth.forget(action.report.number)
+        self._places.forget(action.report.number)
 
     _carriers: ClassVar[Mapping[type, Callable[..., None]]] = {
         Triage: _triage,
@@ -354,28 +355,7 @@ class Scheduler:
         _Reported: _settle,
     }
 
-    # Environments.
-
-    def _berth(self, offer: Offer) -> Berth:
-        return Berth(
-            offer,
-            self._spawner,
-            self._settings,
-            self,
-            epoch=self._adoption.epoch,
-            generation=self._adoption.generation(offer.place),
-        )
-
-    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
-        """Record where an environment is found again: before anything is ordered there."""
-        self._note(
-            {
-                "type": "environment",
-                "place": berth.place,
-                "generation": generation,
-                "address": address,
-            }
-        )
+    # What is told by the places.
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Have an agent's events happen; return whether they are recorded."""
@@ -394,53 +374,6 @@ class Scheduler:
         self.feed(*events)
         return self._error is None
 
-    def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
-        """End attempts of which the agent that was to run them knows nothing."""
-        self._break(keys, lambda key: self._lost(key, _UNKNOWN, begun=self._is_begun(key)))
-
-    def _is_begun(self, key: Key) -> bool:
-        state = self._machine.state(key[0])
-        return state is not None and state.phase is Phase.STARTED
-
-    async def _adopt(self) -> None:
-        """Take over the environments that are left, with what runs there."""
-        for number, places in self._adoption.tried.items():
-            for place in places & self._berths.keys():
-                self._berths[place].note_tried(number)
-        for place in self._adoption.places:
-            running = self._adoption.running.get(place, {})
-            berth, address = self._berths.get(place), self._adoption.addresses.get(place)
-            if berth is None:
-                self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
-            elif address is None:
-                self._order_again(berth, running)
-            else:
-                for key in self._may_repeat(running):
-                    berth.order_later(self._order(self._adoption.tasks[key], key[1], None))
-                gone = await berth.adopt(address, running)
-                if gone is not None:
-                    await self._bury(berth, gone, self._lost)
-
-    def _may_repeat(self, running: Mapping[Key, bool]) -> list[Key]:
-        """Return the attempts that can be ordered again, if nobody has them."""
-        crashes = self._adoption.crashes
-        return [key for key in running if not running[key] and crashes[key] < MOST_CRASHES]
-
-    def _order_again(self, berth: Berth, running: Mapping[Key, bool]) -> None:
-        """Order what was never sent: no environment was open, or the journal would know."""
-        again = self._may_repeat(running)
-        for task, attempt in again:
-            berth.run_nowait(self._order(self._adoption.tasks[task, attempt], attempt, None))
-        rest = [key for key in running if key not in again]
-        self._break(rest, lambda key: self._lost(key, _NO_PLACE, begun=running[key]))
-
-    def _break(self, keys: Iterable[Key], verdict: Callable[[Key], Verdict]) -> None:
-        now = time.monotonic()
-        self.feed(*(Broken(now, *key, verdict(key)) for key in keys))
-
-    def _lost(self, key: Key, why: str, *, begun: bool) -> Verdict:
-        return lost_verdict(why, begun=begun, crashes=self._adoption.crashes.get(key, 0))
-
     def _say_slow(self, head: Mapping[str, Any]) -> None:
         state = self._machine.state(head["task"])
         if state is not None:
@@ -449,32 +382,8 @@ class Scheduler:
             self._notice(state.task.number, text, **_told(head, "stack"))
 
     def _notice(self, task: int, text: str, **more: str) -> None:
-        self._note({"type": "notice", "task": task, "text": text, **more})
+        self.note({"type": "notice", "task": task, "text": text, **more})
         self._reporter.notice(text)
-
-    async def _keep(self, berth: Berth) -> None:
-        """Have an environment at a place whenever something is to run there."""
-        while True:
-            await berth.wait_wanted()
-            try:
-                gone = await berth.hold()
-            except NrunnerError as error:
-                verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
-                lost = berth.abandon()
-                now = time.monotonic()
-                self.feed(*(NotStarted(now, task, attempt, verdict) for task, attempt in lost))
-            else:
-                await self._bury(berth, gone, _broken)
-
-    async def _bury(self, berth: Berth, gone: Gone, verdict: Callable[..., Verdict]) -> None:
-        """End what an environment that is gone took with it, then remove what is left of it."""
-        if gone.is_replaced:
-            self.fail(TakenOverError(f"go on: {gone.why}"))
-            return
-        self._break(gone.lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
-        self._note({"type": "gone", "place": berth.place, "generation": gone.generation})
-        if self._error is None:
-            await berth.clear()
 
     async def _close(self) -> None:
         """End what still waits, then the environments, in bounded time."""
@@ -484,26 +393,19 @@ class Scheduler:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 if self._waiting:
                     await asyncio.wait(list(self._waiting))
-                async with asyncio.TaskGroup() as group:
-                    for berth in self._berths.values():
-                        # What runs when nothing can be recorded is for another controller.
-                        end = berth.leave if isinstance(self._error, JournalError) else berth.close
-                        group.create_task(end(), name=f"close {berth.place}")
+                # What runs when nothing can be recorded is for another controller.
+                await self._places.close(leave=isinstance(self._error, JournalError))
                 await self._spawner.close()
         except TimeoutError:
             self._reporter.notice(f"could not end all environments within {_CLOSE_WITHIN:g} s")
             self._reporter.flush()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Have something done that waits, until the job is over."""
         assert self._group is not None
         task = self._group.create_task(work, name=name)
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
-
-
-def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:
-    del begun  # what was not begun is tried again as carefully: it may have been what ended it
-    return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")
 
 
 def _told(head: Mapping[str, Any], name: str) -> dict[str, str]:
@@ -511,8 +413,8 @@ def _told(head: Mapping[str, Any], name: str) -> dict[str, str]:
 
 
 def _named(requirement: Requirement) -> str:
-    name = requirement.uri or requirement.kwargs.get("name") or ""
-    return f"{requirement.kind} {name}".strip()
+    """Name a requirement; of several at once, the error names the one that it is about."""
+    return "" if is_bundle(requirement) else f"{requirement.title}: "
 
 
 def _move_record(action: Move) -> dict[str, Any]:

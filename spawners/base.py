@@ -35,6 +35,8 @@ class Offer:
     """How many more its agent takes in advance, so that no slot waits for us."""
     is_shared: bool = True
     """Whether all tasks share one environment there, or each attempt has its own."""
+    by_suite: bool = False
+    """Whether, if it is not shared, the attempts of a suite may have one in turn."""
     ahead: int = 0
     """How many environments are opened before there is an attempt for them."""
     shares_files: bool = True

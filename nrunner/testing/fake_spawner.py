@@ -16,15 +16,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nrunner.errors import LinkError, SpawnError
+from nrunner.errors import LinkError, RequirementError, SpawnError
+from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
 from nrunner.runners.spool import Remains
 from nrunner.runners.wire import PROTOCOL_VERSION, FrameReader
-from nrunner.spawners.base import Offer
+from nrunner.spawners.base import Handle, Layer, Offer
 from nrunner.testing.fake_agent import FakeAgent
 from nrunner.testing.script import Script, Trouble
 
-__all__ = ["FakeHandle", "FakeSpawner", "Script", "Trouble"]
+__all__ = ["FakeHandle", "FakeLayeredSpawner", "FakeSpawner", "Script", "Trouble"]
 
 Scripts = Mapping[str, Script | Sequence[Script]]
 
@@ -47,8 +48,11 @@ class FakeSpawner:
         never_greet: int = 0,
         destroy_takes: float = 0.0,
         protocol: int = PROTOCOL_VERSION,
+        offer: Offer | None = None,
     ) -> None:
-        """`refuse_to_open` and `never_greet` say how many environments fail so, the first ones.
+        """`offer` is made instead of one for each of `places`.
+
+        `refuse_to_open` and `never_greet` say how many environments fail so, the first ones.
 
         `open_takes` and `destroy_takes` are in seconds; who is cancelled meanwhile did nothing.
         """
@@ -59,7 +63,8 @@ class FakeSpawner:
         self.is_closed = False
         self._scripts = scripts or {}
         self._used: Counter[str] = Counter()
-        self._offers = tuple(Offer(place, slots, queue=slots) for place in places)
+        usual = tuple(Offer(place, slots, queue=slots) for place in places)
+        self._offers = usual if offer is None else (offer,)
         self._kinds = kinds
         self._refuse = refuse_to_open
         self._silent = never_greet
@@ -92,6 +97,7 @@ class FakeSpawner:
             self._script_of, token, self._kinds, protocol=self._protocol, is_silent=is_silent
         )
         handle = FakeHandle(place, token, agent, len(self.handles), self._destroy_takes)
+        handle.base, handle.folder = base, folder
         self.handles.append(handle)
         return handle
 
@@ -117,6 +123,39 @@ class FakeSpawner:
         return found[min(time, len(found) - 1)]
 
 
+class FakeLayeredSpawner(FakeSpawner):
+    """Keeps what was prepared, in memory: layers are named ``layer-1``, ``layer-2``, ..."""
+
+    def __init__(self, scripts: Scripts | None = None, **more: Any) -> None:
+        """As for `FakeSpawner`; by default each attempt has an environment of its own."""
+        more.setdefault("offer", Offer("fake", 2, is_shared=False))
+        super().__init__(scripts, **more)
+        self.layers: dict[tuple[str, ...], str] = {}
+        """Those that were kept, by the keys of the requirements that hold there."""
+        self.unwanted: set[str] = set()
+        """Uris of requirements for which nothing can be found."""
+
+    async def find(self, place: str, requirements: Sequence[Requirement]) -> Layer:
+        """Return the layer that was kept for these, or where to make it."""
+        await asyncio.sleep(0)
+        for each in requirements:
+            if each.uri in self.unwanted:
+                raise RequirementError(f"nothing is known of {each.uri} at {place}")
+        known = self.layers.get(_keys(requirements))
+        return Layer("", tuple(requirements)) if known is None else Layer(known)
+
+    async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
+        """Keep an environment as a layer."""
+        await asyncio.sleep(0)
+        if handle.name != self._offers[0].place:
+            raise SpawnError(f"keep {handle.name}: it is none of ours")
+        return self.layers.setdefault(_keys(requirements), f"layer-{len(self.layers) + 1}")
+
+
+def _keys(requirements: Sequence[Requirement]) -> tuple[str, ...]:
+    return tuple(sorted(each.key for each in requirements))
+
+
 class FakeHandle:
     """An environment in memory."""
 
@@ -128,6 +167,10 @@ class FakeHandle:
         self.address: Mapping[str, Any] = {"number": number}
         self.agent = agent
         self.is_destroyed = False
+        self.base = ""
+        """The layer from which it began."""
+        self.folder = ""
+        """The folder of its own that it was given."""
         self._destroy_takes = destroy_takes
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:

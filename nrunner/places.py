@@ -1,0 +1,305 @@
+"""The places of a job: environments are opened there, kept up, taken over and closed.
+
+Not responsible for what is to run (``nrunner.scheduler``), for one environment
+(``nrunner.berth``), nor for which of many an attempt gets (``nrunner.fleet``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from nrunner.adoption import MOST_CRASHES, Adoption, lost_verdict
+from nrunner.berth import Berth, Gone, Watcher
+from nrunner.environment import Environment, Key
+from nrunner.errors import NrunnerError, TakenOverError
+from nrunner.event import Broken, Event, NotStarted
+from nrunner.fleet import Fleet, bundle
+from nrunner.phase import Phase
+from nrunner.result import Cause, Result, Verdict
+from nrunner.runnable import Requirement
+from nrunner.spawners.base import Offer, Spawner
+from nrunner.task import Task
+
+__all__ = ["Office", "Places", "Station"]
+
+_UNKNOWN = "its agent knows nothing of it"
+_NO_PLACE = "there is no such place any more"
+
+Station = Berth | Fleet
+"""A place: with one environment, or with many."""
+
+
+class Office(Protocol):
+    """Who runs the job: is told what happens at the places."""
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job ends without verdicts on what is left."""
+        ...
+
+    def feed(self, *events: Event) -> None:
+        """Let events happen."""
+        ...
+
+    def note(self, record: Mapping[str, Any]) -> None:
+        """Record what is no event of a task."""
+        ...
+
+    def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """Have an agent's events happen; return whether they are recorded."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Have something done that waits, until the job is over."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """End the job without verdicts on what is left."""
+        ...
+
+    def order(self, task: Task, attempt: int, follower: Task | None) -> dict[str, Any]:
+        """Return what an agent is told of an attempt."""
+        ...
+
+    def phase_of(self, number: int) -> Phase | None:
+        """Return where a task is that is under way."""
+        ...
+
+    def backlog(self) -> int:
+        """Return how many tasks may still be started."""
+        ...
+
+
+class Places:
+    """All places of one job."""
+
+    def __init__(
+        self, spawner: Spawner, settings: Mapping[str, Any], adoption: Adoption, office: Office
+    ) -> None:
+        """`adoption` says what to take over from an earlier controller of the job."""
+        self._spawner = spawner
+        self._settings = settings
+        self._adoption = adoption
+        self._office = office
+        self._offers = {offer.place: offer for offer in spawner.offers()}
+        self._stations = {name: self._station(offer) for name, offer in self._offers.items()}
+
+    @property
+    def environments(self) -> Sequence[Environment]:
+        """The environments that are open now."""
+        return [each.environment for each in self._berths() if each.environment]
+
+    def station(self, place: str) -> Station:
+        """Return a place by its name."""
+        return self._stations[place]
+
+    def candidate(self, number: int, avoid: Sequence[str]) -> Station | None:
+        """Return a place where a task was not tried, or whose environment is a new one since."""
+        for place, station in self._stations.items():
+            if place not in avoid or station.is_renewed(number):
+                return station
+        return None
+
+    def needs(
+        self, station: Station, requirements: Sequence[Requirement]
+    ) -> tuple[Requirement, ...]:
+        """Return what has to be fulfilled at a place for these: where layers are kept, at once."""
+        return bundle(requirements) if isinstance(station, Fleet) else tuple(requirements)
+
+    def run_nowait(self, place: str, task: Task, order: Mapping[str, Any]) -> None:
+        """Have an attempt run at a place; raise ProtocolError."""
+        station = self._stations[place]
+        if isinstance(station, Fleet):
+            station.run_nowait(order, task.runnable.requirements, task.suite)
+        else:
+            station.run_nowait(order)
+
+    def forget(self, number: int) -> None:
+        """A task is settled: nothing about it is needed any more."""
+        for station in self._stations.values():
+            station.forget(number)
+
+    async def open(self) -> None:
+        """Take over what is left of an earlier controller, and open what is wanted from now on."""
+        await self._adopt()
+        for station in self._stations.values():
+            if isinstance(station, Berth):
+                self.keep(station)
+
+    async def close(self, *, leave: bool) -> None:
+        """End all environments; with `leave` what runs there is for another controller."""
+        async with asyncio.TaskGroup() as group:
+            for berth in self._berths():
+                end = berth.leave if leave else berth.close
+                group.create_task(end(), name=f"close {berth.place}")
+
+    # What berths and fleets ask for.
+
+    def keep(self, berth: Berth) -> None:
+        """Have an environment at a berth whenever one is wanted."""
+        self._office.spawn(self._keep(berth), f"keep {berth.place}")
+
+    def assigned(self, berth: Berth, key: Key) -> None:
+        """Record that an attempt is about to be ordered at a berth."""
+        number, attempt = key
+        record = {"type": "assigned", "task": number, "attempt": attempt, "place": berth.place}
+        self._office.note(record)
+
+    def backlog(self) -> int:
+        """Return how many tasks may still be started."""
+        return self._office.backlog()
+
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
+        """Record where an environment is found again: before anything is ordered there."""
+        self._office.note(
+            {
+                "type": "environment",
+                "place": berth.place,
+                "generation": generation,
+                "address": address,
+            }
+        )
+
+    def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell what an agent said; return whether it is recorded."""
+        return self._office.heard(berth, heads)
+
+    def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
+        """End attempts of which the agent that was to run them knows nothing."""
+        self._break(keys, lambda key: self._lost(key, _UNKNOWN, begun=self._is_begun(key)))
+
+    def _is_begun(self, key: Key) -> bool:
+        return self._office.phase_of(key[0]) is Phase.STARTED
+
+    # Making them.
+
+    def _station(self, offer: Offer) -> Station:
+        if offer.is_shared:
+            return self._berth(offer, offer.place, None, self)
+
+        def make(name: str, has: dict[str, bool], watcher: Watcher) -> Berth:
+            return self._berth(offer, name, has, watcher)
+
+        return Fleet(offer, self._spawner, self, make)
+
+    def _berth(
+        self, offer: Offer, name: str, has: dict[str, bool] | None, watcher: Watcher
+    ) -> Berth:
+        return Berth(
+            offer,
+            self._spawner,
+            self._settings,
+            watcher,
+            epoch=self._adoption.epoch,
+            generation=self._adoption.generation(name),
+            name=name,
+            has=has,
+        )
+
+    def _berths(self) -> list[Berth]:
+        return [berth for station in self._stations.values() for berth in station.berths]
+
+    # Taking over.
+
+    async def _adopt(self) -> None:
+        """Take over the environments that are left, with what runs there."""
+        adoption = self._adoption
+        for number, places in adoption.tried.items():
+            for place in places & self._stations.keys():
+                self._stations[place].note_tried(number)
+        for place in adoption.places:
+            running = adoption.running.get(place, {})
+            berth, address = self._berth_named(place), adoption.addresses.get(place)
+            if berth is None:
+                self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
+            elif address is None:
+                self._order_again(berth, running)
+            else:
+                await self._take_over(berth, address, running)
+
+    async def _take_over(
+        self, berth: Berth, address: Mapping[str, Any], running: Mapping[Key, bool]
+    ) -> None:
+        orders = {key: self._order(key) for key in running}
+        for key in orders:
+            berth.expect(orders[key])
+        for key in self._may_repeat(running):
+            berth.order_later(orders[key])
+        fleet = self._fleet_of(berth)
+        if fleet is not None:
+            fleet.take_over(berth, [*running])
+        gone = await berth.adopt(address, running)
+        if gone is not None:
+            await self._bury(berth, gone, self._lost)
+        elif fleet is not None:
+            fleet.settle(berth)
+
+    def _berth_named(self, name: str) -> Berth | None:
+        station = self._stations.get(name)
+        if isinstance(station, Berth):
+            return station
+        fleets = (each for each in self._stations.values() if isinstance(each, Fleet))
+        return next((found for each in fleets if (found := each.berth(name)) is not None), None)
+
+    def _fleet_of(self, berth: Berth) -> Fleet | None:
+        fleets = (each for each in self._stations.values() if isinstance(each, Fleet))
+        return next((each for each in fleets if berth in each.berths), None)
+
+    def _order(self, key: Key) -> Mapping[str, Any]:
+        return self._office.order(self._adoption.tasks[key], key[1], None)
+
+    def _may_repeat(self, running: Mapping[Key, bool]) -> list[Key]:
+        """Return the attempts that can be ordered again, if nobody has them."""
+        crashes = self._adoption.crashes
+        return [key for key in running if not running[key] and crashes[key] < MOST_CRASHES]
+
+    def _order_again(self, berth: Berth, running: Mapping[Key, bool]) -> None:
+        """Order what was never sent: no environment was open, or the journal would know."""
+        again = self._may_repeat(running) if self._fleet_of(berth) is None else []
+        for key in again:
+            berth.run_nowait(self._order(key))
+        rest = [key for key in running if key not in again]
+        self._break(rest, lambda key: self._lost(key, _NO_PLACE, begun=running[key]))
+
+    # Keeping them up.
+
+    async def _keep(self, berth: Berth) -> None:
+        """Have an environment at a berth whenever something is to run there."""
+        while True:
+            await berth.wait_wanted()
+            try:
+                gone = await berth.hold()
+            except NrunnerError as error:
+                verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
+                lost = berth.abandon()
+                now = time.monotonic()
+                events = (NotStarted(now, task, attempt, verdict) for task, attempt in lost)
+                self._office.feed(*events)
+            else:
+                await self._bury(berth, gone, _broken)
+
+    async def _bury(self, berth: Berth, gone: Gone, verdict: Callable[..., Verdict]) -> None:
+        """End what an environment that is gone took with it, then remove what is left of it."""
+        if gone.is_replaced:
+            self._office.fail(TakenOverError(f"go on: {gone.why}"))
+            return
+        self._break(gone.lost, lambda key: verdict(key, gone.why, begun=key in gone.begun))
+        place, generation = berth.place, gone.generation
+        self._office.note({"type": "gone", "place": place, "generation": generation})
+        if not self._office.has_failed:
+            await berth.clear()
+
+    def _break(self, keys: Iterable[Key], verdict: Callable[[Key], Verdict]) -> None:
+        now = time.monotonic()
+        self._office.feed(*(Broken(now, *key, verdict(key)) for key in keys))
+
+    def _lost(self, key: Key, why: str, *, begun: bool) -> Verdict:
+        return lost_verdict(why, begun=begun, crashes=self._adoption.crashes.get(key, 0))
+
+
+def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:
+    del begun  # what was not begun is tried again as carefully: it may have been what ended it
+    return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")
