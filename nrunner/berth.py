@@ -401,6 +401,7 @@ class Berth:
             self.environment = self._handle = None
             if self._folders is not None:
                 self._folders.leave(self._running)
+                await self._folders.remove()
         elif self._handle is not None:
             await self.clear()
 

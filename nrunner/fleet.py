@@ -8,8 +8,10 @@ what is said there (``nrunner.berth``), nor for when attempts start (``nrunner.m
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 from nrunner.berth import Berth, Watcher
@@ -84,6 +86,7 @@ class Fleet:
         self._bases: dict[str, str] = {}
         """The layer on which a set of requirements holds, by its key."""
         self._ran: set[int] = set()
+        self._learning = asyncio.Lock()
 
     @property
     def berths(self) -> Sequence[Berth]:
@@ -106,12 +109,15 @@ class Fleet:
 
     async def learn(self, kinds: Sequence[str]) -> None:
         """Ask an agent about kinds; raise LinkError or SpawnError."""
-        berth = self._vacant("", "")
-        self._busy.add(berth)
-        try:
-            await berth.learn(kinds)
-        finally:
-            self._busy.discard(berth)
+        async with self._learning:
+            if all(self.knows(kind) for kind in kinds):
+                return
+            berth = self._vacant("", "")
+            self._busy.add(berth)
+            try:
+                await berth.learn(kinds)
+            finally:
+                self._busy.discard(berth)
 
     async def fulfil(self, requirement: Requirement, timeout: float) -> bool:
         """Have a bundle fulfilled, and what holds then kept; return whether that was new.
@@ -187,11 +193,19 @@ class Fleet:
 
     # Berths.
 
+    def has_name(self, name: str) -> bool:
+        """Whether a name is that of this place, or of one of its berths, as the journal has it."""
+        return name == self.place or self._is_berth(name)
+
     def berth(self, name: str) -> Berth | None:
-        """Return a berth by the name that the journal has for it, None if it is none of ours."""
-        if not name.startswith(f"{self.place}-") or not name[len(self.place) + 1 :].isdigit():
+        """Return a berth by its name, None if that is the name of none."""
+        if not self._is_berth(name):
             return None
         return self._berths.get(name) or self._add(name)
+
+    def _is_berth(self, name: str) -> bool:
+        place, _, number = name.rpartition("-")
+        return place == self.place and number.isdigit()
 
     def take_over(self, berth: Berth, keys: Sequence[Key]) -> None:
         """Note what runs in an environment that an earlier controller opened.
@@ -199,6 +213,7 @@ class Fleet:
         Nobody knows any more from which layer it began: it is for nothing else.
         """
         self._at.update((number, berth) for number, _ in keys)
+        self._ran.update(number for number, _ in keys)
         self._leaving.add(berth)
 
     def settle(self, berth: Berth) -> None:
@@ -220,7 +235,7 @@ class Fleet:
     def _unused(self, base: str) -> Berth:
         """Return where an environment can be opened on a layer."""
         free = (each for each in self._berths.values() if each.is_free and each not in self._busy)
-        berth = next(free, None) or self._add(f"{self.place}-{len(self._berths) + 1}")
+        berth = next(free, None) or self._add(self._new_name())
         berth.base = base
         self._company.pop(berth, None)
         self._leaving.discard(berth)
@@ -237,8 +252,12 @@ class Fleet:
         self._harbour.keep(berth)
         return berth
 
+    def _new_name(self) -> str:
+        names = (f"{self.place}-{number}" for number in count(1))
+        return next(name for name in names if name not in self._berths)
+
     def _any(self) -> Berth:
-        return next(iter(self._berths.values()), None) or self._add(f"{self.place}-1")
+        return next(iter(self._berths.values()), None) or self._add(self._new_name())
 
     def _stock(self, base: str) -> None:
         """Have environments opened for who comes next: most want what the last one wanted."""

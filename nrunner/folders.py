@@ -63,7 +63,11 @@ class Folders:
     async def remove(self) -> None:
         """Remove what is left in the folders of environments that are gone."""
         while self._old:
-            await offload(remove_tree, self._old.pop())
+            folder = self._old.pop()
+            try:
+                os.rmdir(folder)  # noqa: PTH106 - the errors are the same, and it is one call
+            except OSError:
+                await offload(remove_tree, folder)
 
     def _bring(self, key: _Key) -> None:
         source, target = self._ways.pop(key, ("", ""))

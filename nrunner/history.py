@@ -55,6 +55,8 @@ class PastTask:
     place: str = ""
     berth: str = ""
     """Where at that place, if each attempt there has an environment of its own."""
+    is_placed: bool = True
+    """Whether it is known where at that place its attempt was ordered."""
     attempts: list[AttemptReport] = field(default_factory=list)
     alone: bool = False
     """Whether it is to be tried while nothing else runs at its place."""
@@ -76,17 +78,21 @@ class PastTask:
         """Whether its payload is known to have run."""
         return self.phase is Phase.STARTED
 
-    def settle_down(self, *, suspect: bool) -> None:
+    def settle_down(self, *, suspect: bool, reached: bool = True) -> None:
         """Drop what was on its way: triage is repeated, and the end of an attempt told again.
 
-        `suspect` says whether what was starting may be what the controller died of.
+        `suspect` says whether what was starting may be what the controller died of, `reached`
+        whether the order of an attempt that was starting may have reached an agent.
         """
         told = bool(self.attempts) and self.attempts[-1].number == self.attempt
         if self.phase is Phase.DISCARDED or (self.phase.is_end and not told):
             self.phases.pop()
         while self.phase is Phase.TRIAGING:
             self.phases.pop()
-        if suspect and self.phase is Phase.STARTING:
+        if not reached and self.phase is Phase.STARTING:
+            self.phases.pop()
+            self.attempt -= 1
+        elif suspect and self.phase is Phase.STARTING:
             self.crashes += 1
 
 
@@ -170,7 +176,9 @@ class History:
         """Note that the controller who wrote all this is gone."""
         self.spent += max(0.0, self.now - self._life)
         for past in self.open.values():
-            past.settle_down(suspect=not self._has_moved)
+            # Where attempts have environments of their own, these are opened before the order.
+            reached = past.berth == past.place or past.berth in self.environments
+            past.settle_down(suspect=not self._has_moved, reached=reached and past.is_placed)
 
     def plan(self, folder: Path) -> JobPlan:
         """Return the plan of the job in a folder; raise JournalError if the journal lacks it."""
@@ -238,11 +246,13 @@ class History:
             past.crashes = 0
         if "place" in record:
             past.place = past.berth = record["place"]
+            past.is_placed = not record.get("assigned_later", False)
         if past.phase not in _WAITING:
             self._has_moved = past.phase is not Phase.STARTING
 
     def _assigned(self, record: Mapping[str, Any]) -> None:
-        self.open[record["task"]].berth = record["place"]
+        past = self.open[record["task"]]
+        past.berth, past.is_placed = record["place"], True
 
     def _attempt(self, record: Mapping[str, Any]) -> None:
         past = self.open[record["task"]]

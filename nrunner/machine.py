@@ -192,6 +192,11 @@ class Machine:
         return _not_started(self._tasks[first], self._ended[first])
 
     @property
+    def backlog(self) -> int:
+        """How many tasks have no verdict and do not run."""
+        return self.total - self.settled - self._limits.taken
+
+    @property
     def is_done(self) -> bool:
         """Whether every task has its verdict."""
         return self.settled == self.total

@@ -96,6 +96,10 @@ class Places:
         """Return a place by its name."""
         return self._stations[place]
 
+    def has_many(self, place: str) -> bool:
+        """Whether each attempt at a place is assigned an environment of its own."""
+        return isinstance(self._stations[place], Fleet)
+
     def candidate(self, number: int, avoid: Sequence[str]) -> Station | None:
         """Return a place where a task was not tried, or whose environment is a new one since."""
         for place, station in self._stations.items():
@@ -228,7 +232,7 @@ class Places:
             berth.expect(orders[key])
         for key in self._may_repeat(running):
             berth.order_later(orders[key])
-        fleet = self._fleet_of(berth)
+        fleet = self._fleet_of(berth.place)
         if fleet is not None:
             fleet.take_over(berth, [*running])
         gone = await berth.adopt(address, running)
@@ -241,12 +245,13 @@ class Places:
         station = self._stations.get(name)
         if isinstance(station, Berth):
             return station
-        fleets = (each for each in self._stations.values() if isinstance(each, Fleet))
-        return next((found for each in fleets if (found := each.berth(name)) is not None), None)
+        fleet = self._fleet_of(name)
+        return None if fleet is None else fleet.berth(name)
 
-    def _fleet_of(self, berth: Berth) -> Fleet | None:
+    def _fleet_of(self, name: str) -> Fleet | None:
+        """Return the fleet with this name, or with a berth of this name."""
         fleets = (each for each in self._stations.values() if isinstance(each, Fleet))
-        return next((each for each in fleets if berth in each.berths), None)
+        return next((each for each in fleets if each.has_name(name)), None)
 
     def _order(self, key: Key) -> Mapping[str, Any]:
         return self._office.order(self._adoption.tasks[key], key[1], None)
@@ -258,7 +263,8 @@ class Places:
 
     def _order_again(self, berth: Berth, running: Mapping[Key, bool]) -> None:
         """Order what was never sent: no environment was open, or the journal would know."""
-        again = self._may_repeat(running) if self._fleet_of(berth) is None else []
+        is_one_of_many = self._fleet_of(berth.place) is not None
+        again = [] if is_one_of_many else self._may_repeat(running)
         for key in again:
             berth.run_nowait(self._order(key))
         rest = [key for key in running if key not in again]

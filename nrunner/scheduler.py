@@ -171,7 +171,7 @@ class Scheduler:
 
     def backlog(self) -> int:
         """Return how many tasks may still be started."""
-        return self._machine.total - self._machine.settled
+        return self._machine.backlog
 
     def fail(self, error: Exception) -> None:
         """End the job without verdicts on what is left."""
@@ -200,7 +200,7 @@ class Scheduler:
                 deeds.append(_Reported(report))
                 continue
             if isinstance(action, Move):
-                records.append(_move_record(action))
+                records.append(self._move_record(action))
             elif isinstance(action, Retried):
                 records.append(self._retried_record(action))
             deeds.append(action)
@@ -212,6 +212,20 @@ class Scheduler:
             self.fail(error)
             return [each for each in deeds if isinstance(each, _Reported)]
         return deeds
+
+    def _move_record(self, action: Move) -> dict[str, Any]:
+        record = {
+            "type": "move",
+            "task": action.number,
+            "attempt": action.attempt,
+            "phase": action.phase,
+            "time": action.time,
+        }
+        if action.place:
+            record["place"] = action.place
+            if self._places.has_many(action.place):
+                record["assigned_later"] = True
+        return record
 
     def _retried_record(self, action: Retried) -> dict[str, Any]:
         report = self._reporter.attempt(action.attempt)
@@ -415,16 +429,3 @@ def _told(head: Mapping[str, Any], name: str) -> dict[str, str]:
 def _named(requirement: Requirement) -> str:
     """Name a requirement; of several at once, the error names the one that it is about."""
     return "" if is_bundle(requirement) else f"{requirement.title}: "
-
-
-def _move_record(action: Move) -> dict[str, Any]:
-    record = {
-        "type": "move",
-        "task": action.number,
-        "attempt": action.attempt,
-        "phase": action.phase,
-        "time": action.time,
-    }
-    if action.place:
-        record["place"] = action.place
-    return record

@@ -51,8 +51,8 @@ class Row:
 ROWS = (
     Row(
         "the controller is killed: what runs is taken over",
-        "nrunner/scheduler.py",
-        "            await self._adopt()\n",
+        "nrunner/places.py",
+        "        await self._adopt()\n",
         "",
         f"{_RESUME}::test_what_runs_is_taken_over_and_nothing_runs_twice",
     ),
@@ -66,7 +66,7 @@ ROWS = (
     ),
     Row(
         "the controller is killed before its order was sent",
-        "nrunner/scheduler.py",
+        "nrunner/places.py",
         "            elif address is None:\n                self._order_again(berth, running)\n",
         "            elif address is None:\n                pass\n",
         f"{_TAKEOVER}::test_each_task_gets_its_verdict_wherever_the_controller_dies",
@@ -212,8 +212,8 @@ ROWS = (
     Row(
         "the disk gets full: the job can go on",
         "nrunner/scheduler.py",
-        "berth.leave if isinstance(self._error, JournalError) else berth.close",
-        "berth.close",
+        "leave=isinstance(self._error, JournalError)",
+        "leave=False",
         "tests/faults/test_full_disk.py::test_once_there_is_room_the_job_is_gone_on_with",
     ),
     Row(
@@ -540,7 +540,7 @@ ROWS = (
     ),
     Row(
         "an agent is killed: what ran is tried again",
-        "nrunner/scheduler.py",
+        "nrunner/places.py",
         'return Verdict(Result.ERROR, Cause.INFRA, f"its environment is gone: {why}")',
         'return Verdict(Result.ERROR, Cause.TEST, f"its environment is gone: {why}")',
         f"{_PAYLOADS}::test_a_test_that_cuts_the_file_of_what_its_agent_says_is_in_error_alone",

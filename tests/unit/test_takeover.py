@@ -28,7 +28,7 @@ from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.scheduler import Scheduler
 from nrunner.task import Task
 from nrunner.testing.fake_clock import FakeClock
-from nrunner.testing.fake_spawner import FakeSpawner, Script, Trouble
+from nrunner.testing.fake_spawner import FakeLayeredSpawner, FakeSpawner, Script, Trouble
 
 BASE = time.monotonic()
 
@@ -100,11 +100,16 @@ class World:
         tasks: Sequence[Task],
         scripts: Mapping[str, Any],
         protocol: int = PROTOCOL_VERSION,
+        *,
+        isolated: bool = False,
     ) -> None:
+        """With `isolated` each attempt has an environment of its own."""
         self.folder = folder
         self.path = folder / "journal.jsonl"
         self.tasks = tasks
-        self.spawner = FakeSpawner(scripts, slots=2, protocol=protocol)
+        self.isolated = ["fake"] if isolated else []
+        sort = FakeLayeredSpawner if isolated else FakeSpawner
+        self.spawner = sort(scripts, slots=2, protocol=protocol)
 
     async def live(self, left: int | None, *, kill_agents: bool = False) -> bool:
         """Have one controller at work until it dies; return whether the job is done."""
@@ -120,7 +125,7 @@ class World:
             journal.close()
 
     def _begin(self) -> tuple[Mortal, Machine, Any]:
-        machine = Machine(self.tasks, Limits(6))
+        machine = Machine(self.tasks, Limits(6), isolated=self.isolated)
         if not self.path.exists():
             journal = Mortal(self.path)
             journal.append([_head(self.tasks), *map(planned_record, self.tasks)])
@@ -183,7 +188,10 @@ class World:
         assert numbers == [each.number for each in self.tasks]
         keys = [key for handle in self.spawner.handles for key in handle.agent.ran.elements()]
         assert len(keys) == len(set(keys)), "an attempt ran twice"
-        assert self.spawner.alive == []
+        # One that was opened and never recorded ends by itself, at its orphan deadline.
+        opened = [each for each in read_records(self.path) if each["type"] == "environment"]
+        known = [each["address"] for each in opened]
+        assert [each for each in self.spawner.alive if each.address in known] == []
         reports = {each["task"]: each["report"] for each in settled}
         return {
             number: (Result(each["result"]), Cause(each["cause"]))
@@ -223,13 +231,15 @@ def play(
     points: Sequence[int],
     tasks: Sequence[Task] = TASKS,
     protocol: int = PROTOCOL_VERSION,
+    *,
+    isolated: bool = False,
     **options: Any,
 ) -> World:
     """Have controllers die after so many records of theirs, then one that does not."""
     folder.mkdir()
 
     async def main() -> World:
-        world = World(folder, tasks, SCRIPTS, protocol)
+        world = World(folder, tasks, SCRIPTS, protocol, isolated=isolated)
         for left in points:
             if await world.live(left, **options):
                 return world
@@ -269,6 +279,27 @@ def test_agents_of_another_version_are_taken_over(tmp_path, records, apart):
         world = play(tmp_path / str(point), [point], protocol=PROTOCOL_VERSION + apart)
         assert {number: result for number, (result, _) in world.check().items()} == EXPECTED
         assert len(world.spawner.handles) == 1
+
+
+def test_environments_of_one_attempt_each_are_taken_over_as_well(tmp_path):
+    whole = play(tmp_path / "whole", (), isolated=True)
+    assert {number: result for number, (result, _) in whole.check().items()} == EXPECTED
+    records = sum(1 for _ in read_records(whole.path)) - 1 - len(TASKS)
+    assert records > 60
+    for point in range(1, records + 1):
+        world = play(tmp_path / str(point), [point], isolated=True)
+        found = {number: result for number, (result, _) in world.check().items()}
+        assert found == EXPECTED, f"after record {point}"
+        after = play(tmp_path / f"{point}-7", [point, 7, 11], isolated=True)
+        assert {number: result for number, (result, _) in after.check().items()} == EXPECTED
+
+
+def test_with_all_of_them_dead_too_only_what_ran_is_lost(tmp_path):
+    lost = 0
+    for point in range(1, 70):
+        world = play(tmp_path / str(point), [point], kill_agents=True, isolated=True)
+        lost += _lost(world, point)
+    assert 0 < lost < 140
 
 
 def test_with_its_agents_dead_too_only_what_ran_is_lost(tmp_path, records):
