@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.config import OPTIONS, Config, Option
+from nrunner.schema import load_schema
 
 __all__ = ["config_schema", "job_schema", "settings_table", "with_table"]
 
@@ -40,7 +41,11 @@ def job_schema() -> dict[str, Any]:
             "minItems": 1,
             "description": "What to run, as on the command line.",
         },
+        "requirements": _requirements("What must hold before a test of the suite can start."),
     }
+    job = _tree(OPTIONS.values())
+    wanted = _requirements("What must hold before any test can start.")
+    job["properties"] = {"requirements": wanted, **job["properties"]}
     suite = _tree(option for option in OPTIONS.values() if option.per_suite)
     suite["properties"] = {**own, **suite["properties"]}
     return {
@@ -51,7 +56,7 @@ def job_schema() -> dict[str, Any]:
         "required": ["suite"],
         "additionalProperties": False,
         "properties": {
-            "job": {**_tree(OPTIONS.values()), "description": "Settings for the whole job."},
+            "job": {**job, "description": "Settings for the whole job."},
             "suite": {
                 "type": "array",
                 "minItems": 1,
@@ -59,6 +64,11 @@ def job_schema() -> dict[str, Any]:
             },
         },
     }
+
+
+def _requirements(description: str) -> dict[str, Any]:
+    item = load_schema("requirements")["$defs"]["requirement"]
+    return {"type": "array", "items": item, "description": description}
 
 
 def _tree(options: Iterable[Option]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nrunner.errors import ConfigError
 from nrunner.layer import Layer, refuse, settings_in
 from nrunner.record import dataclass
+from nrunner.requirement import from_table
+from nrunner.runnable import Requirement
 from nrunner.tomlfile import TomlFile, read_toml
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Suite:
     name: str
     references: tuple[str, ...]
     settings: Layer
+    requirements: tuple[Requirement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class JobFile:
 
     settings: Layer
     suites: tuple[Suite, ...]
+    requirements: tuple[Requirement, ...] = ()
 
 
 def read_job(path: Path) -> JobFile:
@@ -44,22 +48,33 @@ def read_job(path: Path) -> JobFile:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ConfigError(f"read job file {path}: {(error.strerror or '').lower()}") from error
     wrong: list[Problem] = []
-    settings = _job(file, wrong)
+    settings, requirements = _job(file, wrong)
     suites = _suites(file, wrong)
     extra = [(key,) for key in file.data if key not in ("job", "suite")]
     if wrong or extra:
         raise refuse(file, "job", wrong)
-    return JobFile(settings, suites)
+    return JobFile(settings, suites, requirements)
 
 
-def _job(file: TomlFile, wrong: list[Problem]) -> Layer:
+def _job(file: TomlFile, wrong: list[Problem]) -> tuple[Layer, tuple[Requirement, ...]]:
     table = file.data.get("job", {})
     if not isinstance(table, Mapping):
         wrong.append(_problem(("job",), "expected a table of settings"))
-        return {}
-    settings, problems = settings_in(file, table, ("job",))
+        return {}, ()
+    rest = {key: table[key] for key in table if key != "requirements"}
+    settings, problems = settings_in(file, rest, ("job",))
     wrong += problems
-    return settings
+    return settings, _requirements(table, ("job",), wrong)
+
+
+def _requirements(
+    table: Mapping[str, Any], here: tuple[str | int, ...], wrong: list[Problem]
+) -> tuple[Requirement, ...]:
+    if "requirements" not in table:
+        return ()
+    found, problems = from_table(table["requirements"], (*here, "requirements"))
+    wrong += problems
+    return found
 
 
 def _suites(file: TomlFile, wrong: list[Problem]) -> tuple[Suite, ...]:
@@ -83,7 +98,7 @@ def _suite(file: TomlFile, table: Any, place: int, wrong: list[Problem]) -> Suit
     if not isinstance(table, Mapping):
         wrong.append(_problem(here, _NO_SUITE))
         return Suite("", (), {})
-    rest = {key: table[key] for key in table if key not in ("name", "references")}
+    rest = {key: table[key] for key in table if key not in _OWN}
     settings, problems = settings_in(file, rest, here, suite=True)
     wrong += problems
     name, references = table.get("name"), table.get("references")
@@ -92,7 +107,10 @@ def _suite(file: TomlFile, table: Any, place: int, wrong: list[Problem]) -> Suit
     if not isinstance(references, list) or not references or not all(map(_is_text, references)):
         wrong.append(_lacking(here, table, "references", "a list of references"))
         references = []
-    return Suite(str(name), tuple(references), settings)
+    return Suite(str(name), tuple(references), settings, _requirements(table, here, wrong))
+
+
+_OWN = ("name", "references", "requirements")
 
 
 def _is_text(value: Any) -> bool:

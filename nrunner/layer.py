@@ -143,6 +143,8 @@ def _unknown(path: Steps, key: str, suite: bool) -> Problem:
     names = [name for name, option in OPTIONS.items() if option.per_suite or not suite]
     if suite:
         names += ["name", "references"]
+    if path[0] in ("job", "suite"):
+        names.append("requirements")
     by_end = (name for name in names if name.endswith("." + key))
     return _problem(path, "unknown key", _nearest(key, [*names, *_SECTIONS]) or next(by_end, ""))
 

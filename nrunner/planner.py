@@ -14,8 +14,9 @@ from nrunner.config import Config
 from nrunner.errors import ResolveError, UsageError
 from nrunner.plan import JobPlan, ReportTarget
 from nrunner.record import dataclass, replace
+from nrunner.requirement import requiring
 from nrunner.resolver.base import Answer, Context, Resolution
-from nrunner.runnable import Runnable
+from nrunner.runnable import Requirement, Runnable
 from nrunner.tags import TagFilter
 from nrunner.task import Task, TaskLimits, make_tasks
 
@@ -32,6 +33,8 @@ class SuiteRequest:
     references: tuple[str, ...]
     config: Config
     name: str = ""
+    requirements: tuple[Requirement, ...] = ()
+    """What all of its tests require: those of the job, then those of the suite."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,7 @@ def _number(wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Co
         own = _own_config(suite.config, config)
         if own:
             pairs = [(reference, _with_config(each, own)) for reference, each in pairs]
+        pairs = [(reference, requiring(each, suite.requirements)) for reference, each in pairs]
         made = make_tasks(
             _gathered(pairs, suite),
             _limits(suite.config),

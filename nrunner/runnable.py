@@ -48,8 +48,9 @@ class Requirement:
 
     @property
     def title(self) -> str:
-        """What it is called in one line: kind, and name if it has one."""
-        return f"{self.kind} {self.uri or self.kwargs.get('name') or ''}".strip()
+        """What people call it: the kind, and what it is about as far as that is known."""
+        name = self.uri or self.kwargs.get("name")
+        return f"{self.kind} {name}" if isinstance(name, str) and name else self.kind
 
     def to_json(self) -> dict[str, Any]:
         """Return the form used in recipes: type, uri, args, and kwargs beside them."""

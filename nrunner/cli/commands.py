@@ -14,6 +14,7 @@ from nrunner.cli.listing import FORM as LIST_FORM
 from nrunner.cli.listing import list_tests as do_list
 from nrunner.cli.run import FORM as RUN_FORM
 from nrunner.cli.run import run_tests as do_run
+from nrunner.requirement import FLAG as DEPENDENCY_FLAG
 
 __all__ = ["list_tests", "run"]
 
@@ -21,6 +22,12 @@ __all__ = ["list_tests", "run"]
 @click.command()
 @click.argument("references", nargs=-1, type=click.Path())
 @click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to run.")
+@click.option(
+    DEPENDENCY_FLAG,
+    metavar="JSON|FILE",
+    multiple=True,
+    help="Add a requirement to every test; may be repeated.",
+)
 @setting_flags(*RUN_FORM.settings)
 @click.option(
     "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
@@ -44,9 +51,10 @@ def run(context: click.Context, /, **asked: Any) -> int:
 @click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
 @setting_flags(*LIST_FORM.settings)
 @click.option("as_json", "--json", is_flag=True, help="Write JSON.")
+@click.option("verbose", "-v", "--verbose", is_flag=True, help="Show requirements, too.")
 @click.pass_context
 def list_tests(context: click.Context, /, **asked: Any) -> int:
-    """List the tests that REFERENCES lead to: kind, name and tags.
+    """List the tests that REFERENCES lead to: kind, name and tags, and with -v requirements.
 
     Reasons why references were refused go to standard error; the exit code is then 2.
     """

@@ -26,6 +26,8 @@ class Form:
     """Keys of the settings that have a flag here."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Other flags that take a value: flag to parameter."""
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Other flags that take a value and may be repeated: flag to parameter."""
     switches: Mapping[str, str] = field(default_factory=dict)
     """Other flags that take none: flag to parameter."""
 
@@ -65,9 +67,10 @@ class _Reading:
         self.references: list[str] = []
         self.parameters: dict[str, Any] = dict.fromkeys(form.texts.values())
         self.parameters.update(dict.fromkeys(form.switches.values(), False))
-        self._texts = dict(form.texts)
+        self.parameters.update(dict.fromkeys(form.lists.values(), ()))
+        self._texts = {**form.texts, **form.lists}
         self._switches = {flag: (name, True) for flag, name in form.switches.items()}
-        self._repeated: set[str] = set()
+        self._repeated = set(form.lists.values())
         for key in form.settings:
             self._know(OPTIONS[key], FIELDS[key])
 

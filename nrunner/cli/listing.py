@@ -15,6 +15,7 @@ from nrunner.cli.request import Request, make_request, plugged_resolve
 from nrunner.cli.settings import flags_of, working_folder
 from nrunner.errors import ExitCode
 from nrunner.planner import context_of, refusal, tag_filter
+from nrunner.requirement import requiring
 from nrunner.resolver.base import Answer, Resolution
 from nrunner.runnable import Runnable, Tags, tags_to_json
 
@@ -30,7 +31,7 @@ FORM = Form(
         "runner.python",
     ),
     texts={"--job": "job_file"},
-    switches={"--json": "as_json"},
+    switches={"--json": "as_json", "-v": "verbose", "--verbose": "verbose"},
 )
 """What can be said after ``nrunner list``."""
 
@@ -42,7 +43,9 @@ def list_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     if asked["as_json"]:
         say_json({"tests": [_to_json(*each) for each in found], "refused": _refused_json(refused)})
     else:
-        table(_row(runnable) for _, _, runnable in found)
+        rows = (_row(runnable) for _, _, runnable in found)
+        wide = ((*_row(runnable), _needs(runnable)) for _, _, runnable in found)
+        table(wide if asked["verbose"] else rows)
     for each in refused:
         say_error(f"could not resolve {refusal(each)}")
     return ExitCode.JOB_FAILED if refused else ExitCode.OK
@@ -62,7 +65,7 @@ def _resolve(request: Request) -> tuple[list[Found], list[Resolution]]:
             if each.answer is not Answer.SUCCESS:
                 refused.append(each)
             found += [
-                (suite.name, each.reference, runnable)
+                (suite.name, each.reference, requiring(runnable, suite.requirements))
                 for runnable in each.runnables
                 if wanted.admits(runnable.tags)
             ]
@@ -73,6 +76,12 @@ def _row(runnable: Runnable) -> tuple[str, ...]:
     from nrunner.results.text import visible
 
     return (visible(runnable.kind), visible(runnable.name), visible(_tags_text(runnable.tags)))
+
+
+def _needs(runnable: Runnable) -> str:
+    from nrunner.results.text import visible
+
+    return ", ".join(visible(each.title) for each in runnable.requirements)
 
 
 def _tags_text(tags: Tags) -> str:

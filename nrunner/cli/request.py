@@ -17,6 +17,7 @@ from nrunner.errors import UsageError
 from nrunner.layer import Layer
 from nrunner.planner import Resolve, SuiteRequest
 from nrunner.record import dataclass
+from nrunner.requirement import from_flag, joined
 from nrunner.resolver.base import Context, Resolution
 
 __all__ = ["Request", "make_request", "plugged_resolve"]
@@ -31,27 +32,41 @@ class Request:
     """That of the job as a whole."""
 
 
-def make_request(references: Sequence[str], job_file: str | None, flags: Layer) -> Request:
-    """Return what is asked for; raise UsageError if that is nothing, or too much."""
+def make_request(
+    references: Sequence[str],
+    job_file: str | None,
+    flags: Layer,
+    dependencies: Sequence[str] = (),
+) -> Request:
+    """Return what is asked for; raise UsageError if that is nothing, or too much.
+
+    `dependencies` are the values of the flag that adds requirements to all tests.
+    """
     if job_file is not None:
-        return _from_job_file(references, job_file, flags)
+        return _from_job_file(references, job_file, flags, dependencies)
     if not references:
         raise UsageError("tell what to run: give references, or --job FILE")
     config = configuration(flags)
-    return Request((SuiteRequest(_expanded(references), config),), config)
+    required = from_flag(dependencies)
+    suite = SuiteRequest(_expanded(references), config, requirements=required)
+    return Request((suite,), config)
 
 
-def _from_job_file(references: Sequence[str], job_file: str, flags: Layer) -> Request:
+def _from_job_file(
+    references: Sequence[str], job_file: str, flags: Layer, dependencies: Sequence[str]
+) -> Request:
     from nrunner.jobfile import read_job
 
     if references:
         raise UsageError("use references beside --job FILE: put them into a suite of that file")
     job = read_job(Path(job_file))
+    required = joined(job.requirements, from_flag(dependencies))
     suites = tuple(
         SuiteRequest(
             _expanded(suite.references),
             configuration(job.settings, suite.settings, flags),
             suite.name,
+            joined(required, suite.requirements),
         )
         for suite in job.suites
     )

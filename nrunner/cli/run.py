@@ -24,6 +24,7 @@ from nrunner.launch import Launch
 from nrunner.plan import JobPlan, ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
+from nrunner.requirement import FLAG
 
 if TYPE_CHECKING:
     from nrunner.layout import JobFolder
@@ -59,6 +60,7 @@ FORM = Form(
         "status.tcp",
     ),
     texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
+    lists={FLAG: "job_dependency"},
     switches={"--detach": "detach"},
 )
 """What can be said after ``nrunner run``."""
@@ -67,7 +69,9 @@ FORM = Form(
 def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     """Run what the parameters of a command line ask for; return the exit code."""
     here = working_folder()
-    request = make_request(asked["references"], asked["job_file"], flags_of(asked))
+    request = make_request(
+        asked["references"], asked["job_file"], flags_of(asked), asked["job_dependency"]
+    )
     reports = asked_reports(asked["json"], asked["tap"], to_stdout=not asked["detach"])
     _check_choices(request.config)
     planned = make_plan(

@@ -3,6 +3,7 @@ import pytest
 from nrunner.errors import ConfigError, ExitCode
 from nrunner.jobfile import read_job
 from nrunner.layer import build
+from nrunner.runnable import Requirement
 
 GOOD = """\
 [job]
@@ -44,6 +45,19 @@ def test_a_job_file_has_settings_and_suites_with_settings_of_their_own(tmp_path)
     assert build([smoke.settings]).env == {"MODE": "quick"}
     assert build([slow.settings]).filter_by_tags == ("slow,-broken",)
     assert slow.settings["filter.by_tags"].source == f"{tmp_path / 'job.toml'}:14"
+
+
+def test_a_job_file_has_requirements_of_the_job_and_of_suites(tmp_path):
+    job = read(
+        tmp_path,
+        "[job]\nrequirements = [{ type = 'package', name = 'hello' }]\n"
+        "[[suite]]\nname = 'one'\nreferences = ['a.sh']\n"
+        "[[suite.requirements]]\ntype = 'file'\nuri = 'data.bin'\n"
+        "[[suite]]\nname = 'two'\nreferences = ['a.sh']\n",
+    )
+    assert job.requirements == (Requirement("package", kwargs={"name": "hello"}),)
+    assert [each.requirements for each in job.suites] == [(Requirement("file", "data.bin"),), ()]
+    assert job.settings == job.suites[0].settings == {}
 
 
 SUITE = "[[suite]]\nname = 'x'\nreferences = ['y']\n"
@@ -93,6 +107,27 @@ SUITE = "[[suite]]\nname = 'x'\nreferences = ['y']\n"
         (
             SUITE + SUITE,
             "job.toml:5: key \"suite[1].name\": there is another suite named 'x'",
+        ),
+        (
+            SUITE + "requirements = [{ typ = 'file' }]\n",
+            'job.toml:4: key "suite[0].requirements[0]": key "type" is missing',
+        ),
+        (
+            SUITE + "[[suite.requirements]]\ntype = 'file'\nargs = 1\n",
+            'job.toml:6: key "suite[0].requirements[0].args": expected a list, got a number',
+        ),
+        (
+            "[job]\nrequirements = 'file'\n" + SUITE,
+            'job.toml:2: key "job.requirements": expected a list of requirements',
+        ),
+        (
+            SUITE + "requirements = [{ type = 'file', since = 2026-01-01 }]\n",
+            'job.toml:4: key "suite[0].requirements[0].since": a date cannot be passed on: '
+            "write it as a string",
+        ),
+        (
+            "[job]\nrequirement = []\n" + SUITE,
+            'job.toml:2: key "job.requirement": unknown key; did you mean "requirements"?',
         ),
         ("[[suite]\n", "read job.toml:1: not valid TOML"),
     ],

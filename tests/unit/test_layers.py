@@ -48,6 +48,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.offload",
             "nrunner.option",
             "nrunner.register",
+            "nrunner.requirement",
             "nrunner.schema",
             "nrunner.schemas",
             "nrunner.shape",

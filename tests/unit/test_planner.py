@@ -8,7 +8,7 @@ from nrunner.errors import ResolveError, UsageError
 from nrunner.layer import Value, build
 from nrunner.planner import SuiteRequest, make_plan
 from nrunner.resolver.base import Answer, Resolution
-from nrunner.runnable import Runnable
+from nrunner.runnable import Requirement, Runnable
 
 HERE = Path("/here")
 
@@ -27,6 +27,11 @@ def resolution(reference):
         config = {"runner.idempotent": reference.endswith("yes")}
         runnable = Runnable("noop", reference, config=config)
         return Resolution(reference, Answer.SUCCESS, (runnable,))
+    if reference.startswith("needy"):
+        own = (Requirement("file", "own"), Requirement("file", "job"))
+        return Resolution(
+            reference, Answer.SUCCESS, (Runnable("noop", reference, requirements=own),)
+        )
     if reference.startswith("missing"):
         return Resolution(reference, Answer.NOT_MINE, (), f"{reference} does not exist")
     if reference.startswith("corrupt"):
@@ -90,6 +95,22 @@ def test_a_test_is_idempotent_if_it_says_so_or_its_suite_says_so_for_all_that_sa
     ]
     tasks = make_plan(suites, config(), resolve, base_dir=HERE).plan.tasks
     assert [each.idempotent for each in tasks] == [False, False, True, True, False, True]
+
+
+def test_tests_require_what_job_and_suite_do_and_then_what_they_do_themselves():
+    job, suite, own = (Requirement("file", each) for each in ("job", "suite", "own"))
+    suites = [
+        SuiteRequest(("needy", "a"), config(), "one", (job, suite)),
+        SuiteRequest(("corrupt", "a"), config(), "two", (job,)),
+    ]
+    settings = config(ignore_missing_references=True)
+    tasks = make_plan(suites, settings, resolve, base_dir=HERE).plan.tasks
+    assert [each.runnable.requirements for each in tasks] == [
+        (job, suite, own),
+        (job, suite),
+        (),
+        (job,),
+    ]
 
 
 def test_relative_results_folders_start_where_the_user_is():

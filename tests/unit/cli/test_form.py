@@ -19,6 +19,7 @@ FLAGS = sorted(
     {
         *(OPTIONS[key].flag for key in run.FORM.settings),
         *("--job", "--json", "--tap", "--detach", "--failfast", "--no-fail-fast", "--no-shuffle"),
+        *("--job-dependency", "-v", "--verbose"),
         *("--help", "--", "--debug", "--shuf", "-", "-x", "-pA=b", "--unknown"),
     }
 )
@@ -55,6 +56,7 @@ def test_what_is_read_at_all_is_read_as_click_does(name: str, words: list[str]) 
         ["--max-parallel-tasks=2", "--shuffle", "a.sh", "--no-fail-fast", "--failfast"],
         ["-p", "A=b", "-p", "C=d", "--filter-by-tags", "x", "--filter-by-tags=y", "a.sh"],
         ["--json", "out.json", "--tap=-", "a.sh", "--job-results-dir", "results"],
+        ["--job-dependency", '{"type": "x"}', "a.sh", "--job-dependency=deps.json"],
     ],
 )
 def test_ordinary_lines_are_read_without_click(words: list[str]) -> None:

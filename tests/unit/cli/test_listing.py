@@ -26,6 +26,24 @@ def test_tests_are_listed_with_kind_name_and_tags(capsys):
     ]
 
 
+def test_requirements_are_listed_if_asked_for(capsys, here):
+    needs = [{"type": "package", "name": "hello"}, {"type": "odd"}]
+    (here / "n.json").write_text(json.dumps({"kind": "noop", "requirements": needs}))
+    (here / "job.toml").write_text(
+        "[job]\nrequirements = [{ type = 'file', uri = \"a\\nb\" }]\n"
+        "[[suite]]\nname = 's'\nreferences = ['a.sh', 'n.json']\n"
+    )
+    assert main(["list", "-v", "--job", "job.toml"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "exec-test  a.sh    file a\\nb",
+        "noop       noop    file a\\nb, package hello, odd",
+    ]
+    assert main(["list", "--json", "--job", "job.toml"]) == 0
+    [first, second] = json.loads(capsys.readouterr().out)["tests"]
+    assert first["requirements"] == [{"type": "file", "uri": "a\nb"}]
+    assert second["requirements"] == [*first["requirements"], *needs]
+
+
 def test_good_references_are_listed_beside_refused_ones(capsys):
     assert main(["list", "gone.sh", "a.sh"]) == ExitCode.JOB_FAILED
     output = capsys.readouterr()
