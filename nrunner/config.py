@@ -19,13 +19,14 @@ from nrunner.option import (
     Limit,
     Numbers,
     Pairs,
+    Size,
     Sort,
     Switch,
     Text,
     Words,
 )
 from nrunner.record import dataclass, field, fields
-from nrunner.userfolder import results_folder
+from nrunner.userfolder import content_folder, results_folder
 
 __all__ = ["FIELDS", "OPTIONS", "Config", "Option"]
 
@@ -63,6 +64,10 @@ def _processors() -> int:
 
 def _results_folder() -> str:
     return str(results_folder())
+
+
+def _content_folder() -> str:
+    return str(content_folder())
 
 
 def _interpreter() -> str:
@@ -317,6 +322,26 @@ class Config:
         Duration(positive=True),
         "How long an agent that is asked may be silent until it is given up.",
     )
+    cache_dir: str = _setting(
+        _content_folder,
+        "cache.dir",
+        Text(path=True),
+        "Where files that were fetched are kept for later jobs.",
+        default_text="content in nrunner's folder for what can be made again",
+    )
+    cache_size: int | None = _setting(
+        None,
+        "cache.size",
+        Size(),
+        "How large that may become; what was used least recently goes first.",
+    )
+    offline: bool = _setting(
+        False,
+        "cache.offline",
+        Switch(),
+        "Fetch nothing over a network: use what is there.",
+        "--offline",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 
@@ -337,7 +362,7 @@ class Config:
         }
 
 
-_SHARED = ("runner.", "spawner.", "status.", "agent.", "run.leak")
+_SHARED = ("runner.", "spawner.", "status.", "agent.", "cache.", "run.leak")
 
 _SETTINGS = [each for each in fields(Config) if "option" in each.metadata]
 

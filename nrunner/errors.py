@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 
 __all__ = [
+    "CacheError",
     "ConfigError",
     "ExitCode",
     "InvalidTransition",
@@ -91,6 +92,10 @@ class RunnerError(NrunnerError):
 
 class RequirementError(NrunnerError):
     """A requirement could not be met."""
+
+
+class CacheError(NrunnerError):
+    """The cache of files cannot be read or written."""
 
 
 class JournalError(NrunnerError):

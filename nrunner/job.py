@@ -57,6 +57,8 @@ from nrunner.watch import Watch
 
 __all__ = ["Job", "resume_job", "run_job"]
 
+_FOR_RUNNERS = ("cache.", "runner.")
+"""Settings that reach agents."""
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
 _SOON = 0.02
@@ -399,7 +401,7 @@ class Job:
 
     def _settings(self) -> dict[str, Any]:
         plan = self._plan
-        runner = {key: value for key, value in plan.config.items() if key.startswith("runner.")}
+        runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
         settings: dict[str, Any] = {
             "job_id": self._id,
             "base_dir": str(plan.base_dir),

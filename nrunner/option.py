@@ -19,11 +19,13 @@ __all__ = [
     "Limit",
     "Numbers",
     "Pairs",
+    "Size",
     "Sort",
     "Switch",
     "Text",
     "Words",
     "duration_text",
+    "size_text",
 ]
 
 
@@ -160,6 +162,45 @@ def duration_text(seconds: float) -> str:
     text = f"{hours}h" if hours else ""
     text += f"{minutes}m" if minutes else ""
     return text + (f"{rest:.10g}s" if rest or not text else "")
+
+
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class Size(Sort):
+    """A number of bytes, or text such as ``500M``; ``0`` or ``none`` for no limit."""
+
+    metavar = "SIZE"
+
+    def from_toml(self, value: Any) -> int | None:
+        """Accept a whole number, or text with a unit."""
+        if value == "none":
+            return None
+        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)", str(value))
+        if match is None or not isinstance(value, (str, int)) or isinstance(value, bool):
+            raise ValueError(f"expected a size such as 4096, 500M or 1.5G, got {_shown(value)}")
+        return int(float(match[1]) * _SIZES[match[2]]) or None
+
+    def schema(self) -> dict[str, Any]:
+        """Describe both forms."""
+        return {
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": 10**15 - 1,
+            "pattern": r"^(?:none|[0-9]{1,15}(?:\.[0-9]{1,3})?[KMGT]?)$",
+        }
+
+    def to_json(self, value: Any) -> str:
+        """Write it with a unit."""
+        return "none" if value is None else size_text(value)
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes as a setting would have it, as short as it is exact."""
+    for unit in "TGMK":
+        if size and size % _SIZES[unit] == 0:
+            return f"{size // _SIZES[unit]}{unit}"
+    return str(size)
 
 
 _YES = ("true", "yes", "on", "1")

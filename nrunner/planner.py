@@ -72,7 +72,7 @@ def make_plan(
         fail_fast=config.fail_fast,
         dry_run=config.dry_run,
         payload_env=dict(config.env),
-        config=_shared(config),
+        config=_shared(config, base_dir),
         writers=config.results,
         reports=reports,
         facts=_facts(ignored, seed),
@@ -236,12 +236,16 @@ def _limits(config: Config) -> TaskLimits:
     return TaskLimits(config.task_timeout, config.task_slow, config.task_silence, config.grace)
 
 
-def _shared(config: Config) -> dict[str, Any]:
+def _shared(config: Config, base_dir: Path) -> dict[str, Any]:
     """Return the configuration that holds for every task, unless a recipe has its own."""
     shared = config.for_plugins()
     if config.spawner == "process":
         # Elsewhere there may be no such file, and the environment's own python3 is meant.
         shared.setdefault("runner.python", config.python)
+        if "cache.dir" in shared:
+            shared["cache.dir"] = str(base_dir / config.cache_dir)
+    else:
+        shared.pop("cache.dir", None)
     return shared
 
 

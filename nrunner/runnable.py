@@ -50,7 +50,11 @@ class Requirement:
     def title(self) -> str:
         """What people call it: the kind, and what it is about as far as that is known."""
         name = self.uri or self.kwargs.get("name")
-        return f"{self.kind} {name}" if isinstance(name, str) and name else self.kind
+        if not isinstance(name, str) or not name:
+            return self.kind
+        if "://" in name:  # what it holds that is secret stays hidden
+            name = name.partition("?")[0].rpartition("/")[2].rpartition("@")[2] or "from a URL"
+        return f"{self.kind} {name}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the form used in recipes: type, uri, args, and kwargs beside them."""

@@ -38,6 +38,7 @@ from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import TaskReport
 from nrunner.runnable import Requirement
+from nrunner.runners.registry import HANDING_KINDS
 from nrunner.spawners.base import Spawner
 from nrunner.task import Task, TaskLimits
 
@@ -327,6 +328,9 @@ class Scheduler:
             "runnable": runnable,
             "log_dir": self._log_dir(task, attempt),
         }
+        needs = [each for each in task.runnable.requirements if each.kind in HANDING_KINDS]
+        if needs:
+            order["needs"] = [each.to_json() for each in needs]
         if task.series:
             order["series"] = task.series
             order["next"] = follower.runnable.uri if follower else None

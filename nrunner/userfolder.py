@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["results_folder", "user_folder"]
+__all__ = ["content_folder", "results_folder", "user_folder"]
 
 _XDG = {
     "cache": ("XDG_CACHE_HOME", "~/.cache"),
@@ -36,6 +36,11 @@ def user_folder(sort: Literal["cache", "config", "data"]) -> Path:
     if not base.startswith("/"):
         base = os.path.expanduser(fallback)  # noqa: PTH111 - pathlib's raises without a home
     return Path(base) / "nrunner"
+
+
+def content_folder() -> Path:
+    """Return where files are cached unless a setting says otherwise."""
+    return user_folder("cache") / "content"
 
 
 def results_folder() -> Path:

@@ -28,6 +28,7 @@ from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
 from nrunner.runners.executable_runner import find_executable
+from nrunner.runners.handover import handed_over
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
@@ -303,9 +304,11 @@ class Agent:
         requirement = Requirement.from_json(head["requirement"])
         if requirement.kind in registry.REQUIREMENT_KINDS:
             runner = registry.requirement_runner(requirement.kind)
-            base_dir = self._supervisor.settings.base_dir
+            settings = self._supervisor.settings
+            base_dir, runner.config = settings.base_dir, settings.config
             if runner.check(requirement, base_dir) is not None:
                 runner.fulfil(requirement, base_dir)
+            handed_over((requirement,), base_dir, settings.config)  # stays there from now on
             self._answer(head, met=True)
             return
         runnable = Runnable(requirement.kind, requirement.uri, requirement.args, requirement.kwargs)

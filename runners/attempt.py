@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from nrunner.errors import RunnerError
 from nrunner.record import dataclass, field, fields
-from nrunner.runnable import Runnable
+from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.loop import Timer
 from nrunner.runners.slot import Slot
@@ -98,6 +98,8 @@ class Order:
     """What it has in common with those that may share its process."""
     follower: str = ""
     """The uri of the one that comes next in its series, as far as can be told now."""
+    needs: tuple[Requirement, ...] = ()
+    """Those requirements, which hold, that tell a test something."""
 
     @property
     def is_errand(self) -> bool:
@@ -124,6 +126,7 @@ class Order:
             Limits.from_json(limits) if limits else _NO_LIMITS,
             series,
             follower,
+            tuple(map(Requirement.from_json, data.get("needs") or ())),
         )
 
     @property

@@ -187,6 +187,8 @@ class RequirementRunner(Runner):
 
     instant: bool = True
     """Whether `check` and `fulfil` are quick enough to run inside the agent's loop."""
+    config: Mapping[str, Any] = {}
+    """The settings of the job, given by whoever uses the runner."""
 
     def check(self, requirement: Requirement, base_dir: str) -> str | None:
         """Return None if the requirement is met here, else the reason why not."""
@@ -199,3 +201,11 @@ class RequirementRunner(Runner):
             from nrunner.errors import RequirementError
 
             raise RequirementError(reason)
+
+    def variables(self, requirement: Requirement, base_dir: str) -> Mapping[str, str]:
+        """Return what tests are told, where it holds; raise RequirementError if it does not.
+
+        Asked in the agent, for kinds in ``registry.HANDING_KINDS``, when a requirement has been
+        fulfilled and again for each attempt; it must be instant.
+        """
+        return {}

@@ -16,9 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["KINDS", "REQUIREMENT_KINDS", "requirement_runner", "runner"]
+__all__ = ["HANDING_KINDS", "KINDS", "REQUIREMENT_KINDS", "requirement_runner", "runner"]
 
 _HOMES = {
+    "asset": ("asset", "Asset"),
     "exec-test": ("exec_test", "ExecTest"),
     "file": ("file", "File"),
     "noop": ("noop", "Noop"),
@@ -29,8 +30,11 @@ _HOMES = {
 KINDS = frozenset(_HOMES)
 """Kinds of Runnables that have a class here."""
 
-REQUIREMENT_KINDS = frozenset({"file", "noop"})
+REQUIREMENT_KINDS = frozenset({"asset", "file", "noop"})
 """Kinds of requirements that have a class here."""
+
+HANDING_KINDS = frozenset({"asset"})
+"""Those of them that tell tests something, by variables."""
 
 _instances: dict[str, Runner] = {}
 

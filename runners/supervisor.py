@@ -14,7 +14,8 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from nrunner.errors import RunnerError
+from nrunner.errors import RequirementError, RunnerError
+from nrunner.record import replace
 from nrunner.runnable import Runnable
 from nrunner.runners import child, killing, procfs
 from nrunner.runners.alarm import Alarms
@@ -24,6 +25,7 @@ from nrunner.runners.base import Command, Exit, Outcome
 from nrunner.runners.brand import wear
 from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
+from nrunner.runners.handover import handed_over
 from nrunner.runners.kin import Kin
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
@@ -275,6 +277,8 @@ class Supervisor:
             start(attempt, files)
         except RunnerError as error:
             self._fail(attempt, "malformed", str(error))
+        except RequirementError as error:
+            self._fail(attempt, "infra", f"what it requires does not hold any more: {error}")
         except OSError as error:
             if self._put_off(attempt, error):
                 return
@@ -316,6 +320,9 @@ class Supervisor:
             self._emit(attempt, "started", {"time": attempt.began})
             self._finish(attempt, command)
             return
+        if order.needs:
+            told = handed_over(order.needs, place.base_dir, self.settings.config)
+            command = replace(command, env={**told, **command.env})
         attempt.command = command
         if command.report is not None:
             attempt.forget_report()

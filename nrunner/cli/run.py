@@ -54,6 +54,7 @@ FORM = Form(
         "run.results_dir",
         "output.show",
         "run.spawner",
+        "cache.offline",
         "resolver.static",
         "runner.python",
         "runner.isolation",

@@ -4,6 +4,7 @@ import pytest
 
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
+from nrunner.runners.asset import Asset
 from nrunner.runners.base import Command, Outcome, RequirementRunner
 from nrunner.runners.exec_test import ExecTest
 from nrunner.runners.file import File
@@ -96,6 +97,24 @@ class TestFileRequirement(RequirementContract):
 
     def unmet(self, folder):
         return Requirement("file", "none")
+
+
+class TestAssetRequirement(RequirementContract):
+    def make_runner(self):
+        return Asset()
+
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache-home"))
+
+    def met(self, folder):
+        (folder / "data.bin").write_text("data")
+        requirement = Requirement("asset", kwargs={"name": "data.bin", "locations": ["data.bin"]})
+        Asset().fulfil(requirement, str(folder))
+        return requirement
+
+    def unmet(self, folder):
+        return Requirement("asset", kwargs={"name": "data.bin", "locations": ["none"]})
 
 
 class TestNoopRequirement(RequirementContract):

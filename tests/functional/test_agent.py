@@ -16,9 +16,12 @@ from typing import Any
 
 import pytest
 
+from nrunner.environment import run_frame
 from nrunner.errors import LinkError, RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import cgroup, procfs
+from nrunner.runners.content_cache import ContentCache
+from nrunner.runners.content_stock import entries, remove
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.spawners import process_handle
@@ -646,6 +649,37 @@ def test_requirements_are_met_or_not_several_at_a_time(agents, tmp_path):
         assert (tmp_path / "third" / "stdout").read_text() == "out\n"
 
     agents.talk(body)
+
+
+def test_what_a_requirement_made_is_there_for_as_long_as_the_agent_lives(agents, tmp_path):
+    (tmp_path / "a.bin").write_text("it is here")
+    cache = ContentCache(str(tmp_path / "content"))
+    fields = {"id": "asset", "log_dir": str(tmp_path / "log"), "limits": {"timeout": 10}}
+
+    def order(number: int, name: str) -> tuple[tuple[int, int], bytes]:
+        needs = [{"type": "asset", "name": name, "locations": [name]}]
+        order = {"task": number, "attempt": 1, "id": f"{number}-x", "needs": needs}
+        runnable = shell("cat $NRUNNER_ASSET_A_BIN").to_json()
+        log_dir = str(tmp_path / str(number))
+        return (number, 1), run_frame({**order, "runnable": runnable, "log_dir": log_dir})
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        asset = Requirement("asset", "a.bin", (), {"locations": ["a.bin"]})
+        await talk.environment.fulfil(asset, fields)
+        [entry] = entries(cache)
+        assert entry.in_use
+        assert not remove(cache, entry.digest)
+        talk.environment.run_nowait(*order(1, "a.bin"))
+        assert (await talk.hear(1, "ended"))["result"] == "pass"
+        assert (tmp_path / "1" / "stdout").read_text() == "it is here"
+        talk.environment.run_nowait(*order(2, "gone"))
+        refused = await talk.hear(2, "not_started")
+        assert refused["cause"] == "infra"
+        assert "'gone' was removed from the cache meanwhile" in refused["reason"]
+
+    agents.talk(body, config={"cache.dir": cache.at()})
+    [entry] = entries(cache)
+    assert not entry.in_use
 
 
 # Runners in any language.

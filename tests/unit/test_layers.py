@@ -140,6 +140,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.results.json_report",
         "nrunner.results.tap",
         "nrunner.results.terminal",
+        "nrunner.runners.asset",
         "nrunner.runners.exec_test",
         "nrunner.runners.file",
         "nrunner.runners.noop",

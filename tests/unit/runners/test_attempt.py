@@ -10,7 +10,7 @@ import pytest
 
 from nrunner.errors import RecipeError, RunnerError
 from nrunner.result import Result
-from nrunner.runnable import Runnable
+from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.attempt import Attempt, Limits, Order, Settings
 from nrunner.runners.base import Command, Exit, Outcome
 from nrunner.runners.slot import Slot
@@ -43,6 +43,9 @@ def test_an_order_is_read_from_its_frame():
     assert order.limits == Limits(4.0, None, 2.0, 1.0)
     assert order.runnable.uri == "x"
     assert not order.is_errand
+    assert order.needs == ()
+    needy = Order.from_json({**ORDER, "needs": [{"type": "asset", "name": "a"}]}, {})
+    assert needy.needs == (Requirement("asset", kwargs={"name": "a"}),)
 
 
 def test_an_order_without_limits_has_none_but_the_grace():
@@ -61,6 +64,8 @@ def test_what_a_runnable_sets_wins_over_what_the_job_sets():
         ({"runnable": {}}, RecipeError),
         ({"runnable": []}, RecipeError),
         ({"limits": {"forever": 1}}, TypeError),
+        ({"needs": 5}, TypeError),
+        ({"needs": [5]}, RecipeError),
     ],
 )
 def test_what_is_no_order_is_refused(change, error):
