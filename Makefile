@@ -21,7 +21,12 @@ demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 test: lint ## Run all checks, and the tests on every supported Python that is here
 	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
+ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/faults
+	$(BIN)/python -m pytest tests/faults
+endif
 
 test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pythons only
 	PYTHON=$(PYTHON) scripts/install-test-tools

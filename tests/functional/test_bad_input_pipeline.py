@@ -71,7 +71,7 @@ def test_odd_kinds_are_unknown_ones(sandbox: Sandbox) -> None:
     assert verdicts(sandbox) == [PASSED, *[MALFORMED] * len(kinds)]
     details = [each["detail"] for each in sandbox.results()["tests"][1:]]
     assert all(each.startswith("no runner for kind ") for each in details)
-    assert details[3].startswith(r"no runner for kind 'new\nline' (known: exec-test, ")
+    assert details[3].startswith(r"no runner for kind 'new\nline' (known: ")
     assert details[5] == 'no runner for kind "Noop" (did you mean "noop"?)'
 
 
