@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -301,6 +302,29 @@ def test_an_asset_that_cannot_be_had_skips_its_tests_and_tells_no_secret(
     )
     assert "hush" not in told
     assert server.asked["gone"] == 1
+
+
+def test_what_a_job_uses_is_not_removed_until_it_is_over(
+    sandbox: Sandbox, server: FileServer
+) -> None:
+    write(sandbox, server.url("good"))
+    os.mkfifo(sandbox.here / "gate")
+    sandbox.write("wait.sh", "#!/bin/sh\nread line < gate\n")
+    run = sandbox.start("run", "sh.json", "wait.sh", "--max-parallel-tasks", "2")
+    run.wait_started(2)
+    listed = json.loads(sandbox.run("cache", "list", "--json").out)
+    assert [each["in_use"] for each in listed["entries"]] == [True]
+    end = sandbox.run("cache", "clear", "--yes")
+    assert end.code == 0
+    assert end.lines == [
+        "removed 0 files, 0B; left: 1 file, 1.0M",
+        "in use, and therefore kept: 1 file, 1.0M",
+    ]
+    (sandbox.here / "gate").write_text("go on\n")
+    assert run.wait().code == 0
+    assert sandbox.run("cache", "clear", "--yes").lines[-1] == (
+        "removed 1 file, 1.0M; left: 0 files, 0B"
+    )
 
 
 def test_offline_a_job_uses_what_is_in_the_cache_and_says_what_is_not(

@@ -7,10 +7,12 @@ from nrunner.option import (
     Limit,
     Numbers,
     Pairs,
+    Size,
     Switch,
     Text,
     Words,
     duration_text,
+    size_text,
 )
 
 
@@ -134,3 +136,36 @@ def test_a_path_may_begin_at_home(monkeypatch):
 def test_text_is_not_empty_and_has_no_nul(value):
     with pytest.raises(ValueError, match=r"must not|expected a string"):
         Text().from_toml(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4096", 4096), ("1K", 1024), ("500M", 500 << 20), ("1.5G", 3 << 29), ("2T", 2 << 40)],
+)
+def test_a_size_is_bytes_or_a_number_with_a_unit(text, size):
+    assert Size().from_text(text) == size
+    assert Size().from_toml(size) == size
+    assert Size().from_text(Size().to_json(size)) == size
+
+
+@pytest.mark.parametrize("text", ["0", "0G", "none"])
+def test_a_size_of_nothing_is_no_limit(text):
+    assert Size().from_text(text) is None
+    assert Size().to_json(None) == "none"
+
+
+@pytest.mark.parametrize("value", ["", "G", "1X", "-1", "1 G", "1e3", "9" * 40, True, 1.5, [], -1])
+def test_what_is_no_size_is_refused(value):
+    with pytest.raises(ValueError, match="expected a size such as 4096, 500M or"):
+        Size().from_toml(value)
+
+
+def test_a_size_is_written_as_short_as_it_is_exact():
+    assert [size_text(each) for each in (0, 1000, 1024, 1536, 3 << 20, 5 << 30)] == [
+        "0",
+        "1000",
+        "1K",
+        "1536",
+        "3M",
+        "5G",
+    ]
