@@ -182,6 +182,9 @@ class Fleet:
         self._ran.add(order["task"])
         self._at[order["task"]] = berth
         self._harbour.assigned(berth, key)
+        if not self._offer.by_suite:
+            # Nobody follows in this environment: what its series shares is torn down at once.
+            order = {name: order[name] for name in order if name not in ("series", "next")}
         berth.run_nowait(order)
         self._stock(base)
 

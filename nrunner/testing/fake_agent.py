@@ -148,6 +148,11 @@ class FakeAgent:
             return f"epoch {head['epoch']} is older than {self._epoch}"
         return ""
 
+    @property
+    def orders(self) -> list[Mapping[str, Any]]:
+        """What was ordered and runs now."""
+        return [each.order for each in self._runs.values()]
+
     def _hello(self) -> dict[str, Any]:
         return {
             "type": "hello",

@@ -202,6 +202,21 @@ def test_attempts_of_a_suite_may_share_one_in_turn(run):
     assert yard.ran == [[(1, 1), (2, 1), (3, 1)], [(4, 1), (5, 1), (6, 1)]]
 
 
+@pytest.mark.parametrize(("by_suite", "series"), [(False, None), (True, "s")])
+def test_a_series_is_one_only_where_it_shares_an_environment(run, by_suite, series):
+    yard = Yard({"good": Script(run_for=1)}, by_suite=by_suite)
+    orders: list[dict[str, object]] = []
+
+    async def beside(scheduler):
+        await asyncio.sleep(0.5)
+        (handle,) = yard.made.handles
+        orders.extend(handle.agent.orders)
+
+    tasks = [replace(task(n, "good"), series="s") for n in (1, 2)]
+    play(run, tasks, yard, slots=1, beside=beside)
+    assert orders[0].get("series") == series
+
+
 def test_a_job_that_is_stopped_ends_what_runs_what_opens_and_what_is_prepared(run):
     yard = Yard({"lib": Script(blocks=True), "slow": Script(blocks=True)}, ahead=1)
 
