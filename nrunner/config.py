@@ -13,6 +13,7 @@ from typing import Any
 from nrunner.interpreter import test_interpreter
 from nrunner.option import (
     Address,
+    Amount,
     Choice,
     Count,
     Duration,
@@ -342,6 +343,90 @@ class Config:
         "Fetch nothing over a network: use what is there.",
         "--offline",
     )
+    podman_image: str = _setting(
+        "docker.io/library/python:3-slim",
+        "podman.image",
+        Text(),
+        "The image that containers are made from, where a test names none.",
+        "--podman-image",
+    )
+    podman_reuse: str = _setting(
+        "task",
+        "podman.reuse",
+        Choice("task", "suite", "job"),
+        "How long a container is used: for one attempt at a task, or for all tasks of a suite or"
+        " job that run in one slot.",
+        "--podman-reuse",
+    )
+    podman_memory: int | None = _setting(
+        None,
+        "podman.memory",
+        Size(),
+        "How much memory a container may use.",
+        "--podman-memory",
+    )
+    podman_cpus: float | None = _setting(
+        None,
+        "podman.cpus",
+        Amount(),
+        "How many processors a container may keep busy.",
+        "--podman-cpus",
+        default_text="all",
+    )
+    podman_pids: int | None = _setting(
+        None,
+        "podman.pids",
+        Count(16),
+        "How many processes and threads a container may have.",
+        "--podman-pids",
+        default_text="podman's own, 2048",
+    )
+    podman_network: str = _setting(
+        "none",
+        "podman.network",
+        Choice("none", "private"),
+        "What tests in containers can reach: nothing, or the world from a network of their own.",
+        "--podman-network",
+    )
+    podman_prepare_network: str = _setting(
+        "private",
+        "podman.prepare_network",
+        Choice("none", "private"),
+        "The same for the container in which requirements are fulfilled.",
+    )
+    podman_pull: str = _setting(
+        "missing",
+        "podman.pull",
+        Choice("missing", "never"),
+        "Whether images that are not there are fetched.",
+    )
+    podman_mounts: tuple[str, ...] = _setting(
+        (),
+        "podman.mounts",
+        Words(),
+        "Folders and files that containers see beside the current folder, under the same paths,"
+        " read-only.",
+    )
+    podman_userns: str = _setting(
+        "auto",
+        "podman.userns",
+        Choice("auto", "private", "host"),
+        "Whether root in a container is somebody else outside.",
+    )
+    podman_socket: str | None = _setting(
+        None,
+        "podman.socket",
+        Text(),
+        "The podman service to use.",
+        default_text="one that listens, else one of our own",
+    )
+    podman_runtime: str | None = _setting(
+        None,
+        "podman.runtime",
+        Text(),
+        "The OCI runtime that a podman service of our own uses.",
+        default_text="podman's own",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 
@@ -362,7 +447,7 @@ class Config:
         }
 
 
-_SHARED = ("runner.", "spawner.", "status.", "agent.", "cache.", "run.leak")
+_SHARED = ("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "run.leak")
 
 _SETTINGS = [each for each in fields(Config) if "option" in each.metadata]
 

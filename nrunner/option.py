@@ -13,6 +13,7 @@ from typing import Any
 
 __all__ = [
     "Address",
+    "Amount",
     "Choice",
     "Count",
     "Duration",
@@ -81,6 +82,31 @@ class Count(Sort):
     def schema(self) -> dict[str, Any]:
         """Describe an integer."""
         return {"type": "integer", "minimum": self.least}
+
+
+class Amount(Sort):
+    """A number of something that can be divided: more than 0."""
+
+    metavar = "NUMBER"
+    _most = 1_000_000
+
+    def from_text(self, text: str) -> float:
+        """Read decimal digits, with a point or without."""
+        if not re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", text):
+            raise ValueError(f"expected a number such as 2 or 0.5, got {text!r}")
+        return self.from_toml(float(text))
+
+    def from_toml(self, value: Any) -> float:
+        """Accept a number."""
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError(f"expected a number such as 2 or 0.5, got {_shown(value)}")
+        if not 0 < value <= self._most:
+            raise ValueError(f"must be more than 0 and {self._most} at most, got {value}")
+        return float(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Describe a number."""
+        return {"type": "number", "exclusiveMinimum": 0, "maximum": self._most}
 
 
 _PARTS = r"(?:[0-9]+d)?(?:[0-9]+h)?(?:[0-9]+m)?(?:[0-9]+(?:\.[0-9]+)?s)?"

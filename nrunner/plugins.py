@@ -19,7 +19,10 @@ __all__ = ["GROUPS", "Plugin", "every_plugin", "find_plugin", "runner_executable
 
 GROUPS = ("resolvers", "runners", "spawners", "results")
 
-_SPAWNERS = {"process": "nrunner.spawners.process:make_spawner"}
+_SPAWNERS = {
+    "process": "nrunner.spawners.process:make_spawner",
+    "podman": "nrunner.spawners.podman.spawner:make_spawner",
+}
 
 _RESULTS = {
     "json": "nrunner.results.json_report:JsonReport",

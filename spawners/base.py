@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from nrunner.runnable import Requirement
     from nrunner.runners.spool import Remains
 
-__all__ = ["Eager", "Handle", "Layer", "Layered", "Offer", "Spawner", "SpawnerContext"]
+__all__ = [
+    "Eager",
+    "Handle",
+    "Layer",
+    "Layered",
+    "Offer",
+    "Reaping",
+    "Spawner",
+    "SpawnerContext",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,4 +162,16 @@ class Eager(Protocol):
 
     def abandon(self) -> None:
         """Undo `begin` by force: `open` was not and will not be called."""
+        ...
+
+
+@runtime_checkable
+class Reaping(Protocol):
+    """What a spawner offers beside, if what a killed job left does not go away by itself."""
+
+    async def reap(self, *, with_running: bool) -> list[str]:
+        """Remove what nobody will come for; return it, in words. Raise SpawnError.
+
+        What runs may be gone on with: it counts only if it is asked for.
+        """
         ...

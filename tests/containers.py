@@ -21,7 +21,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["busybox_image", "image_exists", "oci_runtime", "podman", "python_image"]
+__all__ = [
+    "busybox_image",
+    "containers_of",
+    "image_exists",
+    "oci_runtime",
+    "podman",
+    "python_image",
+]
 
 _APPLETS = (
     *("cat", "chmod", "chown", "cp", "dd", "df", "echo", "env", "false", "find", "grep", "head"),
@@ -80,6 +87,12 @@ def image_exists(name: str, prefix: Sequence[str] = ()) -> bool:
     """Whether an image is in the storage."""
     command = [*prefix, "podman", "image", "exists", name]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def containers_of(job: str) -> list[str]:
+    """Return what is left of a job's containers, in words."""
+    words = ("--filter", f"label=nrunner.job={job}", "--format", "{{.Names}} {{.Status}}")
+    return podman("ps", "--all", *words).splitlines()
 
 
 @functools.lru_cache(maxsize=1)

@@ -39,6 +39,7 @@ def _flag(option: Option) -> Callable[[_Command], _Command]:
     return click.option(
         name,
         flag,
+        *other_names(flag),
         metavar=option.sort.metavar,
         multiple=is_repeated(option),
         type=shape,

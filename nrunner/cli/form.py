@@ -42,9 +42,13 @@ def off_flag(flag: str) -> str:
     return "--no-" + flag.removeprefix("--")
 
 
+_OTHER_NAMES = {"--fail-fast": ("--failfast",), "--podman-image": ("--spawner-podman-image",)}
+"""Avocado's words for flags."""
+
+
 def other_names(flag: str) -> tuple[str, ...]:
-    """Return the other words for a switch: Avocado spells one of them without a dash."""
-    return ("--failfast",) if flag == "--fail-fast" else ()
+    """Return the other words for a flag."""
+    return _OTHER_NAMES.get(flag, ())
 
 
 def read(words: Sequence[str], form: Form) -> dict[str, Any] | None:
@@ -82,7 +86,8 @@ class _Reading:
             for each in (flag, *other_names(flag)):
                 self._switches[each] = (name, True)
             return
-        self._texts[flag] = name
+        for each in (flag, *other_names(flag)):
+            self._texts[each] = name
         if is_repeated(option):
             self._repeated.add(name)
             self.parameters[name] = ()

@@ -22,6 +22,7 @@ COMMANDS = {
     "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
     "report": ("nrunner.cli.report:report", "Write reports of a job from its journal."),
     "cache": ("nrunner.cli.cache:cache", "List and remove what was fetched for tests."),
+    "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),
     "completion": ("nrunner.cli.completion:completion", "Print a completion script for a shell."),

@@ -46,7 +46,11 @@ class SpawnerContract:
         runtime.mkdir(mode=0o700)
         # An id of its own: what another run of the suite has running is not ours.
         job_id = f"contract-{secrets.token_hex(8)}"
-        self.context = SpawnerContext(job_id, runtime, self.folder / "cache", 2)
+        self.context = SpawnerContext(
+            job_id, runtime, self.folder / "cache", 2, base_dir=str(self.folder)
+        )
+        self.kept = self.folder / "kept"
+        self.kept.mkdir(mode=0o700)
 
     # What a subclass says.
 
@@ -151,7 +155,7 @@ class SpawnerContract:
         async def main() -> None:
             spawner = self.make_spawner(self.context)
             for turns in (0, 1, 2, 3, 5, 8):
-                opening = asyncio.ensure_future(spawner.open(spawner.offers()[0].place))
+                opening = asyncio.ensure_future(self._open(spawner))
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 opening.cancel()
@@ -307,9 +311,12 @@ class SpawnerContract:
 
     # How they are run.
 
+    async def _open(self, spawner: Spawner) -> Handle:
+        return await spawner.open(spawner.offers()[0].place, folder=str(self.kept))
+
     async def _opened(self) -> tuple[Spawner, Handle, Talk]:
         spawner = self.make_spawner(self.context)
-        handle = await spawner.open(spawner.offers()[0].place)
+        handle = await self._open(spawner)
         talk = Talk(handle, self._settings())
         await talk.environment.open()
         return spawner, handle, talk
@@ -323,7 +330,7 @@ class SpawnerContract:
     ) -> None:
         async def main() -> None:
             spawner = self.make_spawner(self.context)
-            handle = await spawner.open(spawner.offers()[0].place)
+            handle = await self._open(spawner)
             talk = Talk(handle, {**self._settings(), **settings}, epoch=epoch)
             try:
                 await talk.environment.open()
@@ -348,8 +355,8 @@ class SpawnerContract:
         return {
             "job_id": self.context.job_id,
             "base_dir": str(self.folder),
-            "results_dir": str(self.folder),
-            "slots_dir": str(self.folder / "slots"),
+            "results_dir": str(self.kept),
+            "slots_dir": str(self.kept / "slots"),
             "slots": 2,
         }
 

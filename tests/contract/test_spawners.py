@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from nrunner.record import replace
 from nrunner.runnable import Runnable
 from nrunner.spawners.base import Spawner, SpawnerContext
+from nrunner.spawners.podman.spawner import make_spawner as make_podman_spawner
 from nrunner.spawners.process import make_spawner
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script
 from nrunner.testing.spawner_contract import SpawnerContract
+from tests.containers import containers_of, oci_runtime, python_image
 
 
 class TestProcessSpawner(SpawnerContract):
@@ -18,6 +21,19 @@ class TestProcessSpawner(SpawnerContract):
 
     def make_spawner(self, context: SpawnerContext) -> Spawner:
         return make_spawner(context)
+
+
+class TestPodmanSpawner(SpawnerContract):
+    """Real containers, made by this user's podman."""
+
+    within = 30.0
+
+    def make_spawner(self, context: SpawnerContext) -> Spawner:
+        config = {"podman.image": python_image(), "podman.runtime": oci_runtime()}
+        return make_podman_spawner(replace(context, config=config))
+
+    def remains(self, spawner: Spawner) -> list[str]:
+        return [*super().remains(spawner), *containers_of(self.context.job_id)]
 
 
 class TestFakeSpawner(SpawnerContract):

@@ -146,10 +146,13 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.runners.noop",
         "nrunner.runners.python_unittest",
         "nrunner.runners.tap",
+        "nrunner.spawners.podman",
         "nrunner.spawners.process",
     }
 )
 IMPLEMENTATIONS_MAY = frozenset({"facade", "words", "data", "tasks", "tools"})
+OF_AGENTS = ("nrunner.runners.procfs", "nrunner.runners.slot", "nrunner.runners.spool")
+"""What spawners may know of agents: their processes, their folders, what they left there."""
 FOLDERS = ("nrunner.resolver", "nrunner.results", "nrunner.runners", "nrunner.spawners")
 
 # How registries write down where an implementation is.
@@ -297,6 +300,8 @@ def sideways(name: str, target: str) -> str | None:
         return None
     folder = own.rpartition(".")[0]
     if target == folder or target.startswith(folder + "."):
+        return None
+    if folder == "nrunner.spawners" and target in OF_AGENTS:
         return None
     return f"an implementation in {folder} imports data, tools and its own folder only"
 

@@ -1,0 +1,1 @@
+"""The podman spawner: environments that are containers."""

@@ -1,0 +1,177 @@
+"""The life of a container's first process: watched through a pidfd, and how it ended.
+
+The process is known for the container's by its parent, podman's monitor, whose command line names
+the container. Not responsible for podman's own view of the container (``client``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from nrunner.record import dataclass
+from nrunner.runners.procfs import read_process
+
+__all__ = ["Counters", "Life", "Monitor", "monitor_of"]
+
+_CGROUPS = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How often the kernel refused a container more than its limits."""
+
+    oom_kills: int = 0
+    refused_processes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """Podman's monitor of a container: the parent of its first process."""
+
+    pid: int
+    start: int
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is still there."""
+        process = read_process(self.pid)
+        return process is not None and process.is_alive and process.start == self.start
+
+
+class Life:
+    """A first process, held by its pidfd until it is gone."""
+
+    def __init__(self, pid: int, pidfd: int, monitor: Monitor | None) -> None:
+        self.pid = pid
+        self.monitor = monitor
+        self.counters = Counters()
+        """At its end, as far as the kernel still told."""
+        self.monitor_was_alive = True
+        self._gone = asyncio.Event()
+        self._pidfd: int | None = pidfd
+        self._groups = _groups_of(pid)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(pidfd, self._end)
+
+    @classmethod
+    def of(cls, container: str, pid: int) -> Life | None:
+        """Return the life of a container whose first process is said to be `pid`.
+
+        None if it is over, or if this is the process of something else by now.
+        """
+        try:
+            pidfd = os.pidfd_open(pid)
+        except (OSError, OverflowError):
+            return None
+        # The other way round the pid might become a stranger's in between.
+        monitor = monitor_of(container, pid)
+        if monitor is None and not _is_in_group(container, pid):
+            os.close(pidfd)
+            return None
+        return cls(pid, pidfd, monitor)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._gone.is_set()
+
+    @property
+    def memory_group(self) -> str:
+        """The folder of the control group that counts its memory, empty if there is none."""
+        return self._groups.memory
+
+    async def wait(self) -> None:
+        """Wait for its end."""
+        await self._gone.wait()
+
+    def kill(self) -> None:
+        """End it, and with it all that runs in its namespace."""
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of it."""
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            self._loop.remove_reader(pidfd)
+            os.close(pidfd)
+
+    def _end(self) -> None:
+        # At once: the group is removed some milliseconds later.
+        self.counters = _counters(self._groups)
+        self.monitor_was_alive = self.monitor is None or self.monitor.is_alive
+        self.close()
+        self._gone.set()
+
+
+def monitor_of(container: str, pid: int) -> Monitor | None:
+    """Return the monitor if it is the parent of process `pid`, and that of this container."""
+    process = read_process(pid)
+    parent = read_process(process.parent) if process is not None else None
+    if parent is None:
+        return None
+    try:
+        words = Path(f"/proc/{parent.pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    return Monitor(parent.pid, parent.start) if container.encode() in words else None
+
+
+def _is_in_group(container: str, pid: int) -> bool:
+    """Whether a process is in the control group of a container, as far as it has one."""
+    try:
+        return container in Path(f"/proc/{pid}/cgroup").read_text("ascii")
+    except (OSError, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    memory: str = ""
+    pids: str = ""
+    is_unified: bool = False
+
+
+def _groups_of(pid: int) -> _Groups:
+    """Return the folders of the control groups of a process that count what is limited."""
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return _Groups()
+    found: dict[str, str] = {}
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            found[controller] = path
+    if "memory" in found or "pids" in found:
+        memory, pids = found.get("memory", "/"), found.get("pids", "/")
+        return _Groups(
+            f"{_CGROUPS}/memory{memory}" if memory != "/" else "",
+            f"{_CGROUPS}/pids{pids}" if pids != "/" else "",
+        )
+    path = found.get("", "/")
+    folder = f"{_CGROUPS}{path}" if path != "/" else ""
+    return _Groups(folder, folder, is_unified=True)
+
+
+def _counters(groups: _Groups) -> Counters:
+    """Return what control groups counted; nothing of what is not there any more."""
+    memory = "memory.events" if groups.is_unified else "memory.oom_control"
+    return Counters(
+        _counted(groups.memory, memory, "oom_kill"), _counted(groups.pids, "pids.events", "max")
+    )
+
+
+def _counted(folder: str, name: str, word: str) -> int:
+    if folder:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path(folder, name).read_text("ascii").splitlines():
+                words = line.split()
+                if words[0] == word:
+                    return int(words[1])
+    return 0

@@ -1,0 +1,249 @@
+"""The podman spawner: an environment is a container, and nothing of it is left behind.
+
+Not responsible for making a container (``opening``) nor for one that is there (``handle``), for the
+podman service (``service``, ``client``), nor for images (``images``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from nrunner.errors import PluginError, SpawnError
+from nrunner.offload import offload
+from nrunner.record import replace
+from nrunner.runnable import Requirement
+from nrunner.runners.procfs import boot_id
+from nrunner.spawners.agentfile import agent_file
+from nrunner.spawners.base import Handle, Layer, Offer, SpawnerContext
+from nrunner.spawners.podman.client import Client
+from nrunner.spawners.podman.container import Identity, Plan, container_name
+from nrunner.spawners.podman.handle import ContainerHandle, Found
+from nrunner.spawners.podman.host import PodmanHost, own_ulimits
+from nrunner.spawners.podman.images import IMAGE_KIND, Images
+from nrunner.spawners.podman.life import Life
+from nrunner.spawners.podman.opening import Opening, make_agent_folder
+from nrunner.spawners.podman.reap import own_controller, reap
+from nrunner.spawners.podman.service import Service
+from nrunner.spawners.podman.settings import Settings
+
+__all__ = ["PodmanSpawner", "make_spawner"]
+
+_PLACE = "podman"
+_CLOSE_WITHIN = 20.0
+
+
+class PodmanSpawner:
+    """Makes a container for each environment."""
+
+    name = "podman"
+    description = "containers on this machine"
+
+    def __init__(self, context: SpawnerContext, settings: Settings) -> None:
+        self._context = context
+        self._settings = settings
+        self._service = Service(
+            context.runtime_folder, settings.socket, settings.runtime, os.environ
+        )
+        self._client = Client(self._service)
+        self._images = Images(self._client, settings.pull, context.base_dir)
+        self._identity = Identity(context.job_id, boot_id(), own_controller())
+        self._opened = 0
+        self._chores: set[asyncio.Task[Any]] = set()
+        self._adopted: set[str] = set()
+        self._host: asyncio.Task[PodmanHost] | None = None
+        self._has_opened = False
+        self._shares_users = False
+        """Whether containers with users of their own were in vain."""
+        self._preparing: Counter[str] = Counter()
+        """How many containers are to be opened for preparing, by what they begin from."""
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Offer containers, as many at once as the job may run tasks."""
+        slots = self._context.max_parallel
+        return (Offer(_PLACE, slots, is_shared=False, ahead=slots, shares_files=False),)
+
+    def begin(self) -> None:
+        """Start the podman service, where none listens; raise SpawnError."""
+        self._service.ensure()
+
+    def abandon(self) -> None:
+        """End the podman service that nobody asked anything."""
+        self._service.close()
+
+    async def open(self, place: str, base: str = "", folder: str = "") -> Handle:
+        """Make a container and start its agent; raise SpawnError."""
+        if not self._opened:
+            self._add_chore(self._reap_others())
+        self._opened += 1
+        opening = Opening(self._client, place)
+        making = asyncio.ensure_future(self._open(opening, self._opened, base, folder))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # A call that is under way cannot be taken back: what comes of it is removed.
+            opening.give_up()
+            self._add_chore(_discard(making))
+            raise
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> Handle:
+        """Return the handle on a container of an earlier controller; raise SpawnError."""
+        known = Found.at(address)
+        container = known.container
+        found = await self._client.inspect(container)
+        if found is not None and not self._is_ours(container, found):
+            raise SpawnError(f"adopt container {container[:12]}: it is not one of this job")
+        state = found["State"] if found is not None else {}
+        running = state.get("Running") and address.get("boot_id") == boot_id()
+        life = Life.of(container, int(state["Pid"])) if running else None
+        self._adopted.add(container)
+        return ContainerHandle(place, self._client, known, life, limits=self._settings.limits)
+
+    async def close(self) -> None:
+        """Wait for what is being cleared away, and end our own podman service."""
+        if self._opened or self._adopted:
+            self._add_chore(self._reap_own())
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                while self._chores:
+                    await asyncio.wait(self._chores)
+        except TimeoutError:
+            pass
+        finally:
+            for chore in self._chores:
+                chore.cancel()
+            self._client.close()
+            await offload(self._service.close)
+
+    async def reap(self, *, with_running: bool) -> list[str]:
+        """Remove the containers of jobs whose controller is dead; return them in words."""
+        found = await reap(self._client, with_running=with_running)
+        return [f"container {each.name} of job {each.job}" for each in found]
+
+    # Layers.
+
+    async def find(self, place: str, requirements: Sequence[Requirement]) -> Layer:
+        """Return the image to begin from, and what does not hold in it yet.
+
+        Raise RequirementError if an image that is required cannot be had, or SpawnError.
+        """
+        del place
+        images = [each for each in requirements if each.kind == IMAGE_KIND]
+        others = tuple(each for each in requirements if each.kind != IMAGE_KIND)
+        if len({each.key for each in images}) > 1:
+            raise SpawnError(f"begin from two images: there is more than one {IMAGE_KIND}")
+        base = (
+            await self._images.id_for(images[0])
+            if images
+            else await self._images.id_of(self._settings.image)
+        )
+        if not others:
+            return Layer(base)
+        layer = await self._images.layer(base, others)
+        if layer:
+            return Layer(layer)
+        self._preparing[base] += 1
+        return Layer(base, others)
+
+    async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
+        """Make an image of a container in which requirements were fulfilled; raise SpawnError."""
+        known = Found.at(handle.address)
+        others = [each for each in requirements if each.kind != IMAGE_KIND]
+        return await self._images.keep(known.container, known.image, others)
+
+    # Making one.
+
+    async def _open(self, opening: Opening, number: int, base: str, folder: str) -> ContainerHandle:
+        plan = await self._plan(number, base, folder)
+        may_try_again = plan.has_own_users and not self._has_opened
+        try:
+            handle = await opening.open(plan)
+        except SpawnError:
+            if not may_try_again or self._settings.userns != "auto" or not opening.is_wanted:
+                raise
+            # Not every file system can be shown to other users than its own.
+            own = await offload(make_agent_folder, self._context.runtime_folder, number)
+            handle = await opening.open(replace(plan, has_own_users=False, agent_folder=own))
+            self._shares_users = True
+        self._has_opened = True
+        return handle
+
+    async def _plan(self, number: int, base: str, folder: str) -> Plan:
+        """Decide about a container, and make its agent's folder."""
+        settings, context = self._settings, self._context
+        prepares = self._preparing[base] > 0
+        if prepares:
+            self._preparing[base] -= 1
+        host = await self._learn_host()
+        image = base or await self._images.id_of(settings.image)
+        archive = agent_file(context.cache_folder, context.runtime_folder)
+        own = await offload(make_agent_folder, context.runtime_folder, number)
+        return Plan(
+            container_name(context.job_id, number, self._identity.controller),
+            image,
+            archive,
+            own,
+            self._identity,
+            settings.prepare_network if prepares else settings.network,
+            settings.limits,
+            writable=(folder,) if folder else (),
+            readable=(context.base_dir, *settings.mounts),
+            user=host.agent_user(),
+            has_own_users=host.gives_own_users(settings.userns) and not self._shares_users,
+            may_administer=prepares,
+            ulimits=own_ulimits(),
+        )
+
+    async def _learn_host(self) -> PodmanHost:
+        task = self._host
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._host = asyncio.ensure_future(self._ask_host())
+        return await asyncio.shield(task)
+
+    async def _ask_host(self) -> PodmanHost:
+        answer = await self._client.ask("learn what podman can do", "GET", "/info")
+        return PodmanHost.from_info(answer.data)
+
+    # What is left.
+
+    def _is_ours(self, container: str, found: Mapping[str, Any]) -> bool:
+        labels = found.get("Config", {}).get("Labels") or {}
+        return found.get("Id") == container and labels.get("nrunner.job") == self._context.job_id
+
+    async def _reap_others(self) -> None:
+        with contextlib.suppress(SpawnError):
+            await reap(self._client)
+
+    async def _reap_own(self) -> None:
+        """Remove what this job left, if nobody else can want it.
+
+        That is what ended, and what an earlier controller had made and we did not take over.
+        """
+        job, own = self._context.job_id, self._identity.controller
+        with contextlib.suppress(SpawnError):
+            await reap(self._client, own, job=job, with_running=True, keep=self._adopted)
+
+    def _add_chore(self, work: Coroutine[Any, Any, None]) -> None:
+        chore = asyncio.ensure_future(work)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+
+def make_spawner(context: SpawnerContext) -> PodmanSpawner:
+    """Make the spawner for a job; raise PluginError if podman-py is not installed."""
+    if find_spec("podman") is None:
+        raise PluginError(
+            "run tests in containers: the package podman is missing (pip install 'nrunner[podman]')"
+        )
+    return PodmanSpawner(context, Settings.from_config(context.config))
+
+
+async def _discard(making: asyncio.Future[ContainerHandle]) -> None:
+    """Remove a container that was asked for and is not wanted."""
+    with contextlib.suppress(SpawnError):
+        await (await making).destroy()

@@ -1,0 +1,37 @@
+"""Settings of containers, from a job's configuration."""
+
+from __future__ import annotations
+
+from nrunner.config import OPTIONS, Config
+from nrunner.record import fields
+from nrunner.spawners.podman.settings import Limits, Settings
+
+
+def test_the_defaults_are_those_that_people_are_told():
+    told = Config(results_dir="", python="", max_parallel_tasks=1)
+    mine = Settings.from_config({})
+    for each in fields(Settings):
+        if each.name != "limits":
+            default = told.value(f"podman.{each.name}")
+            assert getattr(mine, each.name) == ("" if default is None else default)
+    assert mine.limits == Limits(None, None, None)
+
+
+def test_every_setting_of_podmans_is_read():
+    config = {
+        "podman.image": "i",
+        "podman.socket": "s",
+        "podman.runtime": "r",
+        "podman.pull": "never",
+        "podman.network": "private",
+        "podman.prepare_network": "none",
+        "podman.userns": "host",
+        "podman.mounts": ["/a", "/b"],
+        "podman.memory": 1 << 20,
+        "podman.cpus": 0.5,
+        "podman.pids": 20,
+    }
+    assert set(config) | {"podman.reuse"} == {key for key in OPTIONS if key.startswith("podman.")}
+    assert Settings.from_config(config) == Settings(
+        "i", "s", "r", "never", "private", "none", "host", ("/a", "/b"), Limits(1 << 20, 0.5, 20)
+    )
