@@ -19,7 +19,7 @@ from nrunner.environment import Key
 from nrunner.errors import RequirementError
 from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
-from nrunner.spawners.base import Layered, Offer, Spawner
+from nrunner.spawners.base import Layer, Layered, Offer, Spawner
 
 __all__ = ["Fleet", "Harbour", "bundle", "is_bundle"]
 
@@ -131,23 +131,22 @@ class Fleet:
         layer = await spawner.find(self.place, parts)
         base = layer.base
         if layer.missing:
-            base = await self._prepare(spawner, base, layer.missing, parts, timeout)
+            base = await self._prepare(spawner, layer, parts, timeout)
         self._bases[requirement.key] = base
         return base != layer.base
 
     async def _prepare(
         self,
         spawner: Layered,
-        base: str,
-        missing: Sequence[Requirement],
+        layer: Layer,
         parts: Sequence[Requirement],
         timeout: float,
     ) -> str:
-        berth = self._vacant(base, "")
+        berth = self._vacant(layer.workshop or layer.base, "")
         self._busy.add(berth)
         try:
-            changed = [await _fulfilled(berth, each, timeout) for each in missing]
-            return await berth.keep(spawner, parts) if any(changed) else base
+            changed = [await _fulfilled(berth, each, timeout) for each in layer.missing]
+            return await berth.keep(spawner, parts) if any(changed) else layer.base
         finally:
             self._busy.discard(berth)
             self._part_with(berth)

@@ -75,6 +75,8 @@ class Layer:
     """For `Spawner.open`; empty for what is usual at the place."""
     missing: tuple[Requirement, ...] = ()
     """Requirements that hold only once an agent has fulfilled them in an environment on `base`."""
+    workshop: str = ""
+    """What to open that environment with, if it may do more than others: install things, say."""
 
 
 class Handle(Protocol):

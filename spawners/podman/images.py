@@ -81,7 +81,8 @@ class Images:
             "pause": "false",
             # The marks of our containers are not handed on to what others make from this image.
             "changes": [
-                f"LABEL {LAYER_LABEL}={key} {LAYER_LABEL}.base={base}",
+                f"LABEL {LAYER_LABEL}={key}",
+                f"LABEL {LAYER_LABEL}.base={base}",
                 *(f"LABEL {mark}=" for mark in MARKS),
             ],
         }

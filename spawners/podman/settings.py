@@ -14,7 +14,7 @@ from nrunner.record import dataclass
 __all__ = ["DEFAULT_IMAGE", "Limits", "Settings"]
 
 DEFAULT_IMAGE = "docker.io/library/python:3-slim"
-_TEXTS = ("image", "socket", "runtime", "pull", "network", "prepare_network", "userns")
+_TEXTS = ("image", "socket", "runtime", "pull", "network", "prepare_network", "userns", "reuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Settings:
     """``host``, ``private``, or ``auto`` for a namespace wherever podman can make a useful one."""
     mounts: tuple[str, ...] = ()
     """Folders and files, beside the job's own, that are seen inside, read-only."""
+    reuse: str = "task"
+    """How long a container is used: for a ``task``, a ``suite`` or the ``job``."""
     limits: Limits = Limits()
 
     @classmethod

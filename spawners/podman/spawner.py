@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Coroutine, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -36,6 +35,8 @@ __all__ = ["PodmanSpawner", "make_spawner"]
 
 _PLACE = "podman"
 _CLOSE_WITHIN = 20.0
+_WORKSHOP = "workshop:"
+"""Before the image of a container in which requirements are fulfilled."""
 
 
 class PodmanSpawner:
@@ -60,13 +61,12 @@ class PodmanSpawner:
         self._has_opened = False
         self._shares_users = False
         """Whether containers with users of their own were in vain."""
-        self._preparing: Counter[str] = Counter()
-        """How many containers are to be opened for preparing, by what they begin from."""
 
     def offers(self) -> tuple[Offer, ...]:
         """Offer containers, as many at once as the job may run tasks."""
         slots = self._context.max_parallel
-        return (Offer(_PLACE, slots, is_shared=False, ahead=slots, shares_files=False),)
+        offer = Offer(_PLACE, slots, is_shared=False, ahead=slots, shares_files=False)
+        return (replace(offer, by_suite=self._settings.reuse != "task"),)
 
     def begin(self) -> None:
         """Start the podman service, where none listens; raise SpawnError."""
@@ -147,8 +147,7 @@ class PodmanSpawner:
         layer = await self._images.layer(base, others)
         if layer:
             return Layer(layer)
-        self._preparing[base] += 1
-        return Layer(base, others)
+        return Layer(base, others, _WORKSHOP + base)
 
     async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
         """Make an image of a container in which requirements were fulfilled; raise SpawnError."""
@@ -176,9 +175,9 @@ class PodmanSpawner:
     async def _plan(self, number: int, base: str, folder: str) -> Plan:
         """Decide about a container, and make its agent's folder."""
         settings, context = self._settings, self._context
-        prepares = self._preparing[base] > 0
-        if prepares:
-            self._preparing[base] -= 1
+        # Podman would keep what is made there with the numbers that users have outside.
+        prepares = base.startswith(_WORKSHOP)
+        base = base.removeprefix(_WORKSHOP)
         host = await self._learn_host()
         image = base or await self._images.id_of(settings.image)
         archive = agent_file(context.cache_folder, context.runtime_folder)
@@ -194,7 +193,9 @@ class PodmanSpawner:
             writable=(folder,) if folder else (),
             readable=(context.base_dir, *settings.mounts),
             user=host.agent_user(),
-            has_own_users=host.gives_own_users(settings.userns) and not self._shares_users,
+            has_own_users=not prepares
+            and not self._shares_users
+            and host.gives_own_users(settings.userns),
             may_administer=prepares,
             ulimits=own_ulimits(),
         )
