@@ -161,10 +161,20 @@ class Environment:
         Raise RequirementError with the reason, or LinkError.
         """
         head = {"type": "fulfil", "requirement": requirement.to_json(), **fields}
-        reply = await self._ask(head)
-        if not reply.get("met"):
+        reply = await self._ask(head, cancel="fulfilment")
+        if reply.get("ok") is not True:
             raise RequirementError(str(reply.get("error", "no reason was given")))
         return reply.get("changed", True) is not False
+
+    async def check(self, requirement: Requirement) -> str | None:
+        """Ask whether a requirement holds there, changing nothing; return why not, None if it does.
+
+        Raise LinkError.
+        """
+        reply = await self._ask({"type": "check", "requirement": requirement.to_json()})
+        if reply.get("met") is True:
+            return None
+        return str(reply.get("reason") or reply.get("error") or "no reason was given")
 
     async def pause(self) -> int:
         """Have the agent stop all that runs, and the time of its limits.
@@ -414,7 +424,8 @@ class Environment:
         if found is not None and not found[1].done():
             found[1].set_result(head)
 
-    async def _ask(self, head: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _ask(self, head: Mapping[str, Any], *, cancel: str = "") -> Mapping[str, Any]:
+        """Return the answer; one that nobody waits for any more is taken back by `cancel`."""
         self._requests += 1
         number = self._requests
         frame = encode({**head, "request": number})
@@ -423,6 +434,10 @@ class Environment:
         try:
             self._send(frame)
             return await future
+        except asyncio.CancelledError:
+            if cancel:
+                self._send(encode({"type": "cancel", cancel: number, "detail": "cancelled"}))
+            raise
         finally:
             del self._asked[number]
 

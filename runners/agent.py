@@ -21,14 +21,14 @@ from collections.abc import Callable, Mapping
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
 from nrunner.record import replace
-from nrunner.runnable import Requirement, Runnable
+from nrunner.runnable import Runnable
 from nrunner.runners import procfs, registry, wire
 from nrunner.runners.attempt import Attempt, Order, Settings, whole
 from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
+from nrunner.runners.errands import Errands
 from nrunner.runners.executable_runner import find_executable
-from nrunner.runners.handover import handed_over
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
@@ -89,12 +89,11 @@ class Agent:
         """Whether people were told that fewer attempts run at once than was asked for."""
         self._is_orphan = False
         """Whether it leaves once nothing runs any more."""
-        self._errands: dict[int, Any] = {}
-        self._errand = 0
         status = folder + "/status"
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
         )
+        self._errands = Errands(self._supervisor, folder, self._reply)
         self._flush_timer: Optional[Timer] = None
         self._orphan: Optional[Timer] = self._loop.real_after(_UNTIL_FIRST_HELLO, self._leave)
 
@@ -162,6 +161,7 @@ class Agent:
 
     def _abandon(self, detail: str) -> None:
         """End everything, and leave; how it ended stays in the file of the spool."""
+        self._errands.stop_waiting(detail)
         self._supervisor.stop_all("orphaned", detail, kill=True)
         self._is_orphan = True
         self._orphan = self._loop.real_after(_ORPHAN_PATIENCE, self._leave)
@@ -208,7 +208,7 @@ class Agent:
         else:
             if epoch > self._epoch:
                 # Another controller counts its requests anew.
-                self._errands = dict.fromkeys(self._errands)
+                self._errands.forget_requests()
             if self._epoch < 0:
                 self._greeted()
             self._epoch = epoch
@@ -282,6 +282,9 @@ class Agent:
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         detail = str(head.get("detail", "cancelled"))
+        if "fulfilment" in head:
+            self._errands.cancel(whole(head["fulfilment"]), detail)
+            return
         kill = head.get("kill") is True
         key, examine = (whole(head["task"]), whole(head["attempt"])), head.get("examine") is True
         self._supervisor.cancel(*key, kill=kill, detail=detail, examine=examine)
@@ -298,24 +301,11 @@ class Agent:
         }
         self._answer(head, kinds=kinds)
 
+    def _check(self, head: Mapping[str, Any]) -> None:
+        self._errands.take(head, is_check=True)
+
     def _fulfil(self, head: Mapping[str, Any]) -> None:
-        if head["request"] in self._errands.values():
-            return  # asked again after the link was lost: the answer will come
-        requirement = Requirement.from_json(head["requirement"])
-        if requirement.kind in registry.REQUIREMENT_KINDS:
-            runner = registry.requirement_runner(requirement.kind)
-            settings = self._supervisor.settings
-            base_dir, runner.config = settings.base_dir, settings.config
-            if runner.check(requirement, base_dir) is not None:
-                runner.fulfil(requirement, base_dir)
-            handed_over((requirement,), base_dir, settings.config)  # stays there from now on
-            self._answer(head, met=True)
-            return
-        runnable = Runnable(requirement.kind, requirement.uri, requirement.args, requirement.kwargs)
-        recipe = {"config": {}, **runnable.to_json()}
-        self._errand -= 1
-        self._run({**head, "runnable": recipe, "task": self._errand, "attempt": 0})
-        self._errands[self._errand] = head["request"]
+        self._errands.take(head)
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(whole(head["seq"]))
@@ -338,8 +328,11 @@ class Agent:
 
     def _answer(self, head: Mapping[str, Any], **fields: Any) -> None:
         request = head.get("request")
-        if self._controller is not None and (request is None or type(request) is int):
-            reply = {"type": "reply", "request": request, **fields}
+        if request is None or type(request) is int:
+            self._reply({"type": "reply", "request": request, **fields})
+
+    def _reply(self, reply: Mapping[str, Any]) -> None:
+        if self._controller is not None:
             self._controller.send(wire.encode(reply))
 
     def _complain(self, head: Mapping[str, Any], error: str) -> None:
@@ -355,7 +348,7 @@ class Agent:
     def _emit(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
         task, number = attempt.key
         if task < 0:
-            self._end_errand(attempt, name, fields)
+            self._errands.heard(attempt, name, fields)
             return
         head = {
             "type": "event",
@@ -370,21 +363,12 @@ class Agent:
         if self._controller is not None:
             self._controller.send(frame)
 
-    def _end_errand(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
-        if name not in ("ended", "not_started"):
-            return
-        request = self._errands.pop(attempt.order.task, None)
-        if fields.get("result") in ("pass", "warn", "skip"):
-            self._answer({"request": request}, met=True)
-        else:
-            reason = fields.get("fail_reason") or fields.get("reason") or fields.get("stop_detail")
-            self._answer({"request": request}, error=reason or "it ended without a reason")
-
     _handlers: ClassVar[Mapping[str, Callable[[Agent, Mapping[str, Any]], None]]] = {
         "settings": _set,
         "run": _run,
         "cancel": _cancel,
         "probe": _probe,
+        "check": _check,
         "fulfil": _fulfil,
         "ack": _acknowledge,
         "abandon": _be_abandoned,

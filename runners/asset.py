@@ -12,17 +12,16 @@ import sys
 import time
 from collections.abc import Mapping
 
-from nrunner.errors import CacheError, RequirementError, RunnerError
-from nrunner.result import Result
-from nrunner.runnable import Requirement, Runnable
+from nrunner.errors import CacheError, RequirementError
+from nrunner.runnable import Requirement
 from nrunner.runners.asset_wanted import Wanted
-from nrunner.runners.base import Command, Exit, Outcome, Place, RequirementRunner
+from nrunner.runners.base import RequirementRunner
 from nrunner.runners.content_cache import ContentCache, default_folder
 from nrunner.runners.fetch import FetchError, fetch, is_remote, public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional, Union
+    from typing import Any, Optional
 
     from nrunner.runners.content_partial import Partial
 
@@ -48,21 +47,6 @@ class Asset(RequirementRunner):
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
         """Files that keep entries in the cache for as long as this process lives."""
-
-    def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
-        """Fetch it; no process is needed for that."""
-        requirement = Requirement(self.kind, runnable.uri, runnable.args, runnable.kwargs)
-        try:
-            _fulfil(requirement, place.base_dir, runnable.config)
-        except RequirementError as error:
-            return Outcome(Result.ERROR, str(error))
-        return Outcome(Result.PASS)
-
-    def judge(
-        self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
-    ) -> Outcome:
-        """Refuse: `command` never names a process."""
-        raise RunnerError("an asset is fetched, not executed")
 
     def check(self, requirement: Requirement, base_dir: str) -> Optional[str]:
         """Return None if it is in the cache, else the reason why not."""

@@ -100,6 +100,8 @@ class Order:
     """The uri of the one that comes next in its series, as far as can be told now."""
     needs: tuple[Requirement, ...] = ()
     """Those requirements, which hold, that tell a test something."""
+    is_check: bool = False
+    """Whether it only looks whether a requirement holds."""
 
     @property
     def is_errand(self) -> bool:

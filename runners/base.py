@@ -183,19 +183,42 @@ class Runner:
 
 
 class RequirementRunner(Runner):
-    """A runner of a requirement kind: it has `check` beside running (fulfilling)."""
+    """Knows one kind of requirement: how to see whether it holds, and how to make it hold.
+
+    A subclass has `check`, and `fulfil` if anything can be done about a requirement that does not
+    hold. Running it as a task is to fulfil it. What takes its time is done in a child: its output
+    is the log that people read, so say there what is done and what is waited for.
+    """
 
     instant: bool = True
-    """Whether `check` and `fulfil` are quick enough to run inside the agent's loop."""
+    """Whether `check` and `fulfil` are quick enough for the agent's loop, on which all waits.
+
+    Quick is what starts no process, waits for nobody, and reads no more than a small file.
+    """
     config: Mapping[str, Any] = {}
     """The settings of the job, given by whoever uses the runner."""
 
+    def is_instant(self, requirement: Requirement) -> bool:
+        """Say the same of one requirement, where some of a kind take longer than others."""
+        return self.instant
+
+    def resource(self, requirement: Requirement) -> str:
+        """Name what no two fulfilments may use at once in an environment; empty for nothing."""
+        return ""
+
     def check(self, requirement: Requirement, base_dir: str) -> str | None:
-        """Return None if the requirement is met here, else the reason why not."""
+        """Return None if the requirement is met here, else the reason why not.
+
+        Changes nothing, and is cheap beside fulfilling. The reason is one line that says what is
+        wrong, and what would be right. Raise RunnerError for what can never hold as described.
+        """
         raise NotImplementedError
 
     def fulfil(self, requirement: Requirement, base_dir: str) -> None:
-        """Make it so; raise RequirementError with the reason if that cannot be done."""
+        """Make hold what does not; raise RequirementError with the reason if that cannot be done.
+
+        Called only once `check` has said no. As it stands, nothing can be done.
+        """
         reason = self.check(requirement, base_dir)
         if reason is not None:
             from nrunner.errors import RequirementError
@@ -209,3 +232,44 @@ class RequirementRunner(Runner):
         fulfilled and again for each attempt; it must be instant.
         """
         return {}
+
+    def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
+        """Return how fulfilling ended, or the child that does it."""
+        requirement = Requirement(runnable.kind, runnable.uri, runnable.args, runnable.kwargs)
+        if self.is_instant(requirement):
+            self.config = runnable.config
+            return self._at_once(requirement, place.base_dir)
+        import json
+
+        from nrunner.runners.self_command import self_command
+
+        python, *home = self_command("requirement")
+        spec = {"requirement": requirement.to_json(), "config": dict(runnable.config)}
+        words = ("fulfil", json.dumps(spec), place.report)
+        return Command((python, "-I", "-S", *home, *words), place.base_dir, report=place.report)
+
+    def _at_once(self, requirement: Requirement, base_dir: str) -> Outcome:
+        from nrunner.errors import RequirementError
+
+        try:
+            if self.check(requirement, base_dir) is not None:
+                self.fulfil(requirement, base_dir)
+        except RequirementError as error:
+            return Outcome(Result.ERROR, str(error))
+        return Outcome(Result.PASS)
+
+    def judge(self, runnable: Runnable, place: Place, end: Exit, report: Outcome | None) -> Outcome:
+        """Believe what the child has written; raise RunnerError where there can have been none."""
+        requirement = Requirement(runnable.kind, runnable.uri, runnable.args, runnable.kwargs)
+        if self.is_instant(requirement):
+            from nrunner.errors import RunnerError
+
+            raise RunnerError(f'a requirement of kind "{self.kind}" is not executed')
+        how = f"status {end.status}" if end.signal is None else f"signal {end.signal}"
+        if report is None:
+            reason = f"what fulfils it ended with {how} and without a word"
+            return Outcome(None, reason, end.returncode, contract=True)
+        if end.signal is not None:
+            reason = f"what fulfils it was ended by {how}"
+            return Outcome(None, reason, end.returncode, contract=True)
+        return report

@@ -1,8 +1,8 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
-``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``; one door for
-all, so that the code runs from a single file wherever it was copied. Not responsible for what is
-behind the door.
+``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
+``requirement check|fulfil JSON [REPORT]``; one door for all, so that the code runs from a single
+file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
-_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD"
+_REQUIREMENT = "requirement check JSON | requirement fulfil JSON REPORT"
+_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_REQUIREMENT}"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -32,6 +33,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import zygote
 
         return zygote.main(words[1:])
+    if words[:2] in (["requirement", "check"], ["requirement", "fulfil"]) and len(words) >= 3:
+        from nrunner.runners import requirement
+
+        return requirement.main(words[1:])
     if words[:1] == ["agent"] and len(words) >= 3:
         more = words[3:]
         may_group = more[:1] != ["ungrouped"]

@@ -2,7 +2,8 @@
 
 They speak the command line and the messages of docs/protocol.md, so that other tools that know
 runner executables can use them. The same runner classes serve the agent, which needs no
-executable. Usage errors exit with 2, everything else with 0, whatever became of the test.
+executable. Usage errors exit with 2, everything else with 0, whatever became of the test; but
+``check`` (docs/requirements.md) exits with 1 if a requirement does not hold.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -13,6 +14,7 @@ import sys
 from typing import Any, Optional
 
 from nrunner.errors import NrunnerError, UsageError
+from nrunner.runnable import Requirement
 from nrunner.runners import registry
 from nrunner.runners.call import Call, read_call, read_recipe
 from nrunner.runners.standalone import run_alone
@@ -27,6 +29,8 @@ def main(argv: Optional[list[str]] = None) -> int:
     words = list(sys.argv if argv is None else argv)
     kind = _own_kind(words[0])
     try:
+        if words[1:2] == ["check"]:
+            return _check(read_call(words[2:], kind, task=False))
         call = _read(words[1:], kind)
         if call is None:
             return 0
@@ -61,9 +65,20 @@ def _read(words: list[str], kind: Optional[str]) -> Optional[Call]:
     return read_recipe(rest[0], task=task)
 
 
+def _check(call: Call) -> int:
+    """Say whether a requirement holds; return the exit status that says the same."""
+    from nrunner.runners import requirement
+
+    what = call.runnable
+    registry.requirement_runner(what.kind)  # so that no other kind is asked about
+    asked = Requirement(what.kind, what.uri, what.args, what.kwargs)
+    return requirement.answer(requirement.check(asked, os.getcwd(), what.config))
+
+
 def _usage() -> str:
     return (
         "usage: capabilities\n"
+        "       check [-k KIND] [-u URI] [-a ARG]... [KEY=VALUE]...   (of requirements)\n"
         "       runnable-run [-k KIND] [-u URI] [-c JSON] [-a ARG]... [KEY=VALUE]...\n"
         "       runnable-run-recipe FILE\n"
         "       task-run -i ID [-j JOB] [-t CATEGORY] [-s STATUS-URI]... and the above\n"
@@ -76,5 +91,8 @@ def _print_capabilities(kind: Optional[str]) -> None:
 
     kinds = sorted(registry.KINDS) if kind is None else [kind]
     used = {key for each in kinds for key in registry.runner(each).configuration_used}
-    facts: dict[str, Any] = {"runnables": kinds, "commands": list(_COMMANDS)}
+    commands = list(_COMMANDS)
+    if registry.REQUIREMENT_KINDS.intersection(kinds):
+        commands.insert(1, "check")
+    facts: dict[str, Any] = {"runnables": kinds, "commands": commands}
     print(json.dumps({**facts, "configuration_used": sorted(used)}))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nrunner.errors import RunnerError
 from nrunner.runnable import Runnable, tags_to_json
@@ -22,7 +22,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional, Union
 
-__all__ = ["ExecutableRunner", "find_executable", "find_runner", "task_run_words"]
+__all__ = [
+    "ExecutableRunner",
+    "find_executable",
+    "find_runner",
+    "runnable_words",
+    "task_run_words",
+]
 
 _PREFIXES = ("nrunner-runner-", "avocado-runner-")
 
@@ -63,7 +69,13 @@ def task_run_words(
     words = ["task-run", "-i", task_id]
     if job_id:
         words += ["-j", job_id]
-    words += ["-k", runnable.kind]
+    folder = ["output_dir=" + output_dir]
+    return [*words, *runnable_words(runnable, folder), "-s", socket]
+
+
+def runnable_words(runnable: Runnable, more: Sequence[str] = ()) -> list[str]:
+    """Return the arguments that describe a Runnable; `more` go before its own KEY=VALUE words."""
+    words = ["-k", runnable.kind]
     if runnable.uri is not None:
         words += ["-u", runnable.uri]
     words += ["-c", json.dumps(dict(runnable.config))]
@@ -73,9 +85,8 @@ def task_run_words(
         words.append("tags=json:" + json.dumps(tags_to_json(runnable.tags)))
     if runnable.variant is not None:
         words.append("variant=json:" + json.dumps(dict(runnable.variant)))
-    words.append("output_dir=" + output_dir)
-    words += [f"{key}={_value(value)}" for key, value in runnable.kwargs.items()]
-    return [*words, "-s", socket]
+    words += more
+    return words + [f"{key}={_value(value)}" for key, value in runnable.kwargs.items()]
 
 
 class ExecutableRunner(Runner):

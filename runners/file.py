@@ -7,12 +7,11 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from nrunner.errors import RunnerError
-from nrunner.result import Result
-from nrunner.runnable import Requirement, Runnable
-from nrunner.runners.base import Command, Exit, Outcome, Place, RequirementRunner
+from nrunner.runnable import Requirement
+from nrunner.runners.base import RequirementRunner
 
 __all__ = ["File"]
 
@@ -23,26 +22,12 @@ class File(RequirementRunner):
     kind = "file"
     description = "a file or folder that has to exist"
 
-    def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
-        """Return whether it is there; no process is needed for that."""
-        reason = _missing(runnable, place.base_dir)
-        return Outcome(Result.PASS) if reason is None else Outcome(Result.ERROR, reason)
-
-    def judge(
-        self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
-    ) -> Outcome:
-        """Refuse: `command` never names a process."""
-        raise RunnerError("a file is looked for, not executed")
-
     def check(self, requirement: Requirement, base_dir: str) -> Optional[str]:
         """Return None if the file is there, else the reason why not."""
-        try:
-            return _missing(requirement, base_dir)
-        except RunnerError as error:
-            return str(error)
+        return _missing(requirement, base_dir)
 
 
-def _missing(what: Union[Requirement, Runnable], base_dir: str) -> Optional[str]:
+def _missing(what: Requirement, base_dir: str) -> Optional[str]:
     name: Any = what.uri or what.kwargs.get("name") or what.kwargs.get("path")
     if not isinstance(name, str):
         raise RunnerError('requirement "file" needs a uri, or the key "name" or "path"')

@@ -20,11 +20,13 @@ from nrunner.runners.report import ReportFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import BinaryIO, Optional
 
-__all__ = ["Slot", "make_folder", "remove_tree"]
+__all__ = ["Slot", "make_folder", "open_log", "remove_tree"]
 
 _STREAMS = ("stdout", "stderr")
+_ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""A test may have put a link or a pipe there: neither is followed nor waited for."""
 
 
 class Slot:
@@ -142,6 +144,12 @@ def make_folder(folder: str) -> None:
             os.mkdir(folder, 0o700)
 
 
+def open_log(folder: str, name: str) -> BinaryIO:
+    """Open a file for what somebody has to say, behind what it holds; raise OSError."""
+    make_folder(folder)
+    return open(os.open(f"{folder}/{name}", _ADD, 0o600), "ab", buffering=0)
+
+
 def _give_away(capture: Capture, target: str) -> None:
     """Have what was written at the target, behind what is there already."""
     file = capture.hand_over()
@@ -226,9 +234,7 @@ def _mode(path: str) -> int:
 
 def _append(fd: int, target: str, piece: int = 1 << 20) -> None:
     offset = 0
-    # A test may have put a link or a pipe there: neither is followed nor waited for.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(target, flags, 0o600), "ab") as file:
+    with open(os.open(target, _ADD, 0o600), "ab") as file:
         while True:
             data: Optional[bytes] = os.pread(fd, piece, offset)
             if not data:

@@ -21,7 +21,7 @@ from nrunner.runners import child, killing, procfs
 from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
-from nrunner.runners.base import Command, Exit, Outcome
+from nrunner.runners.base import Command, Exit, Outcome, Runner
 from nrunner.runners.brand import wear
 from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
@@ -32,7 +32,7 @@ from nrunner.runners.nursery import Nursery
 from nrunner.runners.patience import PAUSE, Patience
 from nrunner.runners.procfs import Process
 from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
-from nrunner.runners.slot import make_folder
+from nrunner.runners.slot import make_folder, open_log
 from nrunner.runners.slot_pool import SlotPool
 from nrunner.runners.suspension import Suspension
 
@@ -311,7 +311,7 @@ class Supervisor:
         order, slot = attempt.order, attempt.slot
         assert slot is not None
         socket = f"{self._socket}-{order.task}.{order.attempt}"
-        runner = attempt.runner = find_runner(order.runnable.kind, socket)
+        runner = attempt.runner = _runner_of(order, socket)
         place = attempt.place_in(slot, self.settings)
         attempt.brand = self._kin.brands.of(attempt.key)
         command = runner.command(order.runnable, place)
@@ -330,7 +330,9 @@ class Supervisor:
             make_folder(order.log_dir)
             self._listen(attempt, socket)
         self._nursery.slots = self.settings.slots
-        if command.warm is None or not self._hand_over(attempt, command, files):
+        if order.is_errand:
+            self._spawn_errand(attempt)
+        elif command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
         self._alarms.set(attempt)
 
@@ -360,6 +362,15 @@ class Supervisor:
         env = self._environment(attempt, command)
         wear(attempt.brand)
         self._launched(attempt, child.spawn(command.argv, env, command.cwd, *files))
+
+    def _spawn_errand(self, attempt: Attempt) -> None:
+        """Start what others wait for: they can read from its first moment what it says."""
+        command = attempt.command
+        assert command is not None
+        names = ("runner.log", "runner.log") if command.speaks else ("stdout", "stderr")
+        out, err = (open_log(attempt.order.log_dir, name) for name in names)
+        with out, err:
+            self._spawn(attempt, (out.fileno(), err.fileno()))
 
     def _launched(self, attempt: Attempt, pid: int) -> None:
         before, attempt.pid = attempt.pid, pid
@@ -648,3 +659,11 @@ class Supervisor:
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)
+
+
+def _runner_of(order: Order, socket: str) -> Runner:
+    if order.is_check:
+        from nrunner.runners.checker import Checker
+
+        return Checker(order.runnable.kind)
+    return find_runner(order.runnable.kind, socket)

@@ -12,6 +12,7 @@ run, and let pytest find it::
         def passing(self, folder):
             return Runnable("my-kind", "good")
 
+For an executable whose kind is a requirement there is `RequirementExecutableContract`, too.
 Not responsible for runners that are classes (``nrunner.testing.runner_contract``).
 """
 
@@ -27,10 +28,10 @@ from typing import Any
 from nrunner.messages import Finished, Message, Started, parse_object
 from nrunner.result import Result
 from nrunner.runnable import Runnable
-from nrunner.runners.executable_runner import task_run_words
+from nrunner.runners.executable_runner import runnable_words, task_run_words
 from nrunner.testing.receiver import receiving
 
-__all__ = ["RunnerExecutableContract"]
+__all__ = ["RequirementExecutableContract", "RunnerExecutableContract"]
 
 _COMMANDS = {"capabilities", "runnable-run", "runnable-run-recipe", "task-run", "task-run-recipe"}
 _PATIENCE = 50
@@ -141,6 +142,39 @@ class RunnerExecutableContract:
                 assert process.wait(_PATIENCE) == 0
             found = _checked(receiver.messages())
         assert found[-1].result is Result.INTERRUPT, found[-1]
+
+
+class RequirementExecutableContract(RunnerExecutableContract):
+    """Tests that hold for each runner executable of a requirement kind that knows ``check``.
+
+    `passing` is what holds already, or can be made to hold; `failing` what cannot.
+    """
+
+    def ask(self, folder: Path, runnable: Runnable) -> tuple[int, dict[str, Any]]:
+        """Ask whether it holds; return the exit status and the last line of the answer."""
+        done = self.call(folder, "check", *runnable_words(runnable))
+        answer = json.loads(done.stdout.splitlines()[-1])
+        assert isinstance(answer, dict), done
+        return done.returncode, answer
+
+    def test_it_says_that_it_can_check(self, tmp_path: Path) -> None:
+        """Capabilities name the command."""
+        assert "check" in json.loads(self.call(tmp_path, "capabilities").stdout)["commands"]
+
+    def test_what_was_fulfilled_is_met(self, tmp_path: Path) -> None:
+        """Exit status 0, and ``{"met": true}``."""
+        runnable = self.passing(tmp_path)
+        self.messages(tmp_path, runnable)
+        assert self.ask(tmp_path, runnable) == (0, {"met": True})
+
+    def test_what_is_not_met_has_a_reason(self, tmp_path: Path) -> None:
+        """Exit status 1, and a reason of one line."""
+        runnable = self.failing(tmp_path)
+        if runnable is not None:
+            status, answer = self.ask(tmp_path, runnable)
+            assert (status, answer["met"]) == (1, False)
+            assert answer["reason"]
+            assert len(answer["reason"].splitlines()) == 1
 
 
 def _wait_for_heartbeats(uri: str, received: Any) -> None:

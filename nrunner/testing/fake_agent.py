@@ -230,9 +230,11 @@ class FakeAgent:
     def _fulfilled(self, head: Mapping[str, Any], script: Script) -> None:
         self._asked.discard(head["request"])
         if script.result == "pass":
-            self._reply(head, met=True)
+            self._reply(head, ok=True, changed=True)
         else:
-            self._reply(head, error=script.fields.get("fail_reason", "it could not be met"))
+            self._reply(
+                head, ok=False, error=script.fields.get("fail_reason", "it could not be met")
+            )
 
     def _reply(self, head: Mapping[str, Any], **fields: Any) -> None:
         if self._stream is not None:

@@ -174,25 +174,69 @@ class RequirementContract:
         """Return one that does not hold and cannot be made to; None if there is no such thing."""
         return None
 
+    def fulfillable(self, folder: Path) -> Requirement | None:
+        """Return one that does not hold yet and can be made to; None if there is no such thing."""
+        return None
+
+    def impossible(self, folder: Path) -> Requirement | None:
+        """Return one that can never hold as described; None if there is no such thing."""
+        return None
+
     def test_a_requirement_that_holds_is_met_again_and_again(self, tmp_path: Path) -> None:
         """To check changes nothing; to fulfil what holds does no harm."""
         runner, requirement = self.make_runner(), self.met(tmp_path)
+        before = _content(tmp_path)
         assert runner.check(requirement, str(tmp_path)) is None
+        assert _content(tmp_path) == before
         runner.fulfil(requirement, str(tmp_path))
         assert runner.check(requirement, str(tmp_path)) is None
 
     def test_one_that_does_not_hold_has_a_reason(self, tmp_path: Path) -> None:
-        """To check returns it, to fulfil raises RequirementError with it."""
+        """To check returns it, to fulfil raises RequirementError with it: one line each."""
         runner, requirement = self.make_runner(), self.unmet(tmp_path)
         if requirement is not None:
+            reason = runner.check(requirement, str(tmp_path))
+            assert reason
+            refusal = _refusal(lambda: runner.fulfil(requirement, str(tmp_path)))
+            assert refusal
+            assert all(len(each.splitlines()) == 1 for each in (reason, refusal))
+
+    def test_one_that_can_be_made_to_hold_holds_once_that_was_done(self, tmp_path: Path) -> None:
+        """To check says no before, and changes nothing; then yes."""
+        runner, requirement = self.make_runner(), self.fulfillable(tmp_path)
+        if requirement is not None:
+            before = _content(tmp_path)
             assert runner.check(requirement, str(tmp_path))
-            assert _refusal(lambda: runner.fulfil(requirement, str(tmp_path)))
+            assert _content(tmp_path) == before
+            runner.fulfil(requirement, str(tmp_path))
+            assert runner.check(requirement, str(tmp_path)) is None
+
+    def test_one_that_can_never_hold_is_refused_by_name(self, tmp_path: Path) -> None:
+        """RunnerError with words, from either."""
+        runner, requirement = self.make_runner(), self.impossible(tmp_path)
+        if requirement is not None:
+            assert _refusal(lambda: runner.check(requirement, str(tmp_path)), RunnerError)
+            assert _refusal(lambda: runner.fulfil(requirement, str(tmp_path)), RunnerError)
+
+    def test_what_is_used_alone_has_a_name(self, tmp_path: Path) -> None:
+        """People read it when they have to wait."""
+        runner, requirement = self.make_runner(), self.met(tmp_path)
+        assert runner.resource(requirement).isprintable()
+        assert runner.is_instant(requirement) in (True, False)
 
 
-def _refusal(action: Callable[[], object]) -> str:
+def _content(folder: Path) -> list[tuple[str, int]]:
+    """Return what is below a folder, and when it was changed."""
+    return sorted((str(each), each.lstat().st_mtime_ns) for each in folder.rglob("*"))
+
+
+def _refusal(
+    action: Callable[[], object],
+    errors: type[Exception] | tuple[type[Exception], ...] = (RunnerError, RequirementError),
+) -> str:
     """Return the words with which an action is refused; "" if it is not, or without any."""
     try:
         action()
-    except (RunnerError, RequirementError) as error:
+    except errors as error:
         return str(error)
     return ""

@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from nrunner.runnable import Runnable
-from nrunner.testing.executable_contract import RunnerExecutableContract
+from nrunner.testing.executable_contract import (
+    RequirementExecutableContract,
+    RunnerExecutableContract,
+)
 from nrunner.testing.receiver import receiving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +62,20 @@ class TestNoop(_Ours):
 
     def passing(self, folder):
         return Runnable("noop")
+
+
+class _OurRequirement(_Ours, RequirementExecutableContract):
+    pass
+
+
+class TestFile(_OurRequirement):
+    kind = "file"
+
+    def passing(self, folder):
+        return Runnable("file", ".")
+
+    def failing(self, folder):
+        return Runnable("file", "none")
 
 
 class TestExecTest(_Ours):

@@ -1,7 +1,10 @@
 """Our own runner classes against the published conformance suites."""
 
+from pathlib import Path
+
 import pytest
 
+from nrunner.errors import RequirementError
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.asset import Asset
@@ -98,6 +101,25 @@ class TestFileRequirement(RequirementContract):
     def unmet(self, folder):
         return Requirement("file", "none")
 
+    def impossible(self, folder):
+        return Requirement("file")
+
+
+class TestAsset(RunnerContract):
+    def make_runner(self):
+        return Asset()
+
+    @pytest.fixture(autouse=True)
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache-home"))
+
+    def passing(self, folder):
+        (folder / "data.bin").write_text("data")
+        return Runnable("asset", "./data.bin")
+
+    def failing(self, folder):
+        return Runnable("asset", "none")
+
 
 class TestAssetRequirement(RequirementContract):
     def make_runner(self):
@@ -139,10 +161,15 @@ class Careless(RequirementRunner):
         return Outcome(Result.PASS)
 
     def check(self, requirement, base_dir):
-        return None
+        Path(base_dir, "checked").touch()
+        return "no\nyes" if requirement.uri == "two lines" else None
 
     def fulfil(self, requirement, base_dir):
-        pass
+        if requirement.uri == "two lines":
+            raise RequirementError("no\nyes")
+
+    def resource(self, requirement):
+        return "\n"
 
 
 class _Suite(RunnerContract, RequirementContract):
@@ -155,7 +182,16 @@ class _Suite(RunnerContract, RequirementContract):
     def failing(self, folder):
         return Runnable("careless")
 
+    def met(self, folder):
+        return Requirement("careless")
+
     def unmet(self, folder):
+        return Requirement("careless", "two lines")
+
+    def fulfillable(self, folder):
+        return Requirement("careless")
+
+    def impossible(self, folder):
         return Requirement("careless")
 
 
@@ -170,7 +206,11 @@ def test_a_kind_that_cannot_be_typed_is_found():
         "test_it_keeps_nothing_from_one_task_to_the_next",
         "test_a_command_can_be_executed_as_it_stands",
         "test_a_payload_that_was_killed_has_not_passed",
+        "test_a_requirement_that_holds_is_met_again_and_again",
         "test_one_that_does_not_hold_has_a_reason",
+        "test_one_that_can_be_made_to_hold_holds_once_that_was_done",
+        "test_one_that_can_never_hold_is_refused_by_name",
+        "test_what_is_used_alone_has_a_name",
     ],
 )
 def test_a_runner_that_breaks_the_contract_is_found(tmp_path, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,9 @@ from typing import Any
 import pytest
 
 from nrunner.errors import RequirementError
-from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.asset import Asset
-from nrunner.runners.base import Outcome, Place
+from nrunner.runners.base import Command, Place
 from nrunner.runners.content_cache import ContentCache
 from nrunner.runners.content_stock import entries, remove
 
@@ -190,11 +190,12 @@ def test_a_cache_that_cannot_be_used_is_a_reason(here: Path) -> None:
         )
 
 
-def test_as_a_runnable_it_is_fetched_too(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(here / "home"))
-    place = Place("/l", "/o", "/w", str(here))
-    runnable = Runnable("asset", kwargs={"name": "disk.img", "locations": ["disk.img"]})
-    assert Asset().command(runnable, place) == Outcome(Result.PASS)
-    outcome = Asset().command(Runnable("asset", "gone"), place)
-    assert isinstance(outcome, Outcome)
-    assert outcome.result is Result.ERROR
+def test_as_a_runnable_it_is_fetched_by_a_child_that_knows_the_settings(here: Path) -> None:
+    place = Place("/l", "/o", "/w", str(here), report="/r")
+    runnable = Runnable("asset", "disk.img", config={"cache.offline": True})
+    command = Asset().command(runnable, place)
+    assert isinstance(command, Command)
+    verb, spec, report = command.argv[-3:]
+    assert (verb, report, command.report) == ("fulfil", "/r", "/r")
+    requirement = {"type": "asset", "uri": "disk.img"}
+    assert json.loads(spec) == {"requirement": requirement, "config": {"cache.offline": True}}
