@@ -157,6 +157,12 @@ def test_an_environment_setting_can_name_each_setting():
         "run.leak": "fail",
         "runner.isolation": "interpreter",
         "agent.cgroup": "off",
+        "podman.reuse": "suite",
+        "podman.userns": "host",
+        "podman.network": "private",
+        "podman.memory": "512M",
+        "podman.pids": "64",
+        "podman.pull": "never",
     }
     environ = {
         option.variable: texts.get(key, "1")
