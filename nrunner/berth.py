@@ -99,7 +99,7 @@ class Berth:
         """Whether the agent said that it started, by attempt."""
         self._pending: dict[Key, bytes] = {}
         self._has = dict.fromkeys(KINDS, True) if has is None else has
-        self._folders = None if offer.is_shared else Folders()
+        self._folders = None if offer.shares_files else Folders()
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
         self._generation = generation
@@ -116,6 +116,11 @@ class Berth:
     def is_free(self) -> bool:
         """Whether there is nothing here, nor will be."""
         return self._handle is None and not self._wanted.is_set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is or will be an environment."""
+        return self._wanted.is_set()
 
     @property
     def is_idle(self) -> bool:

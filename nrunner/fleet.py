@@ -19,7 +19,7 @@ from nrunner.environment import Key
 from nrunner.errors import RequirementError
 from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
-from nrunner.spawners.base import Layer, Layered, Offer, Spawner
+from nrunner.spawners.base import Layer, Layered, Offer, Sharing, Spawner
 
 __all__ = ["Fleet", "Harbour", "bundle", "is_bundle"]
 
@@ -175,13 +175,13 @@ class Fleet:
         """Have an attempt run in an environment of its own; raise ProtocolError."""
         key = order["task"], order["attempt"]
         base = "".join(self._bases.get(each.key, "") for each in bundle(requirements))
-        suite = suite if self._offer.by_suite else ""
-        berth = self._vacant(base, suite)
+        suite = suite if self._offer.sharing is Sharing.SUITE else ""
+        berth = self._shared(base) or self._vacant(base, suite)
         self._company[berth] = suite
         self._ran.add(order["task"])
         self._at[order["task"]] = berth
         self._harbour.assigned(berth, key)
-        if not self._offer.by_suite:
+        if self._offer.sharing is Sharing.NOBODY:
             # Nobody follows in this environment: what its series shares is torn down at once.
             order = {name: order[name] for name in order if name not in ("series", "next")}
         berth.run_nowait(order)
@@ -222,6 +222,14 @@ class Fleet:
         """Part with an environment that was taken over if nothing runs there."""
         if berth.is_idle:
             self._part_with(berth)
+
+    def _shared(self, base: str) -> Berth | None:
+        """Return where an environment on a layer takes one more attempt, whatever it has."""
+        if self._offer.sharing is not Sharing.LAYER:
+            return None
+        barred = self._leaving | self._busy
+        taken = (each for each in self._berths.values() if not each.is_free and each not in barred)
+        return next((each for each in taken if each.base == base and each.is_open), None)
 
     def _vacant(self, base: str, suite: str) -> Berth:
         """Return where an environment on a layer has nothing to do, or where one can be opened."""
@@ -299,7 +307,7 @@ class Fleet:
         self._harbour.missing(berth, keys)
 
     def _is_kept(self, berth: Berth) -> bool:
-        return self._offer.by_suite and berth not in self._leaving
+        return self._offer.sharing is not Sharing.NOBODY and berth not in self._leaving
 
 
 async def _fulfilled(berth: Berth, requirement: Requirement, timeout: float) -> bool:

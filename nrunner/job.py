@@ -222,7 +222,7 @@ class Job:
             fail_fast=plan.fail_fast,
             dry_run=plan.dry_run,
             leak=leak,
-            isolated=[each.place for each in spawner.offers() if not each.is_shared],
+            isolated=[each.place for each in spawner.offers() if each.isolates],
         )
         adoption = None
         if self._resumption is not None:

@@ -7,6 +7,7 @@ conversation with it by ``nrunner.environment``. Not responsible for tasks.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -27,9 +28,18 @@ __all__ = [
     "Layered",
     "Offer",
     "Reaping",
+    "Sharing",
     "Spawner",
     "SpawnerContext",
 ]
+
+
+class Sharing(enum.Enum):
+    """Which attempts at tasks may have an environment together."""
+
+    NOBODY = "each has its own"
+    SUITE = "those of a suite have one in turn"
+    LAYER = "those that begin from the same layer have one at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +54,21 @@ class Offer:
     """How many more its agent takes in advance, so that no slot waits for us."""
     is_shared: bool = True
     """Whether all tasks share one environment there, or each attempt has its own."""
-    by_suite: bool = False
-    """Whether, if it is not shared, the attempts of a suite may have one in turn."""
+    sharing: Sharing = Sharing.NOBODY
+    """Who shares an environment, if not all tasks share one."""
     ahead: int = 0
     """How many environments are opened before there is an attempt for them."""
     shares_files: bool = True
-    """Whether the agent sees the job's folder and the user's files under the same paths."""
+    """Whether the agent sees the job's folder and the user's files under the same paths.
+
+    If not, each environment has a folder of its own for what it writes.
+    """
     tags: frozenset[str] = frozenset()
+
+    @property
+    def isolates(self) -> bool:
+        """Whether no two attempts are in one environment at once."""
+        return not self.is_shared and self.sharing is not Sharing.LAYER
 
 
 @dataclass(frozen=True, slots=True)

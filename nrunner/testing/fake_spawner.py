@@ -128,7 +128,7 @@ class FakeLayeredSpawner(FakeSpawner):
 
     def __init__(self, scripts: Scripts | None = None, **more: Any) -> None:
         """As for `FakeSpawner`; by default each attempt has an environment of its own."""
-        more.setdefault("offer", Offer("fake", 2, is_shared=False))
+        more.setdefault("offer", Offer("fake", 2, is_shared=False, shares_files=False))
         super().__init__(scripts, **more)
         self.layers: dict[tuple[str, ...], str] = {}
         """Those that were kept, by the keys of the requirements that hold there."""

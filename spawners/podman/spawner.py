@@ -19,7 +19,7 @@ from nrunner.record import replace
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.spawners.agentfile import agent_file
-from nrunner.spawners.base import Handle, Layer, Offer, SpawnerContext
+from nrunner.spawners.base import Handle, Layer, Offer, Sharing, SpawnerContext
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.container import Identity, Plan, container_name
 from nrunner.spawners.podman.handle import ContainerHandle, Found
@@ -33,6 +33,8 @@ from nrunner.spawners.podman.settings import Settings
 
 __all__ = ["PodmanSpawner", "make_spawner"]
 
+_AHEAD = 32
+"""How many attempts a container that a whole job shares has in stock."""
 _PLACE = "podman"
 _CLOSE_WITHIN = 20.0
 _WORKSHOP = "workshop:"
@@ -65,8 +67,12 @@ class PodmanSpawner:
     def offers(self) -> tuple[Offer, ...]:
         """Offer containers, as many at once as the job may run tasks."""
         slots = self._context.max_parallel
-        offer = Offer(_PLACE, slots, is_shared=False, ahead=slots, shares_files=False)
-        return (replace(offer, by_suite=self._settings.reuse != "task"),)
+        offer = Offer(_PLACE, slots, is_shared=False, shares_files=False)
+        if self._settings.reuse == "task":
+            return (replace(offer, ahead=slots),)
+        if self._settings.reuse == "suite":
+            return (replace(offer, sharing=Sharing.SUITE),)
+        return (replace(offer, sharing=Sharing.LAYER, queue=slots + _AHEAD),)
 
     def begin(self) -> None:
         """Start the podman service, where none listens; raise SpawnError."""

@@ -14,7 +14,7 @@ from nrunner.interrupt import stop_by_user
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result
 from nrunner.runnable import Requirement
-from nrunner.spawners.base import Offer
+from nrunner.spawners.base import Offer, Sharing
 from nrunner.task import TaskLimits
 from nrunner.testing.fake_spawner import FakeLayeredSpawner, FakeSpawner, Script, Trouble
 from tests.unit.test_scheduler import INFRA, PASS, run, task
@@ -29,7 +29,7 @@ class Yard:
 
     def __init__(self, scripts=None, *, layered=True, unwanted=(), **offer) -> None:
         self._scripts = scripts or {}
-        self._offer = Offer("fake", 2, is_shared=False, **offer)
+        self._offer = Offer("fake", 2, is_shared=False, shares_files=False, **offer)
         self._sort = FakeLayeredSpawner if layered else FakeSpawner
         self._unwanted = unwanted
         self.made: FakeLayeredSpawner
@@ -194,7 +194,7 @@ def test_an_environment_that_dies_takes_no_other_attempt_with_it(run):
 
 
 def test_attempts_of_a_suite_may_share_one_in_turn(run):
-    yard = Yard(by_suite=True)
+    yard = Yard(sharing=Sharing.SUITE)
     tasks = [task(n, "good") for n in range(1, 7)]
     tasks = [replace(each, suite="a" if each.number < 4 else "b") for each in tasks]
     done = play(run, tasks, yard, slots=1)
@@ -202,9 +202,24 @@ def test_attempts_of_a_suite_may_share_one_in_turn(run):
     assert yard.ran == [[(1, 1), (2, 1), (3, 1)], [(4, 1), (5, 1), (6, 1)]]
 
 
-@pytest.mark.parametrize(("by_suite", "series"), [(False, None), (True, "s")])
-def test_a_series_is_one_only_where_it_shares_an_environment(run, by_suite, series):
-    yard = Yard({"good": Script(run_for=1)}, by_suite=by_suite)
+def test_attempts_that_begin_from_the_same_layer_may_share_one_at_once(run):
+    yard = Yard({"slow": Script(run_for=10)}, sharing=Sharing.LAYER)
+    tasks = [task(n, "slow", *(["lib"] if n > 4 else [])) for n in range(1, 7)]
+    done = run(tasks, yard, parallel=4)
+    assert set(done.verdicts.values()) == {PASS}
+    found = {handle.base: ran for ran, handle in yard.pairs if ran}
+    assert found == {"": [(n, 1) for n in range(1, 5)], "layer-1": [(5, 1), (6, 1)]}
+
+
+def test_what_died_with_others_in_a_shared_one_is_tried_again_alone(run):
+    scripts = {"deadly": Script(trouble=Trouble.DIE, run_for=0.1), "slow": Script(run_for=1)}
+    done = run([task(1, "deadly"), task(2, "slow")], Yard(scripts, sharing=Sharing.LAYER))
+    assert done.verdicts == {1: INFRA, 2: PASS}
+
+
+@pytest.mark.parametrize(("sharing", "series"), [(Sharing.NOBODY, None), (Sharing.SUITE, "s")])
+def test_a_series_is_one_only_where_it_shares_an_environment(run, sharing, series):
+    yard = Yard({"good": Script(run_for=1)}, sharing=sharing)
     orders: list[dict[str, object]] = []
 
     async def beside(scheduler):

@@ -163,6 +163,7 @@ def test_an_environment_setting_can_name_each_setting():
         "podman.memory": "512M",
         "podman.pids": "64",
         "podman.pull": "never",
+        "podman.prepare_network": "none",
     }
     environ = {
         option.variable: texts.get(key, "1")
