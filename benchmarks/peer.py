@@ -49,6 +49,7 @@ PEERS = (
     Peer("unittest-parallel", "unittest-parallel", pip=("unittest-parallel",)),
     Peer("avocado", "avocado", pip=("avocado-framework",)),
     Peer("kirk", "kirk", pip=("kirk",)),
+    Peer("podman", "podman", apt="podman"),
 )
 
 

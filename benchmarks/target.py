@@ -163,6 +163,19 @@ def _messages() -> Iterator[Target]:
         yield Target(f"{text}, lag at the 99th percentile", lag, 100, unit="ms")
 
 
+def _containers() -> Iterator[Target]:
+    each, one = "W9 one each", "W9 one for all"
+    faster = _of(each, lambda case: case.whole_ratio("podman run --rm", f"{OURS} in one each"))
+    yield Target("W9: a container each, times podman run --rm", faster, 1.3, at_least=True)
+    times = _of(one, lambda case: case.ratio("podman exec", f"{OURS} in one"))
+    yield Target("W9: one for all, times podman exec", times, 20, at_least=True)
+    yield Target(
+        "W9: a test in one for all, start-up taken off, of one outside",
+        _of(one, lambda case: case.ratio(f"{OURS} in one", OURS)),
+        1.3,
+    )
+
+
 TARGETS: tuple[Target, ...] = (
     *_programs(),
     *_methods(),
@@ -171,4 +184,5 @@ TARGETS: tuple[Target, ...] = (
     *_scale(),
     *_start(),
     *_messages(),
+    *_containers(),
 )

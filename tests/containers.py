@@ -119,7 +119,7 @@ def _image(
         archive = _CACHE / "images" / f"{kind}-{key}.tar"
         if not archive.exists():
             archive.parent.mkdir(parents=True, exist_ok=True)
-            with _written(archive) as file, tarfile.open(fileobj=file, mode="w") as tar:
+            with _written(archive) as whole, tarfile.open(fileobj=whole, mode="w") as tar:
                 _add_base(tar)
                 add(tar)
         change = "ENV PATH=/usr/local/bin:/usr/bin:/bin"

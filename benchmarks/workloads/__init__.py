@@ -13,6 +13,7 @@ from benchmarks.workloads import (
     w6_tap,
     w7_start,
     w8_messages,
+    w9_containers,
 )
 
 __all__ = ["WORKLOADS"]
@@ -26,4 +27,5 @@ WORKLOADS: dict[str, ModuleType] = {
     "W6": w6_tap,
     "W7": w7_start,
     "W8": w8_messages,
+    "W9": w9_containers,
 }
