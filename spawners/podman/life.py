@@ -45,7 +45,7 @@ class Monitor:
 class Life:
     """A first process, held by its pidfd until it is gone."""
 
-    def __init__(self, pid: int, pidfd: int, monitor: Monitor | None) -> None:
+    def __init__(self, container: str, pid: int, pidfd: int, monitor: Monitor | None) -> None:
         self.pid = pid
         self.monitor = monitor
         self.counters = Counters()
@@ -53,7 +53,7 @@ class Life:
         self.monitor_was_alive = True
         self._gone = asyncio.Event()
         self._pidfd: int | None = pidfd
-        self._groups = _groups_of(pid)
+        self._groups = _groups_of(container, pid)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._end)
 
@@ -72,7 +72,7 @@ class Life:
         if monitor is None and not _is_in_group(container, pid):
             os.close(pidfd)
             return None
-        return cls(pid, pidfd, monitor)
+        return cls(container, pid, pidfd, monitor)
 
     @property
     def is_over(self) -> bool:
@@ -137,8 +137,8 @@ class _Groups:
     is_unified: bool = False
 
 
-def _groups_of(pid: int) -> _Groups:
-    """Return the folders of the control groups of a process that count what is limited."""
+def _groups_of(container: str, pid: int) -> _Groups:
+    """Return the folders of a container's own control groups that count what is limited."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -147,15 +147,15 @@ def _groups_of(pid: int) -> _Groups:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
-            found[controller] = path
+            # Where podman may make none, a container is in the group of who started it.
+            found[controller] = path if container in path else ""
     if "memory" in found or "pids" in found:
-        memory, pids = found.get("memory", "/"), found.get("pids", "/")
+        memory, pids = found.get("memory"), found.get("pids")
         return _Groups(
-            f"{_CGROUPS}/memory{memory}" if memory != "/" else "",
-            f"{_CGROUPS}/pids{pids}" if pids != "/" else "",
+            f"{_CGROUPS}/memory{memory}" if memory else "",
+            f"{_CGROUPS}/pids{pids}" if pids else "",
         )
-    path = found.get("", "/")
-    folder = f"{_CGROUPS}{path}" if path != "/" else ""
+    folder = f"{_CGROUPS}{found['']}" if found.get("") else ""
     return _Groups(folder, folder, is_unified=True)
 
 

@@ -163,7 +163,7 @@ class Service:
     def _spawn(self, program: str, listening: int) -> subprocess.Popen[bytes]:
         runtime = ("--runtime", self.runtime) if self.runtime else ()
         words = [sys.executable, "-I", "-S", "-c", _BEGINNING, str(listening), str(os.getpid())]
-        words += [program, *runtime, "system", "service", "--time=0"]
+        words += [program, *runtime, "--events-backend=none", "system", "service", "--time=0"]
         with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:
             return subprocess.Popen(
                 words,
