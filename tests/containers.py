@@ -1,9 +1,9 @@
 """Images for tests of containers, made of what this machine has: no registry is asked.
 
-One has the machine's own Python and a busybox, one has the busybox alone. Each is made once,
-as an archive in the cache of the tests, and imported into the storage of whoever needs it. On a
-machine whose control groups are hybrid, crun is given a wrapper; nothing of the machine's own
-configuration is touched. Not responsible for what is run from them.
+One has the machine's own Python, a little of its Perl and a busybox, one has the busybox alone.
+Each is made once, as an archive in the cache of the tests, and imported into the storage of whoever
+needs it. On a machine whose control groups are hybrid, crun is given a wrapper; nothing of the
+machine's own configuration is touched. Not responsible for what is run from them.
 """
 
 from __future__ import annotations
@@ -157,10 +157,11 @@ def _add_base(tar: tarfile.TarFile) -> None:
     tar.add("/bin/busybox", "bin/busybox", filter=_as_root)
     for applet in _APPLETS:
         _add_link(tar, f"bin/{applet}", "/bin/busybox")
+    _add_link(tar, "usr/bin/env", "/bin/busybox")
 
 
 def _add_python(tar: tarfile.TarFile) -> None:
-    """Add an interpreter, its standard library with byte-code, and the libraries of both."""
+    """Add an interpreter with a library that has byte-code, and what examples need of Perl."""
     executable, version, library = _python()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "lib"
@@ -174,7 +175,12 @@ def _add_python(tar: tarfile.TarFile) -> None:
         if executable != Path("/usr/bin") / name:
             _add_link(tar, f"usr/bin/{name}", str(executable))
     extensions = sorted((library / "lib-dynload").glob("*.so"))
-    for path in _libraries([executable, *extensions]):
+    perl = Path("/usr/bin/perl")
+    asked = [perl, "-e", 'use strict; use warnings; print join("\n", values %INC)']
+    modules = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split()
+    for path in (str(perl), *modules):
+        tar.add(os.path.realpath(path), path.lstrip("/"), filter=_as_root)
+    for path in _libraries([executable, perl, *extensions]):
         tar.add(os.path.realpath(path), path.lstrip("/"), filter=_as_root)
 
 

@@ -56,6 +56,8 @@ class Service:
         self._path = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0
+        self._own = folder
+        """The socket of our own."""
 
     @property
     def is_own(self) -> bool:
@@ -113,15 +115,23 @@ class Service:
             process.wait()
         self._clear()
 
+    def _new_socket(self) -> Path:
+        """Return a name that nobody has: an earlier controller of the job may have left some."""
+        while True:
+            self._started += 1
+            self._own = self._folder / f"podman-{self._started}"
+            if not os.path.lexists(self._own):
+                return self._own
+
     def _clear(self) -> None:
         """Remove what the one that was started last has left."""
-        for path in (self._folder / f"podman-{self._started}", self._log, self._folder / "oom"):
+        for path in (self._own, self._log, self._folder / "oom"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
     @property
     def _log(self) -> Path:
-        return self._folder / f"podman-{self._started}.log"
+        return self._own.with_suffix(".log")
 
     def _found(self) -> str:
         """Return where a service listens already, empty if none does; raise SpawnError."""
@@ -148,8 +158,7 @@ class Service:
                 f"run containers: no podman service listens ({tried}), and there is no podman on"
                 " PATH to start one (install podman 4 or newer)"
             )
-        self._started += 1
-        path = str(self._folder / f"podman-{self._started}")
+        path = str(self._new_socket())
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
                 listener.bind(path)

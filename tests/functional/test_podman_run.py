@@ -1,0 +1,184 @@
+"""`nrunner run --spawner podman`: verdicts, and what is left of a job in containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers import containers_of, oci_runtime, podman, python_image
+from tests.functional.sandbox import Run, Sandbox, wait_until
+
+SLEEPS = "#!/bin/sh\necho begun\nsleep 30\n"
+
+
+@pytest.fixture
+def box(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """Return a sandbox whose runs find podman's storage, and make containers of our image."""
+    sandbox.env |= {
+        "NRUNNER_PODMAN_IMAGE": python_image(),
+        "NRUNNER_PODMAN_RUNTIME": oci_runtime(),
+        "NRUNNER_PODMAN_PULL": "never",
+    }
+    if os.geteuid() != 0:
+        sandbox.env["HOME"] = os.environ["HOME"]
+    yield sandbox
+    for each in containers_of(job_id(sandbox)) if sandbox.job.exists() else ():
+        podman("rm", "-f", "-t", "0", each.split()[0])
+
+
+def job_id(box: Sandbox) -> str:
+    """Return the id of the latest job."""
+    return (box.job / "id").read_text().strip()
+
+
+def run(box: Sandbox, *argv: str) -> Run:
+    """Start nrunner in containers."""
+    return box.start("run", "--spawner", "podman", *argv)
+
+
+def verdicts(box: Sandbox) -> dict[str, str]:
+    """Return the result of each test by its name."""
+    return {each["name"]: each["status"] for each in box.results()["tests"]}
+
+
+def container_pids(box: Sandbox) -> list[int]:
+    """Return the first process of each container of the job that runs."""
+    names = podman("ps", "-q", "--filter", f"label=nrunner.job={job_id(box)}").split()
+    said = [podman("inspect", "-f", "{{.State.Pid}}", name) for name in names]
+    return [int(pid) for pid in said if pid != "0"]
+
+
+def check_nothing_left(box: Sandbox, *, sockets: bool = False) -> None:
+    """Nothing is left of the job: containers, mounts, processes, sockets.
+
+    A job that was killed has its control socket still.
+    """
+    assert containers_of(job_id(box)) == []
+    box.wait_nothing_runs(10)
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert job_id(box) not in mounts
+    assert str(box.here) not in mounts
+    left = [path for path in box.job.rglob("*") if path.is_socket()]
+    assert sockets or left == []
+
+
+def test_the_examples_end_as_they_do_outside(box: Sandbox, root: Path) -> None:
+    shutil.copytree(root / "examples", box.here, dirs_exist_ok=True)
+    cases = sorted(path.name for path in box.here.glob("test_*.py"))
+    references = ["programs", "tap", "recipes", *cases]
+    outside = box.run("run", *references)
+    expected = verdicts(box)
+    inside = run(box, *references).wait()
+    assert (inside.code, verdicts(box)) == (outside.code, expected), inside.out + inside.err
+    assert len(expected) > 10
+    check_nothing_left(box)
+
+
+def test_each_attempt_has_a_container_of_its_own_and_a_suite_may_share_one(box: Sandbox) -> None:
+    box.write(
+        "t.sh", "#!/bin/sh\necho x >> /root/trace\ncat /root/trace /proc/sys/kernel/hostname\n"
+    )
+    names = ["t.sh"] * 4
+    assert run(box, *names, "--max-parallel-tasks", "1").wait().code == 0
+    output = [path.read_text().split() for path in sorted(box.job.glob("test-results/*/stdout"))]
+    assert [each[:-1] for each in output] == [["x"]] * 4
+    assert len({each[-1] for each in output}) == 4
+    check_nothing_left(box)
+    shared = run(box, *names, "--max-parallel-tasks", "1", "--podman-reuse", "suite").wait()
+    assert shared.code == 0
+    output = [path.read_text().split() for path in sorted(box.job.glob("test-results/*/stdout"))]
+    assert sorted(len(each) - 1 for each in output) == [1, 2, 3, 4]
+    assert len({each[-1] for each in output}) == 1
+    check_nothing_left(box)
+
+
+def test_what_a_test_keeps_is_in_its_folder(box: Sandbox) -> None:
+    keeps = '#!/bin/sh\necho said\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n'
+    box.write("t.sh", keeps)
+    assert run(box, "t.sh").wait().code == 0
+    (folder,) = (box.job / "test-results").iterdir()
+    assert (folder / "stdout").read_text() == "said\n"
+    assert (folder / "output" / "file").read_text() == "kept\n"
+    assert (folder / "stdout").stat().st_uid == os.geteuid()
+
+
+def test_an_image_that_is_not_there_is_told_of_and_nothing_runs(box: Sandbox) -> None:
+    box.write("t.sh", "#!/bin/sh\n")
+    done = run(box, "t.sh", "--spawner-podman-image", "localhost/nrunner-test-nothing:1").wait()
+    assert done.code == 1
+    assert "use image localhost/nrunner-test-nothing:1: it is not there" in done.out
+    (each,) = box.results()["tests"]
+    assert (each["status"], each["cause"]) == ("ERROR", "infra")
+
+
+def test_an_interrupted_job_leaves_nothing(box: Sandbox) -> None:
+    box.write("t.sh", SLEEPS)
+    job = run(box, "t.sh", "t.sh")
+    job.wait_started(2)
+    job.signal(signal.SIGINT)
+    assert job.wait().code & 8
+    check_nothing_left(box)
+
+
+def test_a_container_that_is_killed_is_no_failure_of_its_test(box: Sandbox) -> None:
+    box.write("t.sh", "#!/bin/sh\necho begun; sleep 1\n")
+    job = run(box, "t.sh", "--max-parallel-tasks", "1")
+    job.wait_started(1)
+    for pid in container_pids(box):
+        os.kill(pid, signal.SIGKILL)
+    done = job.wait()
+    (each,) = box.results()["tests"]
+    assert len(each["attempts"]) == 2, done.out
+    assert "killed by SIGKILL" in json.dumps(each)
+    check_nothing_left(box)
+
+
+def test_a_podman_service_that_is_killed_is_no_failure_of_a_test(box: Sandbox) -> None:
+    box.write("t.sh", "#!/bin/sh\necho begun; sleep 0.5\n")
+    job = run(box, *["t.sh"] * 4, "--max-parallel-tasks", "2")
+    job.wait_started(2)
+    services = [pid for pid, text in box.running().items() if "system service" in text]
+    assert services != []
+    for pid in services:
+        os.kill(pid, signal.SIGKILL)
+    done = job.wait()
+    assert done.code == 0, done.out
+    assert set(verdicts(box).values()) <= {"PASS", "WARN"}
+    check_nothing_left(box)
+
+
+def test_a_job_goes_on_after_its_controller_was_killed(box: Sandbox) -> None:
+    box.env["NRUNNER_AGENT_ORPHAN_DEADLINE"] = "20"
+    box.write("t.sh", '#!/bin/sh\necho "ran $NRUNNER_ATTEMPT"\nsleep 1\n')
+    job = run(box, *["t.sh"] * 6, "--max-parallel-tasks", "2")
+    job.wait_started(3)
+    job.signal(signal.SIGKILL)
+    job.wait()
+    assert container_pids(box) != [], "nothing ran on that could be taken over"
+    done = box.run("jobs", "resume")
+    assert done.code == 0, done.out + done.err
+    output = [path.read_text() for path in box.job.glob("test-results/*/stdout")]
+    assert len(output) == 6
+    assert all(text.count("ran ") == 1 for text in output), "something ran twice"
+    assert set(verdicts(box).values()) == {"PASS"}
+    check_nothing_left(box)
+
+
+def test_what_a_killed_job_left_is_reaped(box: Sandbox) -> None:
+    box.write("t.sh", SLEEPS)
+    job = run(box, "t.sh", "--max-parallel-tasks", "1")
+    job.wait_started(1)
+    job.signal(signal.SIGKILL)
+    job.wait()
+    wait_until(lambda: not container_pids(box), "its agent ended by itself")
+    assert containers_of(job_id(box)) != []
+    done = box.run("reap")
+    assert done.code == 0
+    assert job_id(box) in done.out
+    check_nothing_left(box, sockets=True)
