@@ -28,6 +28,7 @@ from nrunner.runners.executable_runner import find_runner
 from nrunner.runners.handover import handed_over
 from nrunner.runners.kin import Kin
 from nrunner.runners.loop import Loop
+from nrunner.runners.memory import MemoryWatch
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.patience import PAUSE, Patience
 from nrunner.runners.procfs import Process
@@ -89,6 +90,7 @@ class Supervisor:
         self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
         self._examiner = Examiner(loop, self._kin.members)
         self._patience = Patience()
+        self._memory = MemoryWatch()
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._suspension: Optional[Suspension] = None
         self._paused_at = 0.0
@@ -617,6 +619,7 @@ class Supervisor:
                 outcome = attempt.runner.judge(
                     attempt.order.runnable, attempt.place, attempt.end, attempt.report()
                 )
+                outcome = self._memory.blamed(outcome)
         except OSError as error:
             attempt.trouble = f"its results cannot be kept: {error}"
         except RunnerError as error:

@@ -130,6 +130,12 @@ def test_a_test_without_memory_is_killed_alone(tmp_path):
             talk.run(1, Runnable("exec-test", PYTHON, ("-c", "x = b'x' * (200 << 20)")))
             end = await talk.hear(1, "ended")
             assert end["returncode"] == -signal.SIGKILL
+            assert end["fail_reason"] == (
+                "killed by signal 9 (SIGKILL) (out of memory: the kernel killed a process here)"
+            )
+            talk.run(3, Runnable("exec-test", "/bin/sh", ("-c", "kill -9 $$")))
+            killed = await talk.hear(3, "ended")
+            assert killed["fail_reason"] == "killed by signal 9 (SIGKILL)", "blamed again"
             assert await output_of(talk, 2, "/bin/echo", "still here") == "still here\n"
 
     run(main())
