@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import LinkError, NrunnerError, SpawnError
+from nrunner.errors import LinkError, NrunnerError, RequirementError, SpawnError
 from nrunner.folders import Folders
 from nrunner.record import dataclass
+from nrunner.requirement import is_brought
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import KINDS
@@ -211,12 +212,29 @@ class Berth:
         Raise RequirementError, LinkError or SpawnError.
         """
         environment = await self._open()
+        is_new = False
+        if is_brought(requirement):
+            is_new, requirement = await self._bring(environment, requirement, timeout)
         self._errands += 1
         name = f"requirement-{self._errands}-{requirement.kind}"
         folder = self._settings["results_dir"] if self._folders is None else self._folder
         log_dir = f"{folder}/requirements/{self._errands}"
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
-        return await environment.fulfil(requirement, fields)
+        return await environment.fulfil(requirement, fields) or is_new
+
+    async def _bring(
+        self, environment: Environment, requirement: Requirement, timeout: float
+    ) -> tuple[bool, Requirement]:
+        """Bring a file; return whether it was not there, and what has to hold there now."""
+        from nrunner.delivery import deliver, delivery_of
+
+        delivery = delivery_of(requirement, self._settings["base_dir"])
+        put = None if self._offer.shares_files else environment.put
+        try:
+            async with asyncio.timeout(timeout):
+                return await deliver(delivery, put), delivery.arrived
+        except TimeoutError as error:
+            raise RequirementError(f"past its {timeout:g} s limit") from error
 
     async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
         """Have what is in the environment here kept as a layer; raise SpawnError."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -175,6 +175,31 @@ class Environment:
         if reply.get("met") is True:
             return None
         return str(reply.get("reason") or reply.get("error") or "no reason was given")
+
+    async def put(self, fields: Mapping[str, Any], read: Callable[[int], Awaitable[bytes]]) -> bool:
+        """Put a file there, unless it is there already; return whether it was not.
+
+        `fields` are its path, size, mode and sha256; `read` returns the piece at an offset. Raise
+        RequirementError with the reason, or LinkError.
+        """
+        found = await self._put({**fields, "look": True})
+        if found.get("have") is True:
+            return False
+        offset = 0
+        while True:
+            piece = await read(offset)
+            reply = await self._put({**fields, "offset": offset}, piece)
+            offset += len(piece)
+            if reply.get("done") is True:
+                return True
+            if not piece:
+                raise RequirementError(f"put {fields['path']}: its end was not taken for its end")
+
+    async def _put(self, fields: Mapping[str, Any], piece: bytes = b"") -> Mapping[str, Any]:
+        reply = await self._ask({"type": "put", **fields}, piece)
+        if "error" in reply:
+            raise RequirementError(f"could not {reply['error']}")
+        return reply
 
     async def pause(self) -> int:
         """Have the agent stop all that runs, and the time of its limits.
@@ -424,11 +449,13 @@ class Environment:
         if found is not None and not found[1].done():
             found[1].set_result(head)
 
-    async def _ask(self, head: Mapping[str, Any], *, cancel: str = "") -> Mapping[str, Any]:
+    async def _ask(
+        self, head: Mapping[str, Any], body: bytes = b"", *, cancel: str = ""
+    ) -> Mapping[str, Any]:
         """Return the answer; one that nobody waits for any more is taken back by `cancel`."""
         self._requests += 1
         number = self._requests
-        frame = encode({**head, "request": number})
+        frame = encode({**head, "request": number}, body)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = frame, future
         try:

@@ -14,7 +14,7 @@ from nrunner.config import Config
 from nrunner.errors import ResolveError, UsageError
 from nrunner.plan import JobPlan, ReportTarget
 from nrunner.record import dataclass, replace
-from nrunner.requirement import requiring
+from nrunner.requirement import is_brought, requiring
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.runnable import Requirement, Runnable
 from nrunner.tags import TagFilter
@@ -62,7 +62,7 @@ def make_plan(
     if seed is not None:
         wanted = _shuffled(wanted, seed)
     plan = JobPlan(
-        tasks=tuple(_number(wanted, suites, config)),
+        tasks=tuple(_number(wanted, suites, config, base_dir)),
         base_dir=base_dir,
         results_dir=base_dir / config.results_dir,
         command=command,
@@ -200,7 +200,9 @@ def _notices(ignored: Sequence[Resolution], seed: int | None) -> tuple[str, ...]
     return tuple(notices)
 
 
-def _number(wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Config) -> list[Task]:
+def _number(
+    wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Config, base_dir: Path
+) -> list[Task]:
     """Return the tasks of all suites, numbered through the job."""
     count = sum(map(len, wanted))
     tasks: list[Task] = []
@@ -209,6 +211,8 @@ def _number(wanted: list[list[Pair]], suites: Sequence[SuiteRequest], config: Co
         if own:
             pairs = [(reference, _with_config(each, own)) for reference, each in pairs]
         pairs = [(reference, requiring(each, suite.requirements)) for reference, each in pairs]
+        if config.spawner != "process":
+            pairs = [(reference, _pinned(each, base_dir)) for reference, each in pairs]
         made = make_tasks(
             _gathered(pairs, suite),
             _limits(suite.config),
@@ -256,6 +260,15 @@ def _own_config(suite: Config, job: Config) -> dict[str, Any]:
     if suite.env != job.env:
         own["runner.env"] = dict(suite.env)
     return own
+
+
+def _pinned(runnable: Runnable, base_dir: Path) -> Runnable:
+    """Return a Runnable whose files that are brought have the hash that they have now."""
+    if not any(map(is_brought, runnable.requirements)):
+        return runnable
+    from nrunner.delivery import pinned
+
+    return replace(runnable, requirements=pinned(runnable.requirements, base_dir))
 
 
 def _with_config(runnable: Runnable, own: Mapping[str, Any]) -> Runnable:

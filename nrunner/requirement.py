@@ -18,7 +18,7 @@ from nrunner.runnable import Requirement, Runnable
 if TYPE_CHECKING:
     from nrunner.schema import Problem
 
-__all__ = ["FLAG", "from_flag", "from_table", "joined", "requiring"]
+__all__ = ["FLAG", "from_flag", "from_table", "is_brought", "joined", "requiring"]
 
 FLAG = "--job-dependency"
 
@@ -32,6 +32,12 @@ Steps = tuple[str | int, ...]
 def joined(*groups: Iterable[Requirement]) -> tuple[Requirement, ...]:
     """Return all requirements in order, each once."""
     return tuple({each.key: each for group in groups for each in group}.values())
+
+
+def is_brought(requirement: Requirement) -> bool:
+    """Whether a requirement asks for a file to be brought from here to where it is wanted."""
+    kwargs = requirement.kwargs
+    return requirement.kind == "file" and ("bring" in kwargs or "from" in kwargs)
 
 
 def requiring(runnable: Runnable, shared: tuple[Requirement, ...]) -> Runnable:

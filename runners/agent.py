@@ -37,6 +37,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Optional
 
+    from nrunner.runners.incoming import Incoming
+
 __all__ = ["Agent"]
 
 _BATCH_FOR = 0.004
@@ -89,6 +91,8 @@ class Agent:
         """Whether people were told that fewer attempts run at once than was asked for."""
         self._is_orphan = False
         """Whether it leaves once nothing runs any more."""
+        self._incoming: Optional[Incoming] = None
+        """Files that a controller puts here, if it does."""
         status = folder + "/status"
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
@@ -108,6 +112,8 @@ class Agent:
                 self._flush()
         finally:
             self._supervisor.end_strays()
+            if self._incoming is not None:
+                self._incoming.close()
             if self._controller is not None:
                 self._controller.flush()
             self._spool.close(leave=not self._supervisor.is_idle)
@@ -176,11 +182,14 @@ class Agent:
             self._meet(connection, head)
             return
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
-        if handler is None:
+        if handler is None and kind != "put":
             self._complain(head, f"unknown frame {kind!r}")
             return
         try:
-            handler(self, head)
+            if handler is None:
+                self._put(head, frame.body)
+            else:
+                handler(self, head)
         except NrunnerError as error:
             self._complain(head, str(error))
         except _MALFORMED as error:
@@ -209,6 +218,8 @@ class Agent:
             if epoch > self._epoch:
                 # Another controller counts its requests anew.
                 self._errands.forget_requests()
+                if self._incoming is not None:
+                    self._incoming.close()
             if self._epoch < 0:
                 self._greeted()
             self._epoch = epoch
@@ -306,6 +317,14 @@ class Agent:
 
     def _fulfil(self, head: Mapping[str, Any]) -> None:
         self._errands.take(head)
+
+    def _put(self, head: Mapping[str, Any], body: bytes) -> None:
+        if self._incoming is None:
+            # Few jobs bring files: the others do without this import.
+            from nrunner.runners.incoming import Incoming
+
+            self._incoming = Incoming(self._loop, lambda put, told: self._answer(put, **told))
+        self._incoming.take(head, body)
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(whole(head["seq"]))

@@ -62,6 +62,8 @@ class FakeAgent:
         """How often each (task, attempt) was started."""
         self.fulfilled: list[str] = []
         """Uris of the requirements that were asked for, in order."""
+        self.asked_for: list[str] = []
+        """Paths of the files that were to be put here, all of which it says it has."""
         self.gone = asyncio.Event()
         self.why = ""
         self.is_paused = False
@@ -174,9 +176,8 @@ class FakeAgent:
             self._order(head)
         elif kind == "cancel":
             self._cancel(head)
-        elif kind in ("probe", "ping"):
-            asked = head.get("kinds", ())
-            self._reply(head, kinds={each: each in self._kinds for each in asked})
+        elif kind in ("probe", "ping", "put"):
+            self._inform(head)
         elif kind == "fulfil":
             self._fulfil(head)
         elif kind == "ack":
@@ -188,6 +189,12 @@ class FakeAgent:
             self._be_abandoned()
         elif kind == "shutdown":
             self.leave("it was told to leave")
+
+    def _inform(self, head: Mapping[str, Any]) -> None:
+        if "path" in head:
+            self.asked_for.append(head["path"])
+        asked = head.get("kinds", ())
+        self._reply(head, kinds={each: each in self._kinds for each in asked}, have=True)
 
     def _be_abandoned(self) -> None:
         for run in [*self._runs.values()]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import secrets
@@ -16,17 +17,19 @@ from typing import Any
 
 import pytest
 
+from nrunner.berth import Berth
 from nrunner.environment import run_frame
 from nrunner.errors import LinkError, RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import cgroup, procfs
 from nrunner.runners.content_cache import ContentCache
 from nrunner.runners.content_stock import entries, remove
+from nrunner.runners.incoming import LONGEST_PIECE
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.spawners import process_handle
 from nrunner.spawners.agentfile import agent_file
-from nrunner.spawners.base import SpawnerContext
+from nrunner.spawners.base import Offer, Spawner, SpawnerContext
 from nrunner.spawners.process import make_spawner
 from nrunner.spawners.process_handle import ProcessHandle
 from nrunner.testing.talk import Talk
@@ -75,6 +78,9 @@ class Agents:
                 await main()
 
         asyncio.run(bounded())
+
+    def spawner(self) -> Spawner:
+        return make_spawner(self._context)
 
     def remains(self) -> list[str]:
         """Return what is left: processes with the job's mark or folder, and the folder's files."""
@@ -680,6 +686,153 @@ def test_what_a_requirement_made_is_there_for_as_long_as_the_agent_lives(agents,
     agents.talk(body, config={"cache.dir": cache.at()})
     [entry] = entries(cache)
     assert not entry.in_use
+
+
+# Files that are put there.
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
+def fields_of(where: Path, data: bytes, **more: Any) -> dict[str, Any]:
+    digest = hashlib.sha256(data).hexdigest()
+    return {"path": str(where), "size": len(data), "mode": 0o754, "sha256": digest, **more}
+
+
+def pieces_of(data: bytes, cut: Callable[[], None] = lambda: None, at: int = -1) -> Any:
+    async def read(offset: int) -> bytes:
+        if offset == at:
+            cut()
+        return data[offset : offset + LONGEST_PIECE]
+
+    return read
+
+
+@pytest.mark.parametrize("size", [0, 5, LONGEST_PIECE, 3 * LONGEST_PIECE + 7])
+def test_a_file_is_put_there_once_whatever_its_size(agents, tmp_path, size):
+    data, path = os.urandom(size), tmp_path / "new" / "folder" / "file"
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        put = talk.environment.put
+        assert await put(fields_of(path, data), pieces_of(data)) is True
+        assert path.read_bytes() == data
+        assert path.stat().st_mode & 0o7777 == 0o754
+        before = path.stat()
+        assert await put(fields_of(path, data), pieces_of(data)) is False
+        assert path.stat() == before
+        other = data[::-1] + b"x"
+        assert await put(fields_of(path, other), pieces_of(other)) is True
+        assert path.read_bytes() == other
+        assert names_in(path.parent) == ["file"]
+
+    agents.talk(body)
+
+
+@pytest.mark.parametrize("piece", [0, 1, 2, 3])
+def test_a_file_arrives_whole_though_the_link_is_cut_between_any_two_pieces(
+    agents, tmp_path, piece
+):
+    data, path = os.urandom(3 * LONGEST_PIECE + 7), tmp_path / "files" / "file"
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        read = pieces_of(data, talk.cut, piece * LONGEST_PIECE)
+        assert await talk.environment.put(fields_of(path, data), read) is True
+        assert path.read_bytes() == data
+        assert names_in(path.parent) == ["file"]
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    agents.talk(body)
+
+
+def test_what_is_not_what_it_should_be_is_not_put_there(agents, tmp_path):
+    path, data = tmp_path / "file", b"new content"
+    path.write_text("old")
+    (tmp_path / "folder").mkdir()
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        async def refused(fields: Mapping[str, Any], data: bytes) -> str:
+            with pytest.raises(RequirementError) as caught:
+                await talk.environment.put(fields, pieces_of(data))
+            return str(caught.value)
+
+        wrong = hashlib.sha256(b"other data!").hexdigest()
+        reason = await refused(fields_of(path, data), b"other data!")
+        assert f"its sha256 is {wrong}, not {hashlib.sha256(data).hexdigest()}" in reason
+        assert "is not the next one" in await refused(fields_of(path, b"short"), data)
+        assert "is a directory" in await refused(fields_of(tmp_path / "folder", data), data)
+        assert "file exists" in await refused(fields_of(path / "below", data), data)
+        for odd in ("file", "/tmp/../etc/x", "/tmp//x", "/a\0b", "/tmp/"):
+            reason = await refused(fields_of(path, data, path=odd), data)
+            assert "expected a path from the root, without detours" in reason
+        assert "malformed" in await refused(fields_of(path, data, size=-1), data)
+        assert path.read_text() == "old"
+        assert names_in(tmp_path) == ["file", "folder", "run"]
+
+    agents.talk(body)
+
+
+def test_what_was_put_halfway_is_gone_with_the_agent(agents, tmp_path):
+    data, path = os.urandom(2 * LONGEST_PIECE), tmp_path / "files" / "file"
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        halfway = asyncio.Event()
+
+        async def read(offset: int) -> bytes:
+            if offset:
+                halfway.set()
+                await asyncio.Event().wait()
+            return data[:LONGEST_PIECE]
+
+        putting = asyncio.ensure_future(talk.environment.put(fields_of(path, data), read))
+        await halfway.wait()
+        assert len(names_in(path.parent)) == 1
+        assert not path.exists()
+        putting.cancel()
+
+    agents.talk(body)
+    assert names_in(path.parent) == []
+
+
+def test_a_file_is_brought_to_where_files_are_not_shared(agents, tmp_path):
+    (tmp_path / "mylib.py").write_text("content")
+    (tmp_path / "mylib.py").chmod(0o751)
+    offer = Offer("process", 1, shares_files=False)
+    wanted = Requirement("file", "there/lib.py", (), {"from": "mylib.py"})
+    wrong = Requirement("file", "there/lib.py", (), {"from": "mylib.py", "sha256": "0" * 64})
+
+    async def main() -> None:
+        berth = Berth(offer, agents.spawner(), agents.settings(), Nobody())
+        keeping = asyncio.ensure_future(keep(berth))
+        assert await berth.fulfil(wanted, 10) is True
+        there = tmp_path / "there" / "lib.py"
+        assert (there.read_text(), there.stat().st_mode & 0o777) == ("content", 0o751)
+        before = there.stat()
+        assert await berth.fulfil(wanted, 10) in (False, True)
+        assert there.stat() == before
+        with pytest.raises(RequirementError, match=f"cannot be brought: .*, not {'0' * 64}"):
+            await berth.fulfil(wrong, 10)
+        await berth.close()
+        await keeping
+
+    async def keep(berth: Berth) -> None:
+        await berth.wait_wanted()
+        await berth.hold()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+class Nobody:
+    """Hears what happens at a berth."""
+
+    def opened(self, *_: Any) -> None: ...
+
+    def heard(self, *_: Any) -> bool:
+        return True
+
+    def missing(self, *_: Any) -> None: ...
 
 
 # Runners in any language.

@@ -47,6 +47,24 @@ def test_requirements_of_job_suite_and_docstring_hold_each_its_own_tests_back(
     assert [detail.partition(":")[0] for detail in details] == ["requirement file gone-of-job"] * 3
 
 
+def test_a_file_is_brought_to_where_a_test_wants_it(sandbox: Sandbox) -> None:
+    sandbox.write("source.txt", "brought\n", executable=False)
+    needs = [
+        '{"type": "file", "uri": "to/target.txt", "from": "source.txt"}',
+        '{"type": "file", "uri": "source.txt", "bring": true}',
+    ]
+    words = [word for each in needs for word in ("--job-dependency", each)]
+    sandbox.write("check.sh", '#!/bin/sh\ntest "$(cat to/target.txt)" = brought\n')
+    assert sandbox.run("run", *words, "check.sh").code == 0
+    assert sandbox.tests()["check.sh"]["status"] == "PASS"
+
+    wrong = '{"type": "file", "uri": "to/x", "from": "source.txt", "sha256": "%s"}' % ("0" * 64)
+    assert sandbox.run("run", "--job-dependency", wrong, "check.sh").code == 0
+    skipped = sandbox.tests()["check.sh"]
+    assert (skipped["status"], skipped["cause"]) == ("SKIP", "requirement")
+    assert "source.txt cannot be brought: its sha256 is" in skipped["detail"]
+
+
 def test_a_broken_directive_is_named_with_its_line_and_is_an_error_of_its_file_alone(
     sandbox: Sandbox,
 ) -> None:

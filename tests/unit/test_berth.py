@@ -10,8 +10,10 @@ import pytest
 
 from nrunner.berth import Berth
 from nrunner.environment import Key
-from nrunner.errors import SpawnError
+from nrunner.errors import RequirementError, SpawnError
+from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
+from nrunner.spawners.base import Offer
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script, Trouble
 
@@ -22,7 +24,11 @@ class Stay:
     def __init__(self, tmp_path, spawner: FakeSpawner) -> None:
         self.spawner = spawner
         self.heads: list[Any] = []
-        settings = {"results_dir": str(tmp_path), "slots_dir": str(tmp_path)}
+        settings = {
+            "results_dir": str(tmp_path),
+            "slots_dir": str(tmp_path),
+            "base_dir": str(tmp_path),
+        }
         (offer,) = spawner.offers()
         self.berth = Berth(offer, spawner, settings, self)
         self.addresses: list[Any] = []
@@ -69,6 +75,27 @@ async def held(here: Stay) -> None:
     await asyncio.sleep(100)
     await here.berth.close()
     await asyncio.wait([holding])
+
+
+def test_a_file_is_brought_before_it_is_required_where_files_are_not_shared(tmp_path):
+    (tmp_path / "lib.py").write_text("x")
+    wanted = Requirement("file", "to/lib.py", (), {"from": "lib.py"})
+
+    async def main() -> None:
+        offer = Offer("fake", 2, shares_files=False)
+        here = Stay(tmp_path, FakeSpawner(offer=offer))
+        holding = asyncio.ensure_future(here.berth.hold())
+        assert await here.berth.fulfil(wanted, 10.0)
+        agent = here.spawner.handles[0].agent
+        assert agent.asked_for == [str(tmp_path / "to" / "lib.py")]
+        assert agent.fulfilled == ["to/lib.py"]
+        with pytest.raises(RequirementError, match="gone cannot be brought"):
+            await here.berth.fulfil(Requirement("file", "gone", (), {"bring": True}), 10.0)
+        assert agent.fulfilled == ["to/lib.py"]
+        await here.berth.close()
+        await holding
+
+    asyncio.run(main())
 
 
 def test_nothing_is_wanted_until_something_is_to_run(tmp_path):

@@ -77,6 +77,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.config",
             "nrunner.configdoc",
             "nrunner.control",
+            "nrunner.delivery",
             "nrunner.environment",
             "nrunner.fleet",
             "nrunner.folders",

@@ -113,6 +113,18 @@ def test_tests_require_what_job_and_suite_do_and_then_what_they_do_themselves():
     ]
 
 
+def test_files_that_are_brought_elsewhere_are_those_of_the_beginning(tmp_path):
+    (tmp_path / "lib.py").write_text("x")
+    wanted = (Requirement("file", "lib.py", (), {"bring": True}), Requirement("file", "other"))
+    for spawner, known in (("process", False), ("podman", True)):
+        settings = config(spawner=spawner)
+        suite = SuiteRequest(("a",), settings, "one", wanted)
+        [task] = make_plan([suite], settings, resolve, base_dir=tmp_path).plan.tasks
+        first, second = task.runnable.requirements
+        assert ("sha256" in first.kwargs) is known
+        assert second == wanted[1]
+
+
 def test_relative_results_folders_start_where_the_user_is():
     assert plan("a", results_dir="out").plan.results_dir == HERE / "out"
 
