@@ -18,7 +18,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Union
 
-__all__ = ["Command", "Exit", "Outcome", "Place", "RequirementRunner", "Runner", "Warm"]
+__all__ = [
+    "REQUIREMENT",
+    "Command",
+    "Exit",
+    "Outcome",
+    "Place",
+    "RequirementRunner",
+    "Runner",
+    "Warm",
+]
+
+REQUIREMENT = "NRUNNER_REQUIREMENT"
+"""Variable by which a child is told of its requirement: others can read command lines."""
 
 
 @dataclass(frozen=True)
@@ -245,8 +257,9 @@ class RequirementRunner(Runner):
 
         python, *home = self_command("requirement")
         spec = {"requirement": requirement.to_json(), "config": dict(runnable.config)}
-        words = ("fulfil", json.dumps(spec), place.report)
-        return Command((python, "-I", "-S", *home, *words), place.base_dir, report=place.report)
+        argv = (python, "-I", "-S", *home, "fulfil", place.report)
+        env = {REQUIREMENT: json.dumps(spec)}
+        return Command(argv, place.base_dir, env, report=place.report)
 
     def _at_once(self, requirement: Requirement, base_dir: str) -> Outcome:
         from nrunner.errors import RequirementError

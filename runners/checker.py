@@ -15,7 +15,7 @@ from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
-from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
+from nrunner.runners.base import REQUIREMENT, Command, Exit, Outcome, Place, Runner
 from nrunner.runners.executable_runner import find_executable, runnable_words
 from nrunner.runners.payload import describe
 from nrunner.runners.self_command import self_command
@@ -52,8 +52,8 @@ class Checker(Runner):
             what = Requirement(runnable.kind, runnable.uri, runnable.args, runnable.kwargs)
             python, *home = self_command("requirement")
             spec = {"requirement": what.to_json(), "config": dict(runnable.config)}
-            argv = (python, "-I", "-S", *home, "check", json.dumps(spec))
-            return Command(argv, place.base_dir)
+            argv = (python, "-I", "-S", *home, "check")
+            return Command(argv, place.base_dir, {REQUIREMENT: json.dumps(spec)})
         path = find_executable(runnable.kind)
         if path is None:
             raise RunnerError(f'nothing on PATH checks requirements of kind "{runnable.kind}"')

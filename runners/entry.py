@@ -1,7 +1,7 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
-``requirement check|fulfil JSON [REPORT]``; one door for all, so that the code runs from a single
+``requirement check|fulfil [REPORT]``; one door for all, so that the code runs from a single
 file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
-_REQUIREMENT = "requirement check JSON | requirement fulfil JSON REPORT"
+_REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_REQUIREMENT}"
 
 
@@ -33,7 +33,8 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import zygote
 
         return zygote.main(words[1:])
-    if words[:2] in (["requirement", "check"], ["requirement", "fulfil"]) and len(words) >= 3:
+    verb = words[1:2] if words[:1] == ["requirement"] else []
+    if (verb == ["check"] and len(words) == 2) or (verb == ["fulfil"] and len(words) == 3):
         from nrunner.runners import requirement
 
         return requirement.main(words[1:])

@@ -1,9 +1,10 @@
 """The child in which a requirement is checked or fulfilled, where that takes its time.
 
-The JSON is an object with the requirement, and the configuration of the job.
-``requirement check JSON`` answers by a line on standard output, as runner executables do;
-``requirement fulfil JSON REPORT`` says on standard output what it does, and leaves a report. Not
-responsible for what a kind means (its runner class), nor for limits: whoever started us has them.
+The requirement, and the configuration of the job, come as JSON in a variable: others can read
+command lines, and a URL may hold a password. ``requirement check`` answers by a line on standard
+output, as runner executables do; ``requirement fulfil REPORT`` says on standard output what it
+does, and leaves a report. Not responsible for what a kind means (its runner class), nor for limits:
+whoever started us has them.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -18,7 +19,7 @@ from nrunner.errors import NrunnerError, RequirementError, RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Requirement
 from nrunner.runners import registry
-from nrunner.runners.base import Outcome
+from nrunner.runners.base import REQUIREMENT, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ _LONGEST = 1000
 
 def main(words: list[str]) -> int:
     """Do what the words ask for; return the exit status: 0 if the requirement holds now."""
-    spec = json.loads(words[1])
+    spec = json.loads(os.environ.pop(REQUIREMENT))
     requirement, config = Requirement.from_json(spec["requirement"]), spec.get("config") or {}
     if words[0] == "check":
         return answer(check(requirement, os.getcwd(), config))
     report = fulfil(requirement, os.getcwd(), config)
-    _write(words[2], json.dumps(report).encode() + b"\n")
+    _write(words[1], json.dumps(report).encode() + b"\n")
     return 0 if report["result"] == Result.PASS.wire else 1
 
 

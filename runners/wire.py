@@ -23,7 +23,7 @@ __all__ = ["MAX_BODY", "MAX_HEAD", "PROTOCOL_VERSION", "Frame", "FrameReader", "
 PROTOCOL_VERSION = 1
 MAX_HEAD = 1 << 20
 """Longest line of JSON, in bytes."""
-MAX_BODY = 16 << 20
+MAX_BODY = 1 << 20
 """Longest body, in bytes: larger ones are sent in pieces."""
 
 

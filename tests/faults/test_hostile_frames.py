@@ -42,6 +42,15 @@ ORDER = {
     "log_dir": "/nowhere/7",
     "runnable": {"kind": "exec-test", "uri": "/bin/true"},
 }
+PUT = {
+    "path": "/nowhere/file",
+    "size": 5,
+    "sha256": "x",
+    "mode": 0,
+    "offset": 1,
+    "look": False,
+    "request": 1,
+}
 ODD = (None, True, -1, 1.5, 2**70, "x", "\ud800", "\0", [], [[]], {}, {"a": 1}, "y" * 100_000)
 """What may stand where something else is expected."""
 
@@ -59,6 +68,8 @@ FRAMES = (
     *(frame("fulfil", requirement=each, request=1) for each in ODD),
     *(frame("fulfil", requirement={"type": "file", "uri": each}, request=1) for each in ODD),
     *(frame("fulfil", requirement={"kind": "x"}, request=each) for each in ODD),
+    *(frame("put", **{**PUT, name: each}) for name in PUT for each in ODD),
+    frame("put", **PUT, body=MAX_BODY) + bytes(MAX_BODY),
     *(frame("settings", **{name: each}) for name in ("slots", "slots_dir", "env") for each in ODD),
     *(frame("settings", config=each) for each in ODD if each not in ({}, {"a": 1})),
     *(frame("settings", orphan_deadline=each) for each in ODD if each not in (1.5, 2**70)),

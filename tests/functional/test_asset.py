@@ -327,6 +327,19 @@ def test_what_a_job_uses_is_not_removed_until_it_is_over(
     )
 
 
+def test_nobody_sees_a_secret_in_the_command_that_fetches(
+    sandbox: Sandbox, server: FileServer
+) -> None:
+    write(sandbox, server.url("waits?token=hush-hush", "me:hush-hush@"))
+    run = sandbox.start("run", "test_a.py")
+    assert server.halfway.wait(30)
+    commands = [command for command in sandbox.running().values() if "requirement" in command]
+    assert commands
+    assert "hush" not in "".join(commands)
+    server.go_on.set()
+    assert run.wait().code == 0
+
+
 def test_offline_a_job_uses_what_is_in_the_cache_and_says_what_is_not(
     sandbox: Sandbox, server: FileServer
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from nrunner.errors import RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.asset import Asset
-from nrunner.runners.base import Command, Place
+from nrunner.runners.base import REQUIREMENT, Command, Place
 from nrunner.runners.content_cache import ContentCache
 from nrunner.runners.content_stock import entries, remove
 
@@ -195,7 +195,7 @@ def test_as_a_runnable_it_is_fetched_by_a_child_that_knows_the_settings(here: Pa
     runnable = Runnable("asset", "disk.img", config={"cache.offline": True})
     command = Asset().command(runnable, place)
     assert isinstance(command, Command)
-    verb, spec, report = command.argv[-3:]
-    assert (verb, report, command.report) == ("fulfil", "/r", "/r")
+    assert (*command.argv[-2:], command.report) == ("fulfil", "/r", "/r")
     requirement = {"type": "asset", "uri": "disk.img"}
-    assert json.loads(spec) == {"requirement": requirement, "config": {"cache.offline": True}}
+    told = {"requirement": requirement, "config": {"cache.offline": True}}
+    assert json.loads(command.env[REQUIREMENT]) == told

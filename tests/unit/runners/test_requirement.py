@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from nrunner.errors import RequirementError, RunnerError
 from nrunner.runnable import Requirement
 from nrunner.runners import entry, registry, requirement
-from nrunner.runners.base import RequirementRunner
+from nrunner.runners.base import REQUIREMENT, RequirementRunner
 
 
 class Slow(RequirementRunner):
@@ -40,7 +41,8 @@ def _slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def asked(verb: str, uri: str, report: Path) -> tuple[int, dict[str, object]]:
-    words = ["requirement", verb, json.dumps({"requirement": {"type": "slow", "uri": uri}})]
+    words = ["requirement", verb]
+    os.environ[REQUIREMENT] = json.dumps({"requirement": {"type": "slow", "uri": uri}})
     report.write_text("\n")
     status = entry.main([*words, str(report)] if verb == "fulfil" else words)
     line = report.read_text().partition("\n")[0]
@@ -96,7 +98,7 @@ def test_a_reason_has_an_end() -> None:
 def test_a_link_in_place_of_the_report_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("precious")
     (tmp_path / "r").symlink_to("precious")
-    words = ["fulfil", '{"requirement": {"type": "slow", "uri": "x"}}', str(tmp_path / "r")]
+    os.environ[REQUIREMENT] = '{"requirement": {"type": "slow", "uri": "x"}}'
     with pytest.raises(OSError, match="symbolic links"):
-        requirement.main(words)
+        requirement.main(["fulfil", str(tmp_path / "r")])
     assert (tmp_path / "precious").read_text() == "precious"

@@ -62,7 +62,7 @@ def test_a_frame_cannot_promise_a_body_that_it_does_not_have():
 
 
 def test_the_limits_are_those_of_the_protocol():
-    assert (MAX_HEAD, MAX_BODY) == (1024 * 1024, 16 * 1024 * 1024)
+    assert (MAX_HEAD, MAX_BODY) == (1024 * 1024, 1024 * 1024)
 
 
 def test_a_frame_is_given_when_it_is_complete_and_not_before():
