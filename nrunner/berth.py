@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
 from nrunner.errors import LinkError, NrunnerError, RequirementError, SpawnError
@@ -21,9 +21,12 @@ from nrunner.record import dataclass
 from nrunner.requirement import is_brought
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
-from nrunner.runners.registry import KINDS
+from nrunner.runners.registry import FETCHED_KINDS, KINDS
 from nrunner.runners.spool import read_remains
 from nrunner.spawners.base import Handle, Layered, Offer, Spawner
+
+if TYPE_CHECKING:
+    from nrunner.delivery import Delivery
 
 __all__ = ["Berth", "Gone", "Watcher"]
 
@@ -212,11 +215,11 @@ class Berth:
         Raise RequirementError, LinkError or SpawnError.
         """
         environment = await self._open()
-        is_new = False
-        if is_brought(requirement):
-            is_new, requirement = await self._bring(environment, requirement, timeout)
         self._errands += 1
         name = f"requirement-{self._errands}-{requirement.kind}"
+        is_new = False
+        if is_brought(requirement) or self._has_to_fetch(requirement):
+            is_new, requirement = await self._bring(environment, requirement, timeout)
         folder = self._settings["results_dir"] if self._folders is None else self._folder
         log_dir = f"{folder}/requirements/{self._errands}"
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
@@ -228,13 +231,30 @@ class Berth:
         """Bring a file; return whether it was not there, and what has to hold there now."""
         from nrunner.delivery import deliver, delivery_of
 
-        delivery = delivery_of(requirement, self._settings["base_dir"])
         put = None if self._offer.shares_files else environment.put
         try:
             async with asyncio.timeout(timeout):
+                if is_brought(requirement):
+                    delivery = delivery_of(requirement, self._settings["base_dir"])
+                elif await environment.check(requirement) is None:
+                    return False, requirement
+                else:
+                    delivery = await self._fetch(requirement)
                 return await deliver(delivery, put), delivery.arrived
         except TimeoutError as error:
             raise RequirementError(f"past its {timeout:g} s limit") from error
+
+    def _has_to_fetch(self, requirement: Requirement) -> bool:
+        """Whether a file comes into the environment by way of our cache."""
+        return requirement.kind in FETCHED_KINDS and not self._offer.shares_files
+
+    async def _fetch(self, requirement: Requirement) -> Delivery:
+        from nrunner.fetching import fetch_here
+
+        folder = Path(self._settings["results_dir"], "requirements")
+        log = folder / f"{self.place}-{self._errands}-fetched"
+        config = {**self._settings.get("config", {}), **self._settings.get("our_config", {})}
+        return await fetch_here(requirement, self._settings["base_dir"], config, log)
 
     async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
         """Have what is in the environment here kept as a layer; raise SpawnError."""

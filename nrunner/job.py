@@ -402,6 +402,8 @@ class Job:
     def _settings(self) -> dict[str, Any]:
         plan = self._plan
         runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
+        # The folder is one of ours: elsewhere there is none of that name.
+        ours = {key: runner.pop(key) for key in ("cache.dir",) if key in runner}
         settings: dict[str, Any] = {
             "job_id": self._id,
             "base_dir": str(plan.base_dir),
@@ -409,7 +411,8 @@ class Job:
             "slots_dir": self._slots_dir,
             "spool_dir": str(self.folder.spools),
             "env": dict(plan.payload_env),
-            "config": runner,
+            "config": {**runner, **ours} if plan.spawner == "process" else runner,
+            "our_config": ours,
         }
         for name in ("orphan_deadline", "answer_deadline"):
             deadline = plan.config.get(f"agent.{name}")

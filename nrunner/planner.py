@@ -246,10 +246,8 @@ def _shared(config: Config, base_dir: Path) -> dict[str, Any]:
     if config.spawner == "process":
         # Elsewhere there may be no such file, and the environment's own python3 is meant.
         shared.setdefault("runner.python", config.python)
-        if "cache.dir" in shared:
-            shared["cache.dir"] = str(base_dir / config.cache_dir)
-    else:
-        shared.pop("cache.dir", None)
+    if "cache.dir" in shared:
+        shared["cache.dir"] = str(base_dir / config.cache_dir)
     return shared
 
 

@@ -8,6 +8,8 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -106,6 +108,8 @@ def _fetch_once(wanted: Wanted, cache: ContentCache, base_dir: str, *, is_offlin
 
 def _fetch(wanted: Wanted, partial: Partial, base_dir: str, is_offline: bool) -> None:
     troubles = []
+    if wanted.brought and _take_brought(wanted, partial, base_dir):
+        return
     for location in wanted.locations:
         shown = public(location)
         if is_offline and is_remote(location):
@@ -126,6 +130,24 @@ def _fetch(wanted: Wanted, partial: Partial, base_dir: str, is_offline: bool) ->
             return
     where = "; ".join(troubles) or "no location is known"
     raise RequirementError(f"it is not in the cache, and could not be fetched: {where}")
+
+
+def _take_brought(wanted: Wanted, partial: Partial, base_dir: str) -> bool:
+    """Take the file that a controller has put here; return whether it is the right one."""
+    partial.restart()
+    try:
+        fetch(wanted.brought, base_dir, partial.write)
+    except FetchError as error:
+        _say(f"{wanted.brought}: {error}")
+        return False
+    if partial.digest() != wanted.brought_digest:
+        _say(f"{wanted.brought}: its sha256 is {partial.digest()}, not {wanted.brought_digest}")
+        return False
+    source = public(wanted.locations[0]) if wanted.locations else ""
+    partial.finish(wanted.name, source)
+    with contextlib.suppress(OSError):
+        os.unlink(wanted.brought)
+    return True
 
 
 def _make_room(cache: ContentCache, size: Any) -> None:

@@ -26,6 +26,8 @@ __all__ = ["Wanted"]
 
 _BY_LENGTH = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _KEYS = ("name", "locations", "asset_hash", "algorithm", "sha256", "expire")
+_BROUGHT = "brought"
+"""A file that a controller has put there, with its hash: no key of people's."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_NAME = 200
 
@@ -42,6 +44,9 @@ class Wanted:
     """The hash it must have, in lower case; empty if any will do."""
     expire: Optional[float] = None
     """Seconds after which it is fetched again, where there is no hash."""
+    brought: str = ""
+    """Path of a file that has been brought from elsewhere, which need not be fetched."""
+    brought_digest: str = ""
     stamp: str = ""
     """What tells a local file from another one that takes its place, where there is no hash."""
 
@@ -50,7 +55,7 @@ class Wanted:
         """Read a requirement; raise RequirementError that names the key."""
         kwargs = requirement.kwargs
         for key in kwargs:
-            if key not in _KEYS:
+            if key not in _KEYS and key != _BROUGHT:
                 raise RequirementError(f"unknown key {key!r}; an asset has {', '.join(_KEYS)}")
         name = kwargs.get("name") or requirement.uri
         if not isinstance(name, str) or not name:
@@ -59,7 +64,17 @@ class Wanted:
         locations = tuple(_within(each, file, base_dir) for each in _locations(name, kwargs))
         algorithm, digest = _hash(kwargs)
         stamp = "" if digest or not locations else _stamp(locations[0], base_dir)
-        return cls(file, locations, algorithm, digest, _seconds(kwargs), stamp)
+        brought = kwargs.get(_BROUGHT) or {}
+        return cls(
+            file,
+            locations,
+            algorithm,
+            digest,
+            _seconds(kwargs),
+            str(brought.get("path", "")),
+            str(brought.get("sha256", "")),
+            stamp,
+        )
 
     @property
     def variable(self) -> str:

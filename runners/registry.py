@@ -16,7 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["HANDING_KINDS", "KINDS", "REQUIREMENT_KINDS", "requirement_runner", "runner"]
+__all__ = [
+    "FETCHED_KINDS",
+    "HANDING_KINDS",
+    "KINDS",
+    "REQUIREMENT_KINDS",
+    "requirement_runner",
+    "runner",
+]
 
 _HOMES = {
     "asset": ("asset", "Asset"),
@@ -35,6 +42,9 @@ REQUIREMENT_KINDS = frozenset({"asset", "file", "noop"})
 
 HANDING_KINDS = frozenset({"asset"})
 """Those of them that tell tests something, by variables."""
+
+FETCHED_KINDS = frozenset({"asset"})
+"""Those that a controller fulfils itself for environments that do not see its files."""
 
 _instances: dict[str, Runner] = {}
 

@@ -23,7 +23,7 @@ from nrunner.errors import LinkError, RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import cgroup, procfs
 from nrunner.runners.content_cache import ContentCache
-from nrunner.runners.content_stock import entries, remove
+from nrunner.runners.content_stock import entries, remove, tidy
 from nrunner.runners.incoming import LONGEST_PIECE
 from nrunner.runners.registry import KINDS
 from nrunner.runners.wire import PROTOCOL_VERSION
@@ -33,6 +33,7 @@ from nrunner.spawners.base import Offer, Spawner, SpawnerContext
 from nrunner.spawners.process import make_spawner
 from nrunner.spawners.process_handle import ProcessHandle
 from nrunner.testing.talk import Talk
+from tests.functional.file_server import serving
 from tests.functional.sandbox import wait_until
 
 Body = Callable[[Talk, ProcessHandle], Coroutine[Any, Any, None]]
@@ -822,6 +823,61 @@ def test_a_file_is_brought_to_where_files_are_not_shared(agents, tmp_path):
         await berth.hold()
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_an_asset_is_fetched_here_for_environments_that_do_not_see_our_cache(
+    agents, tmp_path, monkeypatch
+):
+    """Each of two such environments has it in a cache of its own, and a server is asked once."""
+    ours = {"cache.dir": str(tmp_path / "ours")}
+    offer = Offer("process", 1, shares_files=False)
+
+    async def in_environment(home: str, url: str) -> tuple[bool, bool]:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / home))
+        wanted = Requirement("asset", "data.bin", (), {"locations": [url]})
+        settings = {**agents.settings(), "our_config": ours}
+        berth = Berth(offer, agents.spawner(), settings, Nobody())
+        keeping = asyncio.ensure_future(berth.hold())
+        try:
+            return await berth.fulfil(wanted, 10), await berth.fulfil(wanted, 10)
+        finally:
+            await berth.close()
+            await keeping
+
+    with serving() as server:
+        for home in ("theirs", "others"):
+            changed = asyncio.run(asyncio.wait_for(in_environment(home, server.url("good")), 20))
+            assert changed == (True, False)
+            [entry] = entries(ContentCache(str(tmp_path / home / "nrunner" / "content")))
+            assert entry.names == ("data.bin",)
+            assert entry.size == len(server.data)
+            assert not list(Path("/var/tmp").glob(f".nrunner-{entry.digest[:32]}*"))
+        assert server.asked == {"good": 1}
+        assert len(entries(ContentCache(ours["cache.dir"]))) == 1
+        with pytest.raises(RequirementError, match=r"be fetched: .* HTTP 404 not found"):
+            asyncio.run(in_environment("theirs", server.url("gone")))
+    log = tmp_path / "requirements" / "process-1-fetched"
+    assert f"fetched {len(server.data)} bytes" in log.read_text()
+
+
+def test_what_is_fetched_here_has_its_limit(agents, tmp_path):
+    offer = Offer("process", 1, shares_files=False)
+    settings = {**agents.settings(), "our_config": {"cache.dir": str(tmp_path / "ours")}}
+
+    async def main(url: str) -> None:
+        wanted = Requirement("asset", "data.bin", (), {"locations": [url]})
+        berth = Berth(offer, agents.spawner(), settings, Nobody())
+        keeping = asyncio.ensure_future(berth.hold())
+        with pytest.raises(RequirementError, match=r"past its 0.5 s limit"):
+            await berth.fulfil(wanted, 0.5)
+        await berth.close()
+        await keeping
+
+    with serving() as server:
+        asyncio.run(asyncio.wait_for(main(server.url("waits")), 20))
+        # Whatever fetched it is gone before the server goes on.
+        tidy(ContentCache(str(tmp_path / "ours")))
+        assert ContentCache(str(tmp_path / "ours")).names("partial") == []
 
 
 class Nobody:

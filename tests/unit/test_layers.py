@@ -79,6 +79,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.control",
             "nrunner.delivery",
             "nrunner.environment",
+            "nrunner.fetching",
             "nrunner.fleet",
             "nrunner.folders",
             "nrunner.following",

@@ -88,6 +88,20 @@ def test_with_a_hash_it_does_not_matter_where_it_came_from_or_what_it_is_called(
     assert (Path(path).name, Path(path).read_bytes()) == ("b.iso", DATA)
 
 
+def test_a_file_that_was_brought_is_taken_if_it_is_the_right_one(here: Path) -> None:
+    brought = here / "brought"
+    brought.write_bytes(DATA)
+    plain = asset(locations=["http://127.0.0.1:1/gone"])
+    wrong = {"path": str(brought), "sha256": "0" * 64}
+    with pytest.raises(RequirementError, match="connection refused"):
+        runner(here).fulfil(asset(**{**plain.kwargs, "brought": wrong}), str(here))
+    right = {"path": str(brought), "sha256": SHA256}
+    runner(here).fulfil(asset(**{**plain.kwargs, "brought": right}), str(here))
+    assert not brought.exists()
+    [path] = runner(here).variables(plain, str(here)).values()
+    assert Path(path).read_bytes() == DATA
+
+
 def test_a_local_file_without_a_hash_is_fetched_again_when_it_has_changed(here: Path) -> None:
     wanted = asset(locations=["disk.img"])
     runner(here).fulfil(wanted, str(here))
