@@ -658,7 +658,10 @@ def test_requirements_are_met_or_not_several_at_a_time(agents, tmp_path):
     agents.talk(body)
 
 
-def test_what_a_requirement_made_is_there_for_as_long_as_the_agent_lives(agents, tmp_path):
+def test_what_a_requirement_made_is_there_for_as_long_as_the_agent_lives(
+    agents, tmp_path, portable_python, monkeypatch
+):
+    monkeypatch.setattr(sys, "executable", str(portable_python))
     (tmp_path / "a.bin").write_text("it is here")
     cache = ContentCache(str(tmp_path / "content"))
     fields = {"id": "asset", "log_dir": str(tmp_path / "log"), "limits": {"timeout": 10}}

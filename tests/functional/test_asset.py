@@ -58,10 +58,10 @@ def fulfil(cache: ContentCache, requirement: Requirement) -> str:
     return ""
 
 
-def start(cache: ContentCache, requirement: Requirement) -> subprocess.Popen[bytes]:
+def start(cache: ContentCache, requirement: Requirement, *wrapper: str) -> subprocess.Popen[bytes]:
     """Fulfil a requirement in a process of its own."""
     words = [sys.executable, "-c", FULFIL, cache.at(), json.dumps(requirement.to_json())]
-    return subprocess.Popen(words, stderr=subprocess.PIPE)
+    return subprocess.Popen([*wrapper, *words], stderr=subprocess.PIPE)
 
 
 def contents(cache: ContentCache) -> list[bytes]:
@@ -153,6 +153,20 @@ def test_a_download_that_is_killed_leaves_nothing_that_could_be_used(
     assert contents(cache) == [server.data]
     assert cache.names("partial") == []
     assert server.asked == {"waits": 2}
+
+
+def test_a_cache_without_room_is_named_and_keeps_nothing_of_it(
+    server: FileServer, cache: ContentCache
+) -> None:
+    requirement = wanted(server.url("good"), server.url("good/again"))
+    full = start(cache, requirement, "/bin/sh", "-c", 'ulimit -f 8; exec "$@"', "sh")
+    said = full.communicate(timeout=30)[1].decode()
+    assert full.returncode == 1
+    last = said.splitlines()[-1]
+    assert "RequirementError: could not write " in last
+    assert last.endswith(": file too large")
+    assert (contents(cache), cache.names("partial")) == ([], [])
+    assert server.asked == {"good": 1}, "another location would not help"
 
 
 def test_what_a_killed_download_left_is_tidied_but_not_what_another_fills(
