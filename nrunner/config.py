@@ -102,6 +102,13 @@ class Config:
         "--task-timeout",
         per_suite=True,
     )
+    requirement_timeout: float = _setting(
+        600.0,
+        "run.requirement_timeout",
+        Duration(),
+        "When what fulfils a requirement is stopped.",
+        "--requirement-timeout",
+    )
     task_slow: float | None = _setting(
         None,
         "run.task_slow",
@@ -447,7 +454,10 @@ class Config:
         }
 
 
-_SHARED = ("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "run.leak")
+_SHARED = (
+    *("runner.", "spawner.", "status.", "agent.", "cache.", "podman."),
+    *("run.leak", "run.requirement_timeout"),
+)
 
 _SETTINGS = [each for each in fields(Config) if "option" in each.metadata]
 

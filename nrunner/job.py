@@ -236,6 +236,7 @@ class Job:
             self._reporter,
             settings=self._settings(),
             log_dir=self._log_dir,
+            requirement_timeout=plan.config.get("run.requirement_timeout", 600.0),
             adoption=adoption,
         )
         watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)

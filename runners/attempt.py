@@ -48,6 +48,15 @@ class Settings:
     orphan_deadline: float = 60.0
     """Seconds without a controller after which everything is killed."""
 
+    @property
+    def requirement_config(self) -> dict[str, Any]:
+        """Return what runners of requirements are to know, with the variables that tests get."""
+        variables = dict(self.env)
+        own: Any = self.config.get("runner.env")
+        if _is_like(own, _VARIABLES):
+            variables.update(own)
+        return {**self.config, "runner.env": variables}
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Settings:
         """Read a ``settings`` frame, passing over what is not known; raise TypeError."""

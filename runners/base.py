@@ -229,7 +229,7 @@ class RequirementRunner(Runner):
     def fulfil(self, requirement: Requirement, base_dir: str) -> None:
         """Make hold what does not; raise RequirementError with the reason if that cannot be done.
 
-        Called only once `check` has said no. As it stands, nothing can be done.
+        Where it holds already nothing is done. As it stands, nothing can be done at all.
         """
         reason = self.check(requirement, base_dir)
         if reason is not None:

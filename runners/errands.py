@@ -148,7 +148,7 @@ class Errands:
             return True
         runner = registry.requirement_runner(kind)
         settings = self._supervisor.settings
-        base_dir, runner.config = settings.base_dir, settings.config
+        base_dir, runner.config = settings.base_dir, settings.requirement_config
         if not runner.is_instant(requirement):
             errand.resource = runner.resource(requirement)
             return False
@@ -195,13 +195,13 @@ class Errands:
     def _start(self, errand: _Errand, *, is_asking: bool) -> None:
         self._number -= 1
         errand.task, errand.is_asking = self._number, is_asking
-        settings = self._supervisor.settings
+        config = self._supervisor.settings.requirement_config
         what = errand.requirement
         order = Order(
             self._number,
             0,
             errand.id or what.kind,
-            Runnable(what.kind, what.uri, what.args, what.kwargs, config=settings.config),
+            Runnable(what.kind, what.uri, what.args, what.kwargs, config=config),
             f"{self._folder}/check{self._number}" if is_asking else errand.log_dir,
             _rest(errand, _CHECK_WITHIN if is_asking else None),
             is_check=is_asking,
@@ -212,7 +212,7 @@ class Errands:
         """Have what tests are told stay true from now on; return why that is not possible."""
         settings = self._supervisor.settings
         try:
-            handed_over((errand.requirement,), settings.base_dir, settings.config)
+            handed_over((errand.requirement,), settings.base_dir, settings.requirement_config)
         except (NrunnerError, OSError) as error:
             return str(error) or "no reason was given"
         return ""

@@ -25,19 +25,26 @@ __all__ = [
     "runner",
 ]
 
-_HOMES = {
-    "asset": ("asset", "Asset"),
+_TESTS = {
     "exec-test": ("exec_test", "ExecTest"),
-    "file": ("file", "File"),
-    "noop": ("noop", "Noop"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
     "tap": ("tap", "Tap"),
 }
+_REQUIREMENTS = {
+    "asset": ("asset", "Asset"),
+    "command": ("command", "CommandOnPath"),
+    "env": ("env", "Env"),
+    "file": ("file", "File"),
+    "kernel-module": ("kernel_module", "KernelModule"),
+    "noop": ("noop", "Noop"),
+    "python": ("python", "Python"),
+}
+_HOMES = {**_TESTS, **_REQUIREMENTS}
 
 KINDS = frozenset(_HOMES)
 """Kinds of Runnables that have a class here."""
 
-REQUIREMENT_KINDS = frozenset({"asset", "file", "noop"})
+REQUIREMENT_KINDS = frozenset(_REQUIREMENTS)
 """Kinds of requirements that have a class here."""
 
 HANDING_KINDS = frozenset({"asset"})

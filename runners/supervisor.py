@@ -323,7 +323,7 @@ class Supervisor:
             self._finish(attempt, command)
             return
         if order.needs:
-            told = handed_over(order.needs, place.base_dir, self.settings.config)
+            told = handed_over(order.needs, place.base_dir, self.settings.requirement_config)
             command = replace(command, env={**told, **command.env})
         attempt.command = command
         if command.report is not None:

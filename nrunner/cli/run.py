@@ -38,6 +38,7 @@ FORM = Form(
         "run.max_parallel_tasks",
         "run.job_timeout",
         "run.task_timeout",
+        "run.requirement_timeout",
         "run.task_slow",
         "run.task_silence",
         "run.grace",

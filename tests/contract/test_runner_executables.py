@@ -78,6 +78,16 @@ class TestFile(_OurRequirement):
         return Runnable("file", "none")
 
 
+class TestPython(_OurRequirement):
+    kind = "python"
+
+    def passing(self, folder):
+        return Runnable("python", sys.executable, kwargs={"version": ">=3"})
+
+    def failing(self, folder):
+        return Runnable("python", sys.executable, kwargs={"version": ">=9"})
+
+
 class TestExecTest(_Ours):
     kind = "exec-test"
 

@@ -1,5 +1,7 @@
 """Our own runner classes against the published conformance suites."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,16 @@ import pytest
 from nrunner.errors import RequirementError
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
+from nrunner.runners import kernel_module
 from nrunner.runners.asset import Asset
 from nrunner.runners.base import Command, Outcome, RequirementRunner
+from nrunner.runners.command import CommandOnPath
+from nrunner.runners.env import Env
 from nrunner.runners.exec_test import ExecTest
 from nrunner.runners.file import File
+from nrunner.runners.kernel_module import KernelModule
 from nrunner.runners.noop import Noop
+from nrunner.runners.python import Python
 from nrunner.runners.python_unittest import PythonUnittest
 from nrunner.runners.tap import Tap
 from nrunner.testing.runner_contract import RequirementContract, RunnerContract
@@ -137,6 +144,83 @@ class TestAssetRequirement(RequirementContract):
 
     def unmet(self, folder):
         return Requirement("asset", kwargs={"name": "data.bin", "locations": ["none"]})
+
+
+class TestCommandRequirement(RequirementContract):
+    def make_runner(self):
+        return CommandOnPath()
+
+    def met(self, folder):
+        return Requirement("command", "sh", kwargs={"version_args": "-c"})
+
+    def unmet(self, folder):
+        kwargs = {"version": "two", "version_args": ["-c", "echo; echo one"]}
+        return Requirement("command", "sh", kwargs=kwargs)
+
+    def impossible(self, folder):
+        return Requirement("command")
+
+
+class TestEnvRequirement(RequirementContract):
+    def make_runner(self):
+        return Env()
+
+    def met(self, folder):
+        return Requirement("env", "PATH", kwargs={"pattern": "/"})
+
+    def unmet(self, folder):
+        return Requirement("env", "NO_SUCH_VARIABLE")
+
+    def impossible(self, folder):
+        return Requirement("env", "PATH", kwargs={"pattern": "("})
+
+
+class TestPythonRequirement(RequirementContract):
+    def make_runner(self):
+        return Python()
+
+    def met(self, folder):
+        return Requirement("python", sys.executable, kwargs={"version": ">=3.11,<4"})
+
+    def unmet(self, folder):
+        return Requirement("python", "/bin/sh", kwargs={"version": ">=3"})
+
+    def impossible(self, folder):
+        return Requirement("python", kwargs={"version": "new"})
+
+
+class TestKernelModuleRequirement(RequirementContract):
+    """With a kernel of our own, and a modprobe that knows one module."""
+
+    @pytest.fixture(autouse=True)
+    def kernel(self, tmp_path_factory, monkeypatch):
+        folder = tmp_path_factory.mktemp("kernel")
+        (folder / "modules").write_text("loop 1 0 - Live 0x0\n")
+        sudo, modprobe = folder / "sudo", folder / "modprobe"
+        sudo.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+        modprobe.write_text(
+            f'#!/bin/sh\nif [ "$2" = nbd ]; then echo nbd 1 0 - Live 0x0 >> {folder}/modules\n'
+            "else echo modprobe: FATAL: Module $2 not found in directory /lib; exit 1; fi\n"
+        )
+        sudo.chmod(0o755)
+        modprobe.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        monkeypatch.setattr(kernel_module, "PROC", f"{folder}/modules")
+
+    def make_runner(self):
+        return KernelModule()
+
+    def met(self, folder):
+        return Requirement("kernel-module", "loop", kwargs={"load": False})
+
+    def unmet(self, folder):
+        return Requirement("kernel-module", "none")
+
+    def fulfillable(self, folder):
+        return Requirement("kernel-module", "nbd")
+
+    def impossible(self, folder):
+        return Requirement("kernel-module", "nbd", kwargs={"load": "maybe"})
 
 
 class TestNoopRequirement(RequirementContract):

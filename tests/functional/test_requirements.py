@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
 from tests.functional.sandbox import Sandbox
 
 TESTS = '''
@@ -79,3 +82,80 @@ def test_a_broken_directive_is_named_with_its_line_and_is_an_error_of_its_file_a
     assert (broken["status"], broken["cause"]) == ("ERROR", "malformed")
     assert "test_a.py:13: dependency=" in broken["detail"]
     assert sandbox.tests()["/bin/true"]["status"] == "PASS"
+
+
+def test_a_requirement_that_does_not_hold_is_told_in_the_line_of_its_test(sandbox: Sandbox) -> None:
+    needs = [
+        {"type": "command", "uri": "no-such-command"},
+        {"type": "python", "uri": sys.executable, "version": "<3"},
+        {"type": "env", "uri": "NO_SUCH_VARIABLE"},
+        {"type": "env", "uri": "GIVEN", "value": "yes"},
+        {"type": "kernel-module", "uri": "no_such_module", "load": False},
+        {"type": "env", "uri": "PATH", "pattern": "("},
+    ]
+    recipes = [
+        {"kind": "noop", "identifier": f"{i}-{each['type']}", "requirements": [each]}
+        for i, each in enumerate(needs)
+    ]
+    sandbox.write("needy.json", json.dumps(recipes), executable=False)
+    end = sandbox.run("run", "needy.json", "-p", "GIVEN=yes")
+    assert end.code == 0
+    lines = [line.partition(": ")[2] for line in end.lines if " (" in line and "/6)" in line]
+    told = {line.partition("requirement ")[2].partition(" (0.")[0] for line in lines}
+    assert {each for each in told if each.startswith("command")} == {
+        "command no-such-command: there is no command 'no-such-command' on PATH"
+    }
+    assert any(each.startswith(f"python {sys.executable}: ") for each in told)
+    assert "env NO_SUCH_VARIABLE: the environment variable NO_SUCH_VARIABLE is not set" in told
+    assert any("no_such_module' is not loaded, and is not to be" in each for each in told)
+    assert any('key "pattern": no regular expression' in each for each in told)
+    causes = {(each["status"], each["cause"]) for each in sandbox.results()["tests"]}
+    assert causes == {("SKIP", "requirement"), ("PASS", "test")}
+    assert sandbox.tests()["3-env"]["status"] == "PASS"
+
+
+COUNTED = """#!/bin/sh
+# Holds once there is a file; counts how often it is made.
+verb=$1
+while [ $# -gt 0 ]; do
+    case $1 in
+        -i) id=$2; shift ;;
+        -s) socket=$2; shift ;;
+        -u) uri=$2; shift ;;
+    esac
+    shift
+done
+[ "$verb" = task-run ] || exit 2
+echo "$uri" >> made
+[ "$uri" != hangs ] || sleep 300
+exec python3 -IS -c '
+import json, socket, sys
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[2])
+say = {"id": sys.argv[1], "time": 1.0, "status": "finished", "result": "pass"}
+peer.sendall(json.dumps(say).encode() + bytes([10]))' "$id" "$socket"
+"""
+
+
+def test_a_hundred_tests_share_ten_requirements_and_one_that_hangs_is_bounded_and_named(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.plug_in("nrunner-runner-counted", COUNTED)
+    needs = [{"type": "counted", "uri": f"need{i}"} for i in range(10)]
+    recipes = [
+        {"kind": "noop", "requirements": [needs[i % 10], needs[i * 7 % 10]]} for i in range(100)
+    ]
+    hangs = {"type": "counted", "uri": "hangs"}
+    hanging = {"kind": "noop", "identifier": "waits", "requirements": [hangs]}
+    sandbox.write("needy.json", json.dumps([hanging, *recipes]), executable=False)
+    sandbox.env["NRUNNER_RUN_REQUIREMENT_TIMEOUT"] = "2.5"
+    end = sandbox.run("run", "needy.json", "--max-parallel-tasks", "4")
+    assert end.code == 0
+    data = sandbox.results()
+    assert (data["pass"], data["skip"]) == (100, 1)
+    made = (sandbox.here / "made").read_text().split()
+    assert sorted(made) == sorted(["hangs", *(f"need{i}" for i in range(10))])
+    (waits,) = [each for each in data["tests"] if each["status"] == "SKIP"]
+    assert (waits["name"], waits["cause"]) == ("waits", "requirement")
+    assert "counted hangs: past its 2.5 s limit; sleep 300" in waits["detail"]
+    sandbox.wait_nothing_runs()

@@ -49,3 +49,26 @@ def test_as_a_runnable_it_needs_no_process(tmp_path: Path) -> None:
     assert missing.result is Result.ERROR
     with pytest.raises(RunnerError):
         File().judge(Runnable("file", "a"), place, Exit(0), None)
+
+
+def test_a_file_is_as_it_is_demanded_or_it_is_said_in_what_it_differs(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    (tmp_path / "a").chmod(0o640)
+    good = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+    def check(**kwargs: object) -> str:
+        return File().check(Requirement("file", "a", kwargs=kwargs), str(tmp_path)) or ""
+
+    assert check(size=3, mode="0640", sha256=good.upper()) == ""
+    assert check(size="3", mode=640) == ""
+    assert check(size=4) == "file 'a' has 3 bytes, not 4"
+    assert check(mode="0600") == "file 'a' has the mode 0640, not 0600"
+    assert check(sha256="0" * 64) == f"file 'a' has the sha256 {good}, not {'0' * 64}"
+    for wrong in ({"size": "big"}, {"mode": "rw"}, {"sha256": "abc"}, {"size": []}):
+        with pytest.raises(RunnerError, match=f'key "{next(iter(wrong))}": expected'):
+            check(**wrong)
+
+
+def test_only_a_hash_takes_time() -> None:
+    assert File().is_instant(Requirement("file", "a", kwargs={"size": 3}))
+    assert not File().is_instant(Requirement("file", "a", kwargs={"sha256": "0" * 64}))

@@ -21,5 +21,5 @@ def test_every_requirement_kind_can_check(kind: str) -> None:
 def test_an_unknown_kind_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(RunnerError, match='did you mean "exec-test"'):
         registry.runner("exec-tets")
-    with pytest.raises(RunnerError, match="known here: asset, file, noop"):
+    with pytest.raises(RunnerError, match="known here: asset, command, env"):
         registry.requirement_runner("xyz")
