@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from nrunner.berth import Berth, Watcher
 from nrunner.environment import Key
 from nrunner.errors import RequirementError
+from nrunner.result import Cause
 from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
 from nrunner.spawners.base import Layer, Layered, Offer, Sharing, Spawner
@@ -292,6 +293,10 @@ class Fleet:
         over = [head["task"] for head in heads if head["event"] in _ENDS]
         for number in over:
             self._at.pop(number, None)
+        # All environments here are alike: another one would not suit either.
+        self._ran.difference_update(
+            head["task"] for head in heads if head.get("cause") == Cause.UNSUITABLE.value
+        )
         is_used = bool(over) and berth.is_idle and not self._is_kept(berth)
         if is_used and berth.environment is not None:
             self._leaving.add(berth)  # what follows from this may want one

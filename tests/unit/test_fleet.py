@@ -68,6 +68,15 @@ def test_each_attempt_has_an_environment_of_its_own(run):
     assert len(gone) >= 2  # others are closed with the job
 
 
+def test_what_does_not_suit_one_environment_does_not_suit_the_next(run):
+    unfit = Script(refuse_to_start="no Python here", refuse_cause="unsuitable")
+    yard = Yard({"unfit": unfit})
+    done = play(run, [task(1, "unfit"), task(2, "good")], yard)
+    assert done.verdicts == {1: (Result.SKIP, Cause.UNSUITABLE), 2: PASS}
+    assert sorted(yard.ran).count([(2, 1)]) == 1
+    assert len(yard.made.handles) == 2
+
+
 def test_no_more_run_at_once_than_there_are_slots(run):
     yard = Yard({"slow": Script(run_for=10)})
     done = play(run, [task(number, "slow") for number in range(1, 7)], yard)
