@@ -380,7 +380,9 @@ class Berth:
         generation = self._generation
         if environment.is_replaced:
             return Gone(why, generation, is_replaced=True)
-        remains = read_remains(self._spool) if self._spool else await handle.remains()
+        remains = read_remains(self._spool) if self._spool else None
+        if remains is None:  # some agents have it elsewhere
+            remains = await handle.remains()
         before = list(self._running)
         # What is heard now may lead to new orders, for another environment.
         self.environment = None

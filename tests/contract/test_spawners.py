@@ -14,6 +14,7 @@ from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script
 from nrunner.testing.spawner_contract import SpawnerContract
 from tests.containers import containers_of, oci_runtime, python_image
+from tests.contract.shell_spawner import SHELLS, ShellSpawner
 
 
 class TestProcessSpawner(SpawnerContract):
@@ -67,3 +68,24 @@ class TestFakeSpawner(SpawnerContract):
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
         FakeClock().run(main)
+
+
+class TestShellSpawnerUnderBusybox(SpawnerContract):
+    """Real processes, supervised by sh where there is nothing but busybox."""
+
+    shell = SHELLS["busybox"]
+
+    def make_spawner(self, context: SpawnerContext) -> Spawner:
+        return ShellSpawner(context, self.shell)
+
+
+class TestShellSpawnerUnderDash(TestShellSpawnerUnderBusybox):
+    """The same under the shell of Debian."""
+
+    shell = SHELLS["dash"]
+
+
+class TestShellSpawnerUnderBash(TestShellSpawnerUnderBusybox):
+    """The same under a shell that is more than POSIX asks for."""
+
+    shell = SHELLS["bash"]
