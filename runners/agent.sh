@@ -159,11 +159,9 @@ run_attempt() {
     [ ! -s "fault-$n" ] || : >"fault-$n"
     (payload)
     status=$?
-    read -r x x x x newest </proc/loadavg
     fate
     read -r pid <"pid-$n" || pid=
-    # Who was started last is in there: where it is the payload, it has started nobody.
-    if [ -z "$pid" ] || [ "$pid" = "$newest" ]; then
+    if [ -z "$pid" ] || nobody_since "$pid"; then
         tidy
         printf '@ over %s %s %s %s %s %s %s\n' \
             "$n" "$task" "$attempt" "$status" "$sig" "$core" "$kept" >&3
@@ -194,6 +192,30 @@ payload() {
     printf '%s\n' "$pid" >"$x/pid-$n"
     printf '@ up %s %s %s %s\n' "$n" "$task" "$attempt" "$pid" >&3
     exec "$@" 3>&-
+}
+
+# Whether nobody lives who was started since, but for payloads of other workers. Looking for whose
+# a process is costs more than most tests; pids are given in order, and the last one can be read.
+nobody_since() { # PID
+    x=$1
+    while read -r up up up up newest </proc/loadavg && [ "$x" -lt "$newest" ]; do
+        [ $((newest - $1)) -lt 50 ] || return
+        while [ "$x" -lt "$newest" ]; do
+            x=$((x + 1))
+            [ ! -d "/proc/$x" ] || is_payload "$x" || return
+        done
+        # Who has just ended may have started somebody before.
+    done
+    [ "$x" -eq "$newest" ]
+}
+
+is_payload() { # PID
+    c=$crew
+    while [ "$c" -gt 0 ]; do
+        read -r up <"pid-$c" && [ "$up" = "$1" ] && return
+        c=$((c - 1))
+    done
+    false
 }
 
 unfit() { # WHY
