@@ -17,7 +17,7 @@
 # What is in the environment under these names would be passed on with our values.
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
     group grown hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
-    newest now o over p patience pattern paused_at pid rest running seconds seen sessions setsid settings sig \
+    newest now o orphans_since over p patience pattern paused_at pid rest running seconds seen sessions setsid settings sig \
     silence since slots slow state status stop table task ticks_at timeout token unfit until up word \
     worker x
 
@@ -53,7 +53,8 @@ list_processes() {
     set -f
 }
 
-# Put into $found who lives of $sessions, below them, or with a mark like $pattern.
+# Put into $found who lives of $sessions, below them, or with a mark like $pattern; and, where that is
+# said by $orphans_since, whoever came to our first process from elsewhere and is not older.
 members() {
     set +f
     marked=' ' found=' ' grown=1
@@ -74,6 +75,10 @@ members() {
                 case "$sessions" in *" $5 "* | *" $3 "* | *" $1 "*) found="$found$1 " grown=1 ;; esac
                 case "$marked" in *" $1 "*) found="$found$1 " grown=1 ;; esac
                 case "$found" in *" $3 "*) found="$found$1 " grown=1 ;; esac
+                if [ -n "$orphans_since" ] && [ "$3" = $$ ] && [ "$4" != "$group" ] &&
+                    [ "$6" -ge "$orphans_since" ]; then
+                    case "$found" in *" $1 "*) ;; *) found="$found$1 " grown=1 ;; esac
+                fi
                 ;;
             esac
             shift 6
@@ -83,7 +88,7 @@ members() {
 }
 
 of_attempt() { # TASK ATTEMPT PID: whom `members` finds
-    pattern="NRUNNER_ATTEMPT=$job:$1:$2([^0-9]|\$)" sessions=" $3 "
+    pattern="NRUNNER_ATTEMPT=$job:$1:$2([^0-9]|\$)" sessions=" $3 " orphans_since=
 }
 
 send() { # SIGNAL: to all that were found
@@ -157,6 +162,12 @@ run_attempt() {
     [ -d "$slots/$n/work" ] && [ -d "$slots/$n/output" ] ||
         mkdir -p "$slots/$n/work" "$slots/$n/output"
     [ ! -s "fault-$n" ] || : >"fault-$n"
+    # In a container orphans come to us; they are this attempt's if there is no other.
+    since=
+    if [ $$ = 1 ] && is_alone; then
+        clock
+        since=$((now + born * 100))
+    fi
     (payload)
     status=$?
     fate
@@ -209,6 +220,14 @@ nobody_since() { # PID
     [ "$x" -eq "$newest" ]
 }
 
+is_alone() {
+    c=$crew
+    while [ "$c" -gt 0 ]; do
+        [ "$c" = "$n" ] || [ ! -s "pid-$c" ] || return
+        c=$((c - 1))
+    done
+}
+
 is_payload() { # PID
     c=$crew
     while [ "$c" -gt 0 ]; do
@@ -241,6 +260,10 @@ fate() {
 # Wait for what an attempt has left, and end it.
 clean() {
     of_attempt "$task" "$attempt" "$pid"
+    if [ -n "$since" ] && is_alone; then
+        orphans_since=$since
+        read -r x x x x group rest </proc/self/stat
+    fi
     members || return
     for again in 5 5 10; do
         is_stopping && break
@@ -797,7 +820,7 @@ guard() {
     # However it ended: nobody else looks after what runs.
     end_helpers
     set +f
-    sessions=' '
+    orphans_since='' sessions=' '
     for x in pid-*; do read -r pid <"$x" && sessions="$sessions$pid "; done
     set -f
     if [ -e place ]; then

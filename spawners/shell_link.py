@@ -23,20 +23,18 @@ from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
 from nrunner.runners.attempt import Order, Settings, whole
-from nrunner.runners.base import Command, Outcome
-from nrunner.runners.procfs import boot_id
 from nrunner.runners.wire import Frame, FrameReader, encode
 from nrunner.spawners.shell_door import Peer
 from nrunner.spawners.shell_fetch import Fetcher
-from nrunner.spawners.shell_order import place_of, run_line, settings_line
+from nrunner.spawners.shell_greeting import SHELL_KINDS, Greeting
+from nrunner.spawners.shell_order import settings_line
+from nrunner.spawners.shell_queue import ShellQueue
 from nrunner.spawners.shell_requirement import question_of
 from nrunner.spawners.shell_story import Key, Story, Told
 from nrunner.spawners.shell_words import line
 
-__all__ = ["SHELL_KINDS", "ShellLink"]
+__all__ = ["ShellLink"]
 
-SHELL_KINDS = frozenset({"exec-test", "noop", "tap"})
-"""Kinds of Runnables that need no Python where they run."""
 _REQUIREMENTS = frozenset({"command", "file", "noop"})
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 _LONGEST_COMPLAINT = 1000
@@ -59,17 +57,13 @@ class ShellLink(asyncio.Transport):
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._story = Story(shares_files=shares_files)
-        self._settings = Settings()
+        self._queue = ShellQueue()
         self._epoch = 0
         self._acknowledged = 0
-        self._hello: dict[str, Any] | None = None
+        self._hello: Greeting | None = None
         """What the agent has said of itself, until it has said what happened before."""
         self._clock: float | None = None
         """What is to be added to its times to have ours."""
-        self._crew = 0
-        self._busy: dict[Key, int] = {}
-        """The slots that are in use."""
-        self._queue: deque[tuple[Order, Command]] = deque()
         self._asked: dict[int, Callable[[int], None]] = {}
         self._own_questions = 0
         self._told: deque[Told] = deque()
@@ -133,48 +127,34 @@ class ShellLink(asyncio.Transport):
         settings = Settings.from_json(head)
         if not self._shares_files:
             settings = replace(settings, slots_dir="")
-        self._settings = settings
+        self._queue.settings = settings
         self._send(settings_line(settings))
 
     def _run(self, head: Mapping[str, Any]) -> None:
         key = whole(head["task"]), whole(head["attempt"])
-        if key in self._busy or any((each.task, each.attempt) == key for each, _ in self._queue):
+        if self._queue.has(key):
             return
         try:
-            order = Order.from_json(head, self._settings.config)
+            order = Order.from_json(head, self._queue.settings.config)
             if order.runnable.kind not in SHELL_KINDS:
-                self._tell(
-                    key, "not_started", cause="unsuitable", reason=_no_python(order.runnable)
-                )
+                reason = _no_python(order.runnable.kind)
+                self._tell(key, "not_started", cause="unsuitable", reason=reason)
                 return
-            place = place_of(order, self._settings, 0)
-            command = registry.runner(order.runnable.kind).command(order.runnable, place)
-            if isinstance(command, Command):
-                run_line(order, self._settings, command, 0)  # whatever is wrong shows now
+            outcome = self._queue.add(order)
         except (*_MALFORMED, NrunnerError) as error:
             reason = str(error)[:_LONGEST_COMPLAINT]
             self._tell(key, "not_started", cause="malformed", reason=reason)
             return
-        if isinstance(command, Outcome):
+        if outcome is not None:
             self._tell(key, "started")
-            self._tell(key, "ended", **command.to_json(), elapsed=0.0)
-            return
-        self._queue.append((order, command))
+            self._tell(key, "ended", **outcome.to_json(), elapsed=0.0)
         self._pump()
 
     def _pump(self) -> None:
         """Have attempts run for which there are slots."""
-        slots = min(self._settings.slots, self._crew)
-        while self._queue and len(self._busy) < slots:
-            used = set(self._busy.values())
-            slot = next(number for number in range(1, slots + 1) if number not in used)
-            order, _ = self._queue.popleft()
-            place = place_of(order, self._settings, slot)
-            command = registry.runner(order.runnable.kind).command(order.runnable, place)
-            assert isinstance(command, Command)
-            key = order.task, order.attempt
-            self._busy[key], self._story.orders[key] = slot, order
-            self._send(run_line(order, self._settings, command, slot))
+        for order, said in self._queue.due():
+            self._story.orders[order.task, order.attempt] = order
+            self._send(said)
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         if "fulfilment" in head:
@@ -182,12 +162,10 @@ class ShellLink(asyncio.Transport):
         else:
             key = whole(head["task"]), whole(head["attempt"])
         detail = str(head.get("detail", "cancelled"))
-        for waiting in self._queue:
-            if (waiting[0].task, waiting[0].attempt) == key:
-                self._queue.remove(waiting)
-                if key[0] > 0:
-                    self._tell(key, "not_started", cause="cancelled", reason=detail)
-                return
+        if self._queue.withdraw(key):
+            if key[0] > 0:
+                self._tell(key, "not_started", cause="cancelled", reason=detail)
+            return
         kill = int(head.get("kill") is True)
         self._send(line("cancel", *key, kill, detail.replace("\n", " ")))
 
@@ -197,7 +175,7 @@ class ShellLink(asyncio.Transport):
 
     def _check(self, head: Mapping[str, Any]) -> None:
         requirement = Requirement.from_json(head["requirement"])
-        question = question_of(requirement, self._settings.base_dir)
+        question = question_of(requirement, self._queue.settings.base_dir)
         if question is None:
             self._answer(head, met=True, reason="")
             return
@@ -213,7 +191,7 @@ class ShellLink(asyncio.Transport):
         if requirement.kind in SHELL_KINDS and requirement.kind != "noop":
             self._run_errand(head, requirement)
             return
-        question = question_of(requirement, self._settings.base_dir)
+        question = question_of(requirement, self._queue.settings.base_dir)
         if question is None:
             self._answer(head, met=True, ok=True, changed=False)
             return
@@ -232,12 +210,11 @@ class ShellLink(asyncio.Transport):
         runnable = Runnable(wanted.kind, wanted.uri, wanted.args, wanted.kwargs)
         recipe = {"config": {}, **runnable.to_json()}
         key = {"task": -whole(head["request"]), "attempt": self._epoch}
-        order = Order.from_json({**head, **key, "runnable": recipe}, self._settings.config)
-        command = registry.runner(wanted.kind).command(runnable, place_of(order, self._settings, 0))
-        assert isinstance(command, Command)
-        run_line(order, self._settings, command, 0)
-        self._queue.appendleft((order, command))
-        self._pump()
+        order = Order.from_json({**head, **key, "runnable": recipe}, self._queue.settings.config)
+        self._story.orders[order.task, order.attempt] = order
+        if not self._queue.has((order.task, order.attempt)):
+            self._queue.add(order, first=True)
+            self._pump()
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._send(b"ack %d" % whole(head["seq"]))
@@ -324,11 +301,13 @@ class ShellLink(asyncio.Transport):
 
     def _hear(self, word: str, text: str) -> None:
         if word == "hello":
-            self._hello = self._greeting(text.split(" "))
+            self._hello = greeting = Greeting.parse(text)
+            self._clock = greeting.clock
+            self._queue.crew, self._queue.busy = greeting.crew, dict(greeting.slots)
         elif word == "ready":
             hello, self._hello = self._hello, None
             if hello is not None:
-                self._deliver(hello)
+                self._deliver(hello.frame())
             self._tell_on()
             self._pump()
         elif word == "refused":
@@ -344,32 +323,9 @@ class ShellLink(asyncio.Transport):
             if told is not None:
                 self._note(told)
 
-    def _greeting(self, words: list[str]) -> dict[str, Any]:
-        protocol, boot, pid, born, now, arch, crew, first, last, *tasks = words
-        here = [tuple(map(int, each.split("."))) for each in tasks if each]
-        self._crew = int(crew)
-        self._busy = {(task, attempt): slot for task, attempt, slot in here}
-        if boot == boot_id():
-            # It counts from the boot; so do we, but for the time that the machine was asleep.
-            asleep = time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
-            self._clock = int(born) - asleep
-        return {
-            "type": "hello",
-            "protocol": int(protocol),
-            "boot_id": boot,
-            "pid": int(pid),
-            "python": "",
-            "arch": arch,
-            "kinds": sorted(SHELL_KINDS),
-            "tasks": [[task, attempt] for task, attempt, _ in here if task > 0],
-            "first": int(first),
-            "last": int(last),
-            "time": int(born) + int(now) / 100,
-        }
-
     def _note(self, told: Told) -> None:
         if told.is_last:
-            self._busy.pop(told.key, None)
+            self._queue.busy.pop(told.key, None)
         if 0 < told.number <= self._acknowledged and self._hello is not None:
             self._story.forget(told)
             return
@@ -437,7 +393,7 @@ class ShellLink(asyncio.Transport):
             self._protocol.data_received(data)
 
 
-def _no_python(runnable: Runnable) -> str:
-    if runnable.kind in registry.KINDS:
+def _no_python(kind: str) -> str:
+    if kind in registry.KINDS:
         return "no Python in this environment"
-    return f'no Python in this environment, which runners of a kind like "{runnable.kind}" need'
+    return f'no Python in this environment, which runners of a kind like "{kind}" need'
