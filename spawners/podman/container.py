@@ -14,10 +14,10 @@ from typing import Any
 
 from nrunner.errors import SpawnError
 from nrunner.record import dataclass, field
+from nrunner.spawners.podman.agent import AGENT_FOLDER, AgentSort
 from nrunner.spawners.podman.settings import Limits
 
 __all__ = [
-    "AGENT_FOLDER",
     "MARKS",
     "Identity",
     "Plan",
@@ -28,9 +28,6 @@ __all__ = [
 
 MARKS = ("nrunner.job", "nrunner.boot", "nrunner.controller")
 """Labels that say whose a container is."""
-AGENT_FOLDER = "/run/nrunner"
-"""Where a container sees the folder of its agent."""
-_ARCHIVE = "/run/nrunner.pyz"
 _OWN_USERS = {"container_id": 0, "host_id": 0x4E520000, "size": 1 << 16}
 """Who those inside are outside, where podman runs as root: nobody. It is in the range that systemd
 keeps for containers."""
@@ -40,25 +37,6 @@ _PERIOD = 100_000
 _SYSTEM = frozenset(
     ("/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys")
 ) | frozenset(("/usr", "/var"))
-
-# The agent's output goes to a file, since a log of podman's costs more and ends with the container.
-# Who waits for the agent hears that it listens when the pipe is closed.
-_BEGINNING = f"""
-import gc, os, socket, sys
-gc.disable()
-log = os.open("{AGENT_FOLDER}/agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-os.dup2(log, 1)
-os.dup2(log, 2)
-if sys.version_info < (3, 9):
-    sys.exit("the agent needs Python 3.9 or newer, this image has %d.%d" % sys.version_info[:2])
-sys.path.insert(0, "{_ARCHIVE}")
-listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-listener.bind("{AGENT_FOLDER}/socket")
-listener.listen(128)
-from nrunner.runners.entry import main
-os.close(os.open("{AGENT_FOLDER}/ready", os.O_WRONLY | os.O_NONBLOCK))
-sys.exit(main(["agent", "{AGENT_FOLDER}", str(listener.fileno()), "ungrouped"]))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +55,7 @@ class Plan:
 
     name: str
     image: str
+    agent: AgentSort
     archive: Path
     """The agent's file."""
     agent_folder: Path
@@ -87,6 +66,8 @@ class Plan:
     """What is seen inside under the same path, and may be changed."""
     readable: tuple[str, ...] = ()
     """The same, read-only."""
+    slots: int = 1
+    """How many attempts at most run in it at once."""
     user: str = "0:0"
     """Who the agent is inside: user and group."""
     has_own_users: bool = False
@@ -115,7 +96,7 @@ def specification(plan: Plan) -> dict[str, Any]:
         "image": plan.image,
         "labels": labels_of(plan.identity),
         "entrypoint": [],
-        "command": ["python3", "-I", "-S", "-c", _BEGINNING],
+        "command": plan.agent.command(plan.slots),
         "user": plan.user,
         "work_dir": "/",
         "netns": _network(plan.network),
@@ -167,7 +148,7 @@ def _resources(limits: Limits) -> dict[str, Any]:
 
 def _binds(plan: Plan) -> list[dict[str, Any]]:
     binds = [
-        _bind(str(plan.archive), _ARCHIVE, "ro"),
+        _bind(str(plan.archive), plan.agent.inside, "ro"),
         _bind(str(plan.agent_folder), AGENT_FOLDER, "rw"),
     ]
     writable = _distinct(plan.writable)

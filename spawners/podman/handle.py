@@ -16,7 +16,8 @@ from nrunner.offload import offload
 from nrunner.record import dataclass
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
-from nrunner.runners.spool import Remains, read_remains
+from nrunner.runners.spool import Remains
+from nrunner.spawners.podman.agent import AgentSort
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.ending import Ending, how_it_ended
 from nrunner.spawners.podman.life import Life
@@ -38,23 +39,24 @@ class Found:
     """The agent's, as we see it."""
     image: str
     """What it was made from."""
+    agent: AgentSort = AgentSort.PYTHON
 
     @property
     def address(self) -> Mapping[str, Any]:
         """What it is found again by."""
         folder = str(self.folder)
         known = {"container": self.container, "folder": folder, "image": self.image}
-        return {**known, "boot_id": boot_id()}
+        return {**known, "agent": self.agent.value, "boot_id": boot_id()}
 
     @classmethod
     def at(cls, address: Mapping[str, Any]) -> Found:
         """Read an address; raise SpawnError for one that is none."""
-        container, folder, image = (address.get(each) for each in ("container", "folder", "image"))
-        if isinstance(container, str) and isinstance(folder, str) and isinstance(image, str):
-            return cls(container, Path(folder), image)
-        raise SpawnError(
-            f"find a container by {dict(address)}: container, folder or image is missing"
-        )
+        try:
+            texts = [address[name] for name in ("container", "folder", "image")]
+            container, folder, image = (str(text) for text in texts if isinstance(text, str))
+            return cls(container, Path(folder), image, AgentSort(address.get("agent", "python")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpawnError(f"find a container by {dict(address)}: {error!r}") from error
 
 
 class ContainerHandle:
@@ -76,6 +78,7 @@ class ContainerHandle:
         self.address: Mapping[str, Any] = found.address
         self._client = client
         self._folder = found.folder
+        self._agent = found.agent
         self._life = life
         self._limits = limits
         self._left: Remains | None = None
@@ -85,13 +88,9 @@ class ContainerHandle:
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Connect to the agent's socket; raise LinkError."""
-        path = str(self._folder / "socket")
         if self._life is None or self._life.is_over:
             raise LinkError(f"reach the agent in container {self.container[:12]}: it has ended")
-        try:
-            await asyncio.get_running_loop().create_unix_connection(factory, path)
-        except OSError as error:
-            raise LinkError(f"reach the agent at {path}: {error.strerror}") from error
+        await self._agent.connect(self._folder, factory)
 
     async def wait_gone(self) -> str:
         """Wait for the end of the container; return how it ended."""
@@ -104,7 +103,7 @@ class ContainerHandle:
 
     async def remains(self) -> Remains | None:
         """Return what the agent left in the file of its spool, also once that is removed."""
-        return read_remains(str(self._folder / "spool")) or self._left
+        return self._agent.remains(self._folder) or self._left
 
     async def destroy(self) -> None:
         """Kill all that is in the container, and remove it."""
@@ -125,7 +124,7 @@ class ContainerHandle:
         try:
             await self._client.remove(self.container)
         finally:
-            self._left = read_remains(str(self._folder / "spool")) or self._left
+            self._left = self._agent.remains(self._folder) or self._left
             if life is not None:
                 life.close()
             await offload(remove_tree, str(self._folder))

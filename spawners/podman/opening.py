@@ -14,15 +14,20 @@ from pathlib import Path
 from nrunner.errors import SpawnError
 from nrunner.offload import offload
 from nrunner.runners.slot import remove_tree
+from nrunner.spawners.podman.agent import NO_PYTHON, AgentSort
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.container import Plan, specification
 from nrunner.spawners.podman.doorbell import Doorbell
 from nrunner.spawners.podman.handle import ContainerHandle, Found, last_words
 from nrunner.spawners.podman.life import Life
 
-__all__ = ["Opening", "make_agent_folder"]
+__all__ = ["NoProgram", "Opening", "make_agent_folder"]
 
 _READY_WITHIN = 20.0
+
+
+class NoProgram(SpawnError):
+    """The image lacks what its agent needs."""
 
 
 class Opening:
@@ -42,17 +47,19 @@ class Opening:
         Nothing is left of one that failed; then it may be tried with another plan.
         """
         bell = Doorbell(plan.agent_folder)
+        plan.agent.prepare(plan.agent_folder)
         try:
             await self._start(plan)
             life = self._life = await self._first_process(plan)
-            await self._wait_ready(plan, life, bell)
+            if plan.agent is AgentSort.PYTHON:
+                await self._wait_ready(plan, life, bell)
             self._go_on()
         except BaseException:
             await self._undo(plan)
             raise
         finally:
             bell.close()
-        found = Found(self._container, plan.agent_folder, plan.image)
+        found = Found(self._container, plan.agent_folder, plan.image, plan.agent)
         return ContainerHandle(self._place, self._client, found, life, limits=plan.limits)
 
     def give_up(self) -> None:
@@ -71,7 +78,13 @@ class Opening:
         self._container = str(answer.data["Id"])
         self._go_on()
         what = f"start container {plan.name} of {plan.image}"
-        await self._client.ask(what, "POST", f"/containers/{self._container}/start")
+        try:
+            await self._client.ask(what, "POST", f"/containers/{self._container}/start")
+        except SpawnError as error:
+            program = plan.agent.command(plan.slots)[0]
+            if program in str(error) and "not found" in str(error):
+                raise NoProgram(f"{what}: it has no {program}") from error
+            raise
         self._go_on()
 
     async def _first_process(self, plan: Plan) -> Life:
@@ -118,6 +131,8 @@ class Opening:
 
 def _failure(plan: Plan, what: str, how: str) -> SpawnError:
     said = last_words(plan.agent_folder)
+    if said.startswith(NO_PYTHON):
+        return NoProgram(f"{what} container {plan.name}: {said}")
     text = f"{what} container {plan.name} of {plan.image[:40]}: {how}"
     return SpawnError(f"{text}: {said}" if said else text)
 

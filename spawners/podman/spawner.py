@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Coroutine, Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from nrunner.errors import PluginError, SpawnError
@@ -20,16 +21,18 @@ from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.base import Handle, Layer, Offer, Sharing, SpawnerContext
+from nrunner.spawners.podman.agent import AgentSort
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.container import Identity, Plan, container_name
 from nrunner.spawners.podman.handle import ContainerHandle, Found
 from nrunner.spawners.podman.host import PodmanHost, own_ulimits
 from nrunner.spawners.podman.images import IMAGE_KIND, Images
 from nrunner.spawners.podman.life import Life
-from nrunner.spawners.podman.opening import Opening, make_agent_folder
+from nrunner.spawners.podman.opening import NoProgram, Opening, make_agent_folder
 from nrunner.spawners.podman.reap import own_controller, reap
 from nrunner.spawners.podman.service import Service
 from nrunner.spawners.podman.settings import Settings
+from nrunner.spawners.shell_agent import agent_script
 
 __all__ = ["PodmanSpawner", "make_spawner"]
 
@@ -60,6 +63,8 @@ class PodmanSpawner:
         self._chores: set[asyncio.Task[Any]] = set()
         self._adopted: set[str] = set()
         self._host: asyncio.Task[PodmanHost] | None = None
+        self._without_python: set[str] = set()
+        """Images whose containers get the agent of sh."""
         self._has_opened = False
         self._shares_users = False
         """Whether containers with users of their own were in vain."""
@@ -168,6 +173,11 @@ class PodmanSpawner:
         may_try_again = plan.has_own_users and not self._has_opened
         try:
             handle = await opening.open(plan)
+        except NoProgram:
+            if plan.agent is AgentSort.SHELL:
+                raise
+            self._without_python.add(plan.image)
+            handle = await opening.open(await self._plan(number, base, folder))
         except SpawnError:
             if not may_try_again or self._settings.userns != "auto" or not opening.is_wanted:
                 raise
@@ -186,11 +196,13 @@ class PodmanSpawner:
         base = base.removeprefix(_WORKSHOP)
         host = await self._learn_host()
         image = base or await self._images.id_of(settings.image)
-        archive = agent_file(context.cache_folder, context.runtime_folder)
+        agent = AgentSort.SHELL if image in self._without_python else AgentSort.PYTHON
+        archive = self._archive(agent)
         own = await offload(make_agent_folder, context.runtime_folder, number)
         return Plan(
             container_name(context.job_id, number, self._identity.controller),
             image,
+            agent,
             archive,
             own,
             self._identity,
@@ -198,6 +210,7 @@ class PodmanSpawner:
             settings.limits,
             writable=(folder,) if folder else (),
             readable=(context.base_dir, *settings.mounts),
+            slots=context.max_parallel,
             user=host.agent_user(),
             has_own_users=not prepares
             and not self._shares_users
@@ -205,6 +218,11 @@ class PodmanSpawner:
             may_administer=prepares,
             ulimits=own_ulimits(),
         )
+
+    def _archive(self, agent: AgentSort) -> Path:
+        if agent is AgentSort.SHELL:
+            return agent_script()
+        return agent_file(self._context.cache_folder, self._context.runtime_folder)
 
     async def _learn_host(self) -> PodmanHost:
         task = self._host

@@ -13,7 +13,7 @@ from nrunner.spawners.process import make_spawner
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script
 from nrunner.testing.spawner_contract import SpawnerContract
-from tests.containers import containers_of, oci_runtime, python_image
+from tests.containers import busybox_image, containers_of, oci_runtime, python_image
 from tests.contract.shell_spawner import SHELLS, ShellSpawner
 
 
@@ -28,13 +28,20 @@ class TestPodmanSpawner(SpawnerContract):
     """Real containers, made by this user's podman."""
 
     within = 30.0
+    image = staticmethod(python_image)
 
     def make_spawner(self, context: SpawnerContext) -> Spawner:
-        config = {"podman.image": python_image(), "podman.runtime": oci_runtime()}
+        config = {"podman.image": self.image(), "podman.runtime": oci_runtime()}
         return make_podman_spawner(replace(context, config=config))
 
     def remains(self, spawner: Spawner) -> list[str]:
         return [*super().remains(spawner), *containers_of(self.context.job_id)]
+
+
+class TestPodmanSpawnerWithoutPython(TestPodmanSpawner):
+    """Containers of an image that has a shell and no Python."""
+
+    image = staticmethod(busybox_image)
 
 
 class TestFakeSpawner(SpawnerContract):

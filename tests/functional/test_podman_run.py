@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers import containers_of, oci_runtime, podman, python_image
+from tests.containers import busybox_image, containers_of, oci_runtime, podman, python_image
 from tests.functional.sandbox import Run, Sandbox, wait_until
 
 SLEEPS = "#!/bin/sh\necho begun\nsleep 30\n"
@@ -115,6 +115,19 @@ def test_an_image_that_is_not_there_is_told_of_and_nothing_runs(box: Sandbox) ->
     assert "use image localhost/nrunner-test-nothing:1: it is not there" in done.out
     (each,) = box.results()["tests"]
     assert (each["status"], each["cause"]) == ("ERROR", "infra")
+
+
+def test_programs_run_in_an_image_without_python(box: Sandbox) -> None:
+    box.write("t.sh", '#!/bin/sh\necho said\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n')
+    box.write(
+        "test_x.py", "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
+    )
+    done = run(box, "t.sh", "test_x.py", "--podman-image", busybox_image()).wait()
+    assert verdicts(box) == {"t.sh": "PASS", "test_x.py:T.test": "SKIP"}, done.out
+    (folder,) = box.job.glob("test-results/*t.sh*")
+    assert (folder / "stdout").read_text() == "said\n"
+    assert (folder / "output" / "file").read_text() == "kept\n"
+    check_nothing_left(box)
 
 
 def test_an_interrupted_job_leaves_nothing(box: Sandbox) -> None:

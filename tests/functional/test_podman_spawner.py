@@ -243,6 +243,22 @@ def test_an_image_that_is_not_there_is_named(tmp_path):
     run(main())
 
 
+def test_an_image_that_cannot_have_an_agent_is_named(tmp_path):
+    name = f"localhost/nrunner-test-empty:{os.getpid()}"
+    empty = subprocess.run(["tar", "-cf", "-", "-T", "/dev/null"], capture_output=True, check=True)
+    podman("import", "-q", "-", name, input=empty.stdout)
+
+    async def main() -> None:
+        async with podman_job(tmp_path, image=name) as job:
+            with pytest.raises(SpawnError, match=r"start container .* it has no sh"):
+                await job.spawner.open("podman")
+
+    try:
+        run(main())
+    finally:
+        podman("rmi", "-f", name)
+
+
 def test_an_oci_runtime_that_is_not_there_is_named(tmp_path):
     async def main() -> None:
         async with podman_job(tmp_path, runtime="/nowhere/crun") as job:

@@ -8,8 +8,8 @@ import pytest
 
 from nrunner.errors import SpawnError
 from nrunner.record import replace
+from nrunner.spawners.podman.agent import AGENT_FOLDER, AgentSort
 from nrunner.spawners.podman.container import (
-    AGENT_FOLDER,
     Identity,
     Plan,
     container_name,
@@ -20,6 +20,7 @@ from nrunner.spawners.podman.settings import Limits
 PLAN = Plan(
     "name",
     "image",
+    AgentSort.PYTHON,
     Path("/cache/agent.pyz"),
     Path("/rt/c1"),
     Identity("job-1", "boot", "12:34"),
