@@ -22,9 +22,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 __all__ = [
+    "add_text",
+    "as_root",
     "busybox_image",
     "containers_of",
     "image_exists",
+    "make_image",
     "oci_runtime",
     "podman",
     "python_image",
@@ -75,12 +78,12 @@ def podman(*words: str, prefix: Sequence[str] = (), **more: object) -> str:
 
 def python_image(prefix: Sequence[str] = ()) -> str:
     """Return the name of an image with Python and busybox; `prefix` runs podman as somebody."""
-    return _image("python", _python_key(), _add_python, prefix)
+    return make_image("python", _python_key(), _add_python, prefix)
 
 
 def busybox_image(prefix: Sequence[str] = ()) -> str:
     """Return the name of an image without Python."""
-    return _image("busybox", _key(Path("/bin/busybox")), lambda _archive: None, prefix)
+    return make_image("busybox", _key(Path("/bin/busybox")), _add_base, prefix)
 
 
 def image_exists(name: str, prefix: Sequence[str] = ()) -> bool:
@@ -111,18 +114,18 @@ def oci_runtime() -> str:
     return str(wrapper)
 
 
-def _image(
+def make_image(
     kind: str, key: str, add: Callable[[tarfile.TarFile], None], prefix: Sequence[str]
 ) -> str:
+    """Return the name of an image of what `add` adds, made if `key` is new."""
     name = f"localhost/nrunner-test-{kind}:{key}"
     if not image_exists(name, prefix):
         archive = _CACHE / "images" / f"{kind}-{key}.tar"
         if not archive.exists():
             archive.parent.mkdir(parents=True, exist_ok=True)
             with _written(archive) as whole, tarfile.open(fileobj=whole, mode="w") as tar:
-                _add_base(tar)
                 add(tar)
-        change = "ENV PATH=/usr/local/bin:/usr/bin:/bin"
+        change = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         with archive.open("rb") as file:
             podman("import", "-q", "-c", change, "-", name, prefix=prefix, stdin=file)
     return name
@@ -150,11 +153,9 @@ def _add_base(tar: tarfile.TarFile) -> None:
         entry = tarfile.TarInfo(folder)
         entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
         tar.addfile(entry)
-    for name, text in (("etc/passwd", _PASSWD), ("etc/group", "root:x:0:\nnobody:x:65534:\n")):
-        entry = tarfile.TarInfo(name)
-        entry.size = len(text)
-        tar.addfile(entry, io.BytesIO(text.encode()))
-    tar.add("/bin/busybox", "bin/busybox", filter=_as_root)
+    add_text(tar, "etc/passwd", _PASSWD)
+    add_text(tar, "etc/group", "root:x:0:\nnobody:x:65534:\n")
+    tar.add("/bin/busybox", "bin/busybox", filter=as_root)
     for applet in _APPLETS:
         _add_link(tar, f"bin/{applet}", "/bin/busybox")
     _add_link(tar, "usr/bin/env", "/bin/busybox")
@@ -162,6 +163,7 @@ def _add_base(tar: tarfile.TarFile) -> None:
 
 def _add_python(tar: tarfile.TarFile) -> None:
     """Add an interpreter with a library that has byte-code, and what examples need of Perl."""
+    _add_base(tar)
     executable, version, library = _python()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "lib"
@@ -169,8 +171,8 @@ def _add_python(tar: tarfile.TarFile) -> None:
         shutil.copytree(library, copy, symlinks=True, ignore=ignored)
         words = [str(executable), "-m", "compileall", "-q", "-s", str(copy), "-p", str(library)]
         subprocess.run([*words, str(copy)], capture_output=True, check=False)
-        tar.add(copy, str(library).lstrip("/"), filter=_as_root)
-    tar.add(executable, str(executable).lstrip("/"), filter=_as_root)
+        tar.add(copy, str(library).lstrip("/"), filter=as_root)
+    tar.add(executable, str(executable).lstrip("/"), filter=as_root)
     for name in ("python3", f"python{version}"):
         if executable != Path("/usr/bin") / name:
             _add_link(tar, f"usr/bin/{name}", str(executable))
@@ -179,9 +181,9 @@ def _add_python(tar: tarfile.TarFile) -> None:
     asked = [perl, "-e", 'use strict; use warnings; print join("\n", values %INC)']
     modules = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split()
     for path in (str(perl), *modules):
-        tar.add(os.path.realpath(path), path.lstrip("/"), filter=_as_root)
+        tar.add(os.path.realpath(path), path.lstrip("/"), filter=as_root)
     for path in _libraries([executable, perl, *extensions]):
-        tar.add(os.path.realpath(path), path.lstrip("/"), filter=_as_root)
+        tar.add(os.path.realpath(path), path.lstrip("/"), filter=as_root)
 
 
 def _python_key() -> str:
@@ -212,7 +214,16 @@ def _add_link(tar: tarfile.TarFile, name: str, target: str) -> None:
     tar.addfile(entry)
 
 
-def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
+    """Add a file with this content."""
+    data = text.encode()
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), 0o644
+    tar.addfile(entry, io.BytesIO(data))
+
+
+def as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return an entry that belongs to root."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry

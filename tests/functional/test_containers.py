@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.containers import busybox_image, image_exists, oci_runtime, podman, python_image
+from tests.debian_image import PACKAGES, debian_image
 
 # What podman asks for by itself may be more than this machine grants.
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
@@ -23,6 +24,13 @@ def test_the_image_with_python_has_a_whole_standard_library():
 
 def test_the_image_of_busybox_has_a_shell_and_no_python():
     assert run(busybox_image(), "sh", "-c", "echo hello; command -v python3 || true") == "hello"
+
+
+def test_the_image_of_debian_installs_packages_without_a_network():
+    name = PACKAGES[0]
+    install = f"apt-get update && apt-get install -y {name} && cat /usr/share/{name}/here"
+    said = run(debian_image(), "sh", "-ec", f"({install}) 2>/dev/null; dpkg --audit; python3 -V")
+    assert "\nhere\nPython 3" in said, said
 
 
 def test_an_image_is_made_once():
