@@ -178,7 +178,7 @@ def _add_python(tar: tarfile.TarFile) -> None:
             _add_link(tar, f"usr/bin/{name}", str(executable))
     extensions = sorted((library / "lib-dynload").glob("*.so"))
     perl = Path("/usr/bin/perl")
-    asked = [perl, "-e", 'use strict; use warnings; print join("\n", values %INC)']
+    asked = [str(perl), "-e", 'use strict; use warnings; print join("\n", values %INC)']
     modules = subprocess.run(asked, capture_output=True, check=True, text=True).stdout.split()
     for path in (str(perl), *modules):
         tar.add(os.path.realpath(path), path.lstrip("/"), filter=as_root)
