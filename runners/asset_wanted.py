@@ -107,7 +107,7 @@ def _file_name(name: str) -> str:
     last = (public(name).partition("?")[0] if "://" in name else name).rstrip("/")
     last = last.rpartition("/")[2]
     last = "".join(each if each.isprintable() else "_" for each in last)
-    if last in ("", ".", "..") or len(os.fsencode(last)) > _LONGEST_NAME:
+    if last in ("", ".", "..", ".lock") or len(os.fsencode(last)) > _LONGEST_NAME:
         raise RequirementError(f'key "name": {last[:40]!r} cannot be the name of a file')
     return last
 

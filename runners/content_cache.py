@@ -3,7 +3,8 @@
 An entry is a folder named by the SHA-256 of its file, which stands in it under the names that it
 was asked for by. An index leads there from keys. What is being fetched is a file of its own until
 it is whole; it is locked, so that who wants the same at the same time waits and finds it. Who uses
-an entry holds a lock on its file, and an entry that is held is never removed. Not responsible for
+an entry, or adds to it, holds its lock, which is a file beside the others and goes with them; an
+entry that is held is never removed. Not responsible for
 where files come from (``nrunner.runners.asset``), nor for what is removed when
 (``nrunner.runners.content_stock``).
 Portable: runs on Python 3.9 with the standard library alone.
@@ -34,6 +35,8 @@ _LOCKED_BRIEFLY = 1.0
 """Seconds for which who looks, removes or finishes may hold a lock."""
 _CLOCKS_DIFFER = 60.0
 _TRIES = 10
+_LOCK = ".lock"
+"""No file that was fetched has this name."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +85,43 @@ class ContentCache:
     def named(self, found: Found, name: str) -> str:
         """Return the path of an entry under a name of the caller's choice; raise CacheError."""
         path = self.at("files", found.digest, name)
-        if path != found.path:
+        held = None if path == found.path else self._locked(found.digest, os.O_RDONLY)
+        if held is not None:
             try:
                 os.link(found.path, path)
             except FileExistsError:
                 pass
             except OSError as error:
                 raise failed(path, error) from error
+            finally:
+                os.close(held)
         return path
 
     def hold(self, path: str) -> Optional[int]:
         """Return an open file that keeps an entry in the cache; None if it has just gone."""
+        held = self._locked(os.path.basename(os.path.dirname(path)), os.O_RDONLY)
+        if held is None:
+            return None
+        if not os.path.exists(path):
+            os.close(held)
+            return None
+        _note_use(path)
+        return held
+
+    def lock_of(self, digest: str) -> str:
+        """Return the path of the lock on an entry."""
+        return self.at("files", digest, _LOCK)
+
+    def _locked(self, digest: str, flags: int) -> Optional[int]:
+        """Return the lock on an entry, held together with others; None if it has just gone."""
+        path = self.lock_of(digest)
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise failed(path, error) from error
         if lock(fd, _LOCKED_BRIEFLY, shared=True) and is_at(fd, path):
-            _note_use(fd)
             return fd
         os.close(fd)
         return None
@@ -138,23 +159,35 @@ class ContentCache:
         """Make an entry of a file that is whole."""
         path = self.at("files", digest, name)
         for _ in range(_TRIES):
-            there = self._file_of(digest, size)
             try:
                 os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-                os.link(there or partial, path)
             except FileExistsError:
-                if self._file_of(digest, size) is None:
-                    _unlink(path)  # something has cut it off
-                    continue
-            except FileNotFoundError:
-                continue  # somebody removed the entry just now
+                pass  # made and removed by somebody else between two looks
             except OSError as error:
                 raise failed(path, error) from error
-            found = Found(digest, path, time.time())
-            row = {"digest": digest, "size": size, "fetched": found.fetched, "source": source}
-            self._write(self._index_of(key), row)
-            return found
+            held = self._locked(digest, os.O_RDWR | os.O_CREAT)
+            if held is None:
+                continue  # somebody removed the entry just now
+            try:
+                self._link(self._file_of(digest, size) or partial, path, size)
+                found = Found(digest, path, time.time())
+                row = {"digest": digest, "size": size, "fetched": found.fetched, "source": source}
+                self._write(self._index_of(key), row)
+                return found
+            except OSError as error:
+                raise failed(path, error) from error
+            finally:
+                os.close(held)
         raise CacheError(f"put a file into {path}: it is removed again and again")
+
+    def _link(self, file: str, path: str, size: int) -> None:
+        """Have a file under another name, too; what is there in its place may be cut off."""
+        try:
+            os.link(file, path)
+        except FileExistsError:
+            if os.path.getsize(path) != size:
+                os.unlink(path)
+                os.link(file, path)
 
     # Files and folders.
 
@@ -173,7 +206,8 @@ class ContentCache:
 
     def files(self, digest: str) -> list[str]:
         """Return the paths of an entry: one file, under each of its names."""
-        return [self.at("files", digest, name) for name in self.names(f"files/{digest}")]
+        names = self.names(f"files/{digest}")
+        return [self.at("files", digest, name) for name in names if name != _LOCK]
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the path and the content of each row of the index."""
@@ -239,10 +273,10 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _note_use(fd: int) -> None:
+def _note_use(path: str) -> None:
     """Set the time of the last use by hand, since many file systems do not."""
     with contextlib.suppress(OSError):  # it only matters for which one goes first
-        os.utime(fd, ns=(time.time_ns(), os.fstat(fd).st_mtime_ns))
+        os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns))
 
 
 def _unlink(path: str) -> None:

@@ -53,22 +53,23 @@ def remove(cache: ContentCache, digest: str) -> bool:
     """Remove an entry; return whether it is gone: one in use stays. Raise CacheError."""
     folder = cache.at("files", digest)
     trash = cache.at("trash", f"{digest}-{os.getpid()}-{time.monotonic_ns()}")
-    held: list[int] = []
+    path = cache.lock_of(digest)
     try:
-        for path in cache.files(digest):
-            held.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-            # Names of one file are locked together: again each by itself would be in our own way.
-            if not any(_is_same(held[-1], each) for each in held[:-1]) and not lock(held[-1]):
-                return False
-        os.makedirs(os.path.dirname(trash), 0o700, exist_ok=True)
-        os.rename(folder, trash)
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
         return True
     except OSError as error:
         raise failed(folder, error) from error
+    try:
+        if not lock(held):
+            return False
+        if is_at(held, path):
+            os.makedirs(os.path.dirname(trash), 0o700, exist_ok=True)
+            os.rename(folder, trash)
+    except OSError as error:
+        raise failed(folder, error) from error
     finally:
-        for fd in held:
-            os.close(fd)
+        os.close(held)
     shutil.rmtree(trash, ignore_errors=True)
     return True
 
@@ -161,9 +162,5 @@ def _entry(cache: ContentCache, digest: str, sources: dict[str, set[str]]) -> Op
         max(each.st_atime for each in found),
         tuple(os.path.basename(path) for path in files),
         tuple(sorted(each for each in sources.get(digest, ()) if each)),
-        any(map(is_held, files)),
+        is_held(cache.lock_of(digest)),
     )
-
-
-def _is_same(one: int, other: int) -> bool:
-    return os.path.samestat(os.fstat(one), os.fstat(other))

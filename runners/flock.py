@@ -48,7 +48,8 @@ def is_at(fd: int, path: str) -> bool:
 def is_held(path: str) -> bool:
     """Whether anybody has a lock on a file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # For NFS, which gives a lock of one's own only to those who may write.
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -155,6 +156,41 @@ def test_an_entry_that_is_held_is_not_removed(cache: ContentCache) -> None:
     assert remove(cache, DIGEST)
     assert (entries(cache), cache.find("a"), cache.hold(found.path)) == ([], None, None)
     assert cache.names("trash") == []
+
+
+def test_an_entry_to_which_something_is_added_is_not_removed(
+    cache: ContentCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has just put it there would lose it again, though it is held a moment later."""
+    put(cache, "a", name="one")
+    link, tried = os.link, []
+
+    def slowly(source: str, target: str) -> None:
+        tried.append(remove(cache, DIGEST))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", slowly)
+    second = put(cache, "b", name="two")
+    cache.named(second, "three")
+    assert tried == [False, False]
+    assert entries(cache)[0].names == ("one", "three", "two")
+
+
+def test_an_entry_that_goes_while_it_is_put_is_put_again(
+    cache: ContentCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(cache, "a")
+    make, removed = os.makedirs, []
+
+    def then_removed(*words: Any, **more: Any) -> None:
+        make(*words, **more)
+        if DIGEST in words[0] and "trash" not in words[0] and not removed:
+            removed.append(remove(cache, DIGEST))
+
+    monkeypatch.setattr(os, "makedirs", then_removed)
+    found = put(cache, "b")
+    assert removed == [True]
+    assert Path(found.path).read_bytes() == DATA
 
 
 def test_an_entry_can_be_held_by_many(cache: ContentCache) -> None:
