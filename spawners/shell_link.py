@@ -216,6 +216,9 @@ class ShellLink(asyncio.Transport):
             self._queue.add(order, first=True)
             self._pump()
 
+    def _refuse_file(self, head: Mapping[str, Any]) -> None:
+        self._complain(head, "put a file there: no Python in this environment")
+
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._send(b"ack %d" % whole(head["seq"]))
 
@@ -247,6 +250,7 @@ class ShellLink(asyncio.Transport):
         "probe": _probe,
         "check": _check,
         "fulfil": _fulfil,
+        "put": _refuse_file,
         "ack": _acknowledge,
         "ping": _show_up,
         "pause": _pause,

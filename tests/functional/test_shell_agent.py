@@ -353,6 +353,12 @@ def test_requirements_are_looked_for_where_the_test_runs(play):
         ):
             with pytest.raises(RequirementError, match=reason):
                 await ask(wanted, fields)
+
+        async def read(_offset: int) -> bytes:
+            return b""
+
+        with pytest.raises(RequirementError, match="put a file there: no Python in this env"):
+            await it.talk.environment.put({"path": "/x", "size": 0}, read)
         assert it.talk.events == []
 
     play(body)
