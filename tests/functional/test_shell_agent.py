@@ -23,7 +23,7 @@ from nrunner.spawners.shell_words import cut
 from nrunner.testing.talk import Talk
 from tests.contract.shell_spawner import SHELLS, ShellHandle, ShellSpawner
 
-JOB = "shell"
+JOB = f"shell-{os.getpid()}"
 WITHIN = 15.0
 
 

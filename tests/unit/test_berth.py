@@ -201,7 +201,7 @@ def test_kinds_that_ship_are_known_without_asking(tmp_path):
         assert here.berth.has("exec-test")
         assert not here.berth.knows("exec-tets")
         assert 'did you mean "exec-test"' in here.berth.unknown_kind("exec-tets")
-        assert "known: asset, exec-test" in here.berth.unknown_kind("zzz")
+        assert "known: asset, command" in here.berth.unknown_kind("zzz")
 
     stay(tmp_path, body)
 
