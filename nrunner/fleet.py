@@ -76,6 +76,8 @@ class Fleet:
         self._harbour = harbour
         self._make = make
         self._has: dict[str, bool] = dict.fromkeys(KINDS, True)
+        if isinstance(spawner, Layered):
+            self._has.update(dict.fromkeys(spawner.meets, True))
         self._berths: dict[str, Berth] = {}
         self._at: dict[int, Berth] = {}
         """Where a task is under way."""

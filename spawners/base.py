@@ -163,6 +163,9 @@ class Layered(Protocol):
     which is kept as the layer that the environments of tasks begin from.
     """
 
+    meets: frozenset[str]
+    """Kinds of requirements that no agent is asked about: `find` meets them."""
+
     async def find(self, place: str, requirements: Sequence[Requirement]) -> Layer:
         """Return what to begin from for these; raise RequirementError or SpawnError."""
         ...

@@ -130,6 +130,7 @@ class FakeLayeredSpawner(FakeSpawner):
         """As for `FakeSpawner`; by default each attempt has an environment of its own."""
         more.setdefault("offer", Offer("fake", 2, is_shared=False, shares_files=False))
         super().__init__(scripts, **more)
+        self.meets = frozenset[str]()
         self.layers: dict[tuple[str, ...], str] = {}
         """Those that were kept, by the keys of the requirements that hold there."""
         self.unwanted: set[str] = set()

@@ -49,6 +49,7 @@ class PodmanSpawner:
 
     name = "podman"
     description = "containers on this machine"
+    meets = frozenset((IMAGE_KIND,))
 
     def __init__(self, context: SpawnerContext, settings: Settings) -> None:
         self._context = context

@@ -117,6 +117,21 @@ def test_an_image_that_is_not_there_is_told_of_and_nothing_runs(box: Sandbox) ->
     assert (each["status"], each["cause"]) == ("ERROR", "infra")
 
 
+def test_a_test_names_its_own_image(box: Sandbox) -> None:
+    needs = '"""\n        :nrunner: requires={"type": "podman-image", "uri": "%s"}\n        """\n'
+    text = "import os, unittest\nclass T(unittest.TestCase):\n"
+    for name, image in (("own", python_image()), ("gone", "localhost/nrunner-test-nothing:1")):
+        text += f"    def test_{name}(self):\n        {needs % image}"
+    box.write("test_x.py", text)
+    done = run(box, "test_x.py", "--podman-image", busybox_image()).wait()
+    found = {each["name"]: each for each in box.results()["tests"]}
+    own, gone = found["test_x.py:T.test_own"], found["test_x.py:T.test_gone"]
+    assert own["status"] == "PASS", done.out
+    assert (gone["status"], gone["cause"]) == ("SKIP", "requirement")
+    assert "use image localhost/nrunner-test-nothing:1: it is not there" in gone["fail_reason"]
+    check_nothing_left(box)
+
+
 def test_programs_run_in_an_image_without_python(box: Sandbox) -> None:
     box.write("t.sh", '#!/bin/sh\necho said\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n')
     box.write(
