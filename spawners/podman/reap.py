@@ -49,9 +49,16 @@ def leftovers(listed: Iterable[Mapping[str, Any]]) -> list[Leftover]:
         if all(labels.get(mark) for mark in MARKS):
             job, boot, controller = (labels[mark] for mark in MARKS)
             name = str((each.get("Names") or [""])[0])
-            running = str(each.get("State", "")).lower() not in _ENDED
-            found.append(Leftover(str(each["Id"]), name, job, boot, controller, running))
+            found.append(Leftover(str(each["Id"]), name, job, boot, controller, _runs(each)))
     return found
+
+
+def _runs(listed: Mapping[str, Any]) -> bool:
+    """Whether a container may run; podman learns of an end a little later than the kernel."""
+    if str(listed.get("State", "")).lower() in _ENDED:
+        return False
+    process = read_process(pid) if isinstance(pid := listed.get("Pid"), int) else None
+    return "Pid" not in listed or (process is not None and process.is_alive)
 
 
 def is_abandoned(each: Leftover, *, own: str = "", with_running: bool = False) -> bool:
