@@ -32,6 +32,7 @@ from nrunner.spawners.podman.opening import NoProgram, Opening, make_agent_folde
 from nrunner.spawners.podman.reap import own_controller, reap
 from nrunner.spawners.podman.service import Service
 from nrunner.spawners.podman.settings import Settings
+from nrunner.spawners.podman.sight import is_seen
 from nrunner.spawners.shell_agent import agent_script
 
 __all__ = ["PodmanSpawner", "make_spawner"]
@@ -146,7 +147,7 @@ class PodmanSpawner:
         """
         del place
         images = [each for each in requirements if each.kind == IMAGE_KIND]
-        others = tuple(each for each in requirements if each.kind != IMAGE_KIND)
+        others = self._for_agents(requirements)
         if len({each.key for each in images}) > 1:
             raise SpawnError(f"begin from two images: there is more than one {IMAGE_KIND}")
         base = (
@@ -164,8 +165,16 @@ class PodmanSpawner:
     async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
         """Make an image of a container in which requirements were fulfilled; raise SpawnError."""
         known = Found.at(handle.address)
-        others = [each for each in requirements if each.kind != IMAGE_KIND]
+        others = self._for_agents(requirements)
         return await self._images.keep(known.container, known.image, others)
+
+    def _for_agents(self, requirements: Sequence[Requirement]) -> tuple[Requirement, ...]:
+        base_dir, mounts = self._context.base_dir, self._settings.mounts
+        return tuple(
+            each
+            for each in requirements
+            if each.kind != IMAGE_KIND and not is_seen(each, base_dir, mounts)
+        )
 
     # Making one.
 
