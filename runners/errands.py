@@ -195,8 +195,10 @@ class Errands:
     def _start(self, errand: _Errand, *, is_asking: bool) -> None:
         self._number -= 1
         errand.task, errand.is_asking = self._number, is_asking
-        config = self._supervisor.settings.requirement_config
         what = errand.requirement
+        config = self._supervisor.settings.config
+        if what.kind in registry.REQUIREMENT_KINDS:
+            config = {**config, "agent.folder": self._folder}
         order = Order(
             self._number,
             0,

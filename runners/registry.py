@@ -37,6 +37,7 @@ _REQUIREMENTS = {
     "file": ("file", "File"),
     "kernel-module": ("kernel_module", "KernelModule"),
     "noop": ("noop", "Noop"),
+    "package": ("package", "Package"),
     "python": ("python", "Python"),
 }
 _HOMES = {**_TESTS, **_REQUIREMENTS}

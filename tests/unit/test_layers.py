@@ -149,6 +149,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.runners.file",
         "nrunner.runners.kernel_module",
         "nrunner.runners.noop",
+        "nrunner.runners.package",
         "nrunner.runners.python",
         "nrunner.runners.python_unittest",
         "nrunner.runners.tap",
