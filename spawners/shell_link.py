@@ -204,6 +204,9 @@ class ShellLink(asyncio.Transport):
 
         self._inquire(question.words, answer)
 
+    def _put(self, head: Mapping[str, Any]) -> None:
+        self._answer(head, error="bring a file to an environment without Python")
+
     def _run_errand(self, head: Mapping[str, Any], requirement: Requirement) -> None:
         """Have a requirement that is a program run; it is asked for again under the same number."""
         wanted = requirement
@@ -215,9 +218,6 @@ class ShellLink(asyncio.Transport):
         if not self._queue.has((order.task, order.attempt)):
             self._queue.add(order, first=True)
             self._pump()
-
-    def _refuse_file(self, head: Mapping[str, Any]) -> None:
-        self._complain(head, "put a file there: no Python in this environment")
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._send(b"ack %d" % whole(head["seq"]))
@@ -250,7 +250,7 @@ class ShellLink(asyncio.Transport):
         "probe": _probe,
         "check": _check,
         "fulfil": _fulfil,
-        "put": _refuse_file,
+        "put": _put,
         "ack": _acknowledge,
         "ping": _show_up,
         "pause": _pause,

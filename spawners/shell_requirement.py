@@ -14,6 +14,9 @@ from nrunner.runnable import Requirement
 __all__ = ["Question", "question_of"]
 
 
+_KEYS = {"command": frozenset({"name"}), "file": frozenset({"name", "path"})}
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is to be asked."""
@@ -28,13 +31,18 @@ def question_of(requirement: Requirement, base_dir: str) -> Question | None:
     kind = requirement.kind
     if kind == "noop":
         return None
-    if kind not in ("command", "file"):
+    if kind not in _KEYS:
         raise RequirementError(f'no Python in this environment, which a "{kind}" needs')
     kwargs = requirement.kwargs
+    for key in kwargs.keys() - _KEYS[kind]:
+        # A condition that nobody looks at would be taken to hold.
+        raise RequirementError(f'no Python in this environment, which key "{key}" needs')
     name = requirement.uri or kwargs.get("name") or kwargs.get("path")
     if not isinstance(name, str):
         raise RequirementError(f'requirement "{kind}" needs a uri, or the key "name"')
-    if kind == "command":
-        return Question(("command", name), f"there is no program {name!r} on PATH")
     path = str(Path(base_dir) / name)
+    if kind == "command":
+        where = f"in {base_dir}" if "/" in name else "on PATH"
+        asked = path if "/" in name else name
+        return Question(("command", asked), f"there is no command {name!r} {where}")
     return Question(("file", path), f"file {name!r}: no such file (looked for in {base_dir})")

@@ -346,7 +346,7 @@ def test_requirements_are_looked_for_where_the_test_runs(play):
         await ask(Requirement("exec-test", "/bin/sh", ("-c", "exit 0")), fields)
         for wanted, reason in (
             (Requirement("file", "gone"), "'gone': no such file"),
-            (Requirement("command", "python3"), "no program 'python3' on PATH"),
+            (Requirement("command", "python3"), "no command 'python3' on PATH"),
             (Requirement("exec-test", "/bin/sh", ("-c", "exit 3")), "exited with status 3"),
             (Requirement("exec-test", "./gone"), "there is no program"),
             (Requirement("package", "x"), "no Python in this environment"),

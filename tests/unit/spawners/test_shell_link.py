@@ -179,8 +179,9 @@ def test_a_frame_that_is_none_is_complained_of(play):
         await it.meet()
         it.say("dance", request=3)
         it.say("ack", request=4, seq="x")
+        it.link.write(encode({"type": "put", "request": 5, "path": "/x"}, b"piece"))
         await asyncio.sleep(0)
-        assert [frame["request"] for frame in it.frames[1:]] == [3, 4]
+        assert [frame["request"] for frame in it.frames[1:]] == [3, 4, 5]
         assert all(frame["error"] for frame in it.frames[1:])
 
     play(body)

@@ -15,6 +15,7 @@ from nrunner.spawners.shell_requirement import question_of
         (Requirement("file", "a/b"), ("file", "/base/a/b")),
         (Requirement("file", kwargs={"path": "/etc/x"}), ("file", "/etc/x")),
         (Requirement("command", "sed"), ("command", "sed")),
+        (Requirement("command", "./tool"), ("command", "/base/tool")),
         (Requirement("command", kwargs={"name": "sed"}), ("command", "sed")),
     ],
 )
@@ -30,7 +31,13 @@ def test_nothing_is_always_there():
 
 @pytest.mark.parametrize(
     ("requirement", "reason"),
-    [(Requirement("pip", "x"), "no Python"), (Requirement("file"), "needs a uri")],
+    [
+        (Requirement("pip", "x"), "no Python"),
+        (Requirement("file"), "needs a uri"),
+        (Requirement("file", "x", kwargs={"sha256": "0" * 64}), 'no Python.*"sha256"'),
+        (Requirement("command", "x", kwargs={"version": "2"}), 'no Python.*"version"'),
+        (Requirement("command", kwargs={"path": "/bin/sh"}), 'no Python.*"path"'),
+    ],
 )
 def test_what_cannot_be_asked_is_refused(requirement, reason):
     with pytest.raises(RequirementError, match=reason):
