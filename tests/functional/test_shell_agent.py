@@ -357,7 +357,7 @@ def test_requirements_are_looked_for_where_the_test_runs(play):
         async def read(_offset: int) -> bytes:
             return b""
 
-        with pytest.raises(RequirementError, match="put a file there: no Python in this env"):
+        with pytest.raises(RequirementError, match="bring a file to an environment without Python"):
             await it.talk.environment.put({"path": "/x", "size": 0}, read)
         assert it.talk.events == []
 
