@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs() -> Iterator[None]:
+    """End the process by which podman keeps the user's namespaces."""
+    yield
+    if ROOT:
+        run(as_user("podman", "system", "migrate"))
 
 
 def run(words: list[str]) -> str:

@@ -145,6 +145,33 @@ def test_programs_run_in_an_image_without_python(box: Sandbox) -> None:
     check_nothing_left(box)
 
 
+def test_tests_that_attack_their_container_harm_nobody_else(box: Sandbox) -> None:
+    hostile = {
+        "socket": "rm -rf /run/nrunner/* /run/nrunner.pyz; echo gone",
+        "root": "rm -rf / 2>/dev/null; exit 1",
+        "here": f"rm -rf {box.here}/* ; ls {box.here} | grep -q fine.sh",
+        "kill": "kill -9 -1",
+        "memory": "dd if=/dev/zero of=/tmp/full bs=1M count=200 2>/dev/null; echo filled",
+        "fine": "echo fine",
+    }
+    for name, text in hostile.items():
+        box.write(f"{name}.sh", f"#!/bin/sh\n{text}\n")
+    names = [f"{name}.sh" for name in hostile]
+    limits = ("--podman-memory", "64M", "--podman-pids", "50")
+    done = run(box, *names, *limits, "--max-parallel-tasks", "2").wait()
+    found = verdicts(box)
+    assert {name: found[f"{name}.sh"] for name in ("socket", "root", "here", "fine")} == {
+        "socket": "PASS",
+        "root": "FAIL",
+        "here": "PASS",
+        "fine": "PASS",
+    }, done.out
+    by_name = {each["name"]: each for each in box.results()["tests"]}
+    assert found["kill.sh"] in ("FAIL", "ERROR"), by_name["kill.sh"]
+    assert "memory" in json.dumps(by_name["memory.sh"]), by_name["memory.sh"]
+    check_nothing_left(box)
+
+
 def test_an_interrupted_job_leaves_nothing(box: Sandbox) -> None:
     box.write("t.sh", SLEEPS)
     job = run(box, "t.sh", "t.sh")
