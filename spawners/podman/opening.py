@@ -24,6 +24,8 @@ from nrunner.spawners.podman.life import Life
 __all__ = ["NoProgram", "Opening", "make_agent_folder"]
 
 _READY_WITHIN = 20.0
+_NETWORKS = ("netavark", "network", "pasta", "slirp4netns", "cni")
+"""Words of which one is in what podman says when it cannot make a network."""
 
 
 class NoProgram(SpawnError):
@@ -84,7 +86,8 @@ class Opening:
             program = plan.agent.command(plan.slots)[0]
             if program in str(error) and "not found" in str(error):
                 raise NoProgram(f"{what}: it has no {program}") from error
-            raise
+            hint = _network_hint(plan, str(error))
+            raise SpawnError(f"{error}{hint}") from error
         self._go_on()
 
     async def _first_process(self, plan: Plan) -> Life:
@@ -127,6 +130,14 @@ class Opening:
             with contextlib.suppress(SpawnError):
                 await self._client.remove(container)
         await offload(remove_tree, str(plan.agent_folder))
+
+
+def _network_hint(plan: Plan, said: str) -> str:
+    """Say what does without a network, if that seems to be what cannot be had."""
+    if plan.network == "none" or not any(word in said for word in _NETWORKS):
+        return ""
+    setting = "podman.prepare_network" if plan.may_administer else "podman.network"
+    return f' ({setting} = "none" does without a network)'
 
 
 def _failure(plan: Plan, what: str, how: str) -> SpawnError:

@@ -31,7 +31,7 @@ from nrunner.spawners.podman.life import Life
 from nrunner.spawners.podman.opening import NoProgram, Opening, make_agent_folder
 from nrunner.spawners.podman.reap import own_controller, reap
 from nrunner.spawners.podman.service import Service
-from nrunner.spawners.podman.settings import Settings
+from nrunner.spawners.podman.settings import Limits, Settings
 from nrunner.spawners.podman.sight import is_seen
 from nrunner.spawners.shell_agent import agent_script
 
@@ -217,7 +217,8 @@ class PodmanSpawner:
             own,
             self._identity,
             settings.prepare_network if prepares else settings.network,
-            settings.limits,
+            # What tests may use is no measure for what installing takes.
+            Limits(cpus=settings.limits.cpus) if prepares else settings.limits,
             writable=(folder,) if folder else (),
             readable=(context.base_dir, *settings.mounts),
             slots=context.max_parallel,

@@ -48,6 +48,11 @@ def _nothing_runs() -> Iterator[None]:
         run(as_user("podman", "system", "migrate"))
 
 
+NETWORK = MEMORY.replace("memory=64 << 20", 'network="private"').replace(
+    "limited: {{handle._life.memory_group}}", "opened"
+)
+
+
 def run(words: list[str]) -> str:
     """Run a command that has to succeed; return what it prints."""
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=170)
@@ -60,6 +65,13 @@ def test_the_suite_passes_without_rights_of_root():
     suite = (str(SUITE), "-k", "TestPodmanSpawner")
     words = as_pytest(*suite) if ROOT else [sys.executable, "-m", "pytest", "-q", *suite]
     assert " passed" in run(words)
+
+
+def test_a_network_that_cannot_be_had_is_said_to_be_what_is_missing():
+    program = NETWORK.format(root=str(SUITE.parents[2]))
+    words = (sys.executable, "-c", program)
+    said = run(as_user(*words, NRUNNER_TEST_CACHE=cache_of_user()) if ROOT else [*words])
+    assert said.startswith("opened") or 'podman.network = "none" does without' in said, said
 
 
 def test_a_limit_that_cannot_be_kept_is_refused():

@@ -46,6 +46,20 @@ def test_what_was_prepared_is_kept_and_found_again(tmp_path):
     run(main())
 
 
+def test_limits_are_for_tests_and_not_for_what_prepares(tmp_path):
+    look = "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null || true"
+
+    async def main() -> None:
+        async with podman_job(tmp_path, pids=50) as job:
+            found = await job.spawner.find("podman", NEEDS)
+            async with job.environment(found.base) as (talk, _):
+                assert await output_of(talk, 1, "/bin/sh", "-c", look) == "50\n"
+            async with job.environment(found.workshop) as (talk, _):
+                assert int(await output_of(talk, 1, "/bin/sh", "-c", look)) > 50
+
+    run(main())
+
+
 def test_an_image_is_loaded_from_an_archive_once(tmp_path):
     name = f"localhost/nrunner-test-loaded:{tmp_path.name}"
     podman("tag", busybox_image(), name)
