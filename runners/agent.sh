@@ -16,8 +16,8 @@
 
 # What is in the environment under these names would be passed on with our values.
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
-    group grown hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
-    newest now o orphans_since over p patience pattern paused_at pid rest running seconds seen sessions setsid settings sig \
+    group grown guard hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
+    newest now o orphans_since over p patience pattern paused_at pid pipes rest running seconds seen sessions setsid settings sig \
     silence since slots slow state status stop table task ticks_at timeout token unfit until up word \
     worker x
 
@@ -784,7 +784,9 @@ ordered() { # LINE
 
 main() {
     trap : PIPE HUP INT TERM
-    read -r me rest </proc/self/stat
+    # A test may have killed it.
+    trap '[ -d "/proc/$guard" ] || finish' EXIT
+    read -r me x x guard rest </proc/self/stat
     read -r boot </proc/sys/kernel/random/boot_id
     read -r token <token
     : >spool
@@ -817,26 +819,39 @@ main() {
 guard() {
     exec </dev/null
     (main)
-    # However it ended: nobody else looks after what runs.
-    end_helpers
+    finish
+}
+
+# Main has ended, however it did: nobody else looks after what runs.
+finish() {
+    end_payloads
     set +f
-    orphans_since='' sessions=' '
-    for x in pid-*; do read -r pid <"$x" && sessions="$sessions$pid "; done
+    rm -f door token run-* c-*
     set -f
-    if [ -e place ]; then
-        . ./place
-        pattern="NRUNNER_ATTEMPT=$job:"
-        kill_all
-        n=$crew
-        while [ "$n" -gt 0 ]; do
-            rm -rf "$slots/$n"
-            n=$((n - 1))
-        done
-        rmdir "$slots" 2>/dev/null
-    fi
-    for x in $names; do printf 'quit\n' 1<>"$x"; done
+    # The first process waits for the workers: with them we may have to leave, too.
+    for x in $pipes; do [ ! -p "$x" ] || printf 'quit\n' 1<>"$x"; done
+    end_helpers
+    end_payloads # one that was just being started
     set +f
-    rm -f door token place w-* c-* run-* pid-* stop-* fault-* worker-*
+    rm -f place w-* pid-* stop-* fault-* worker-*
+}
+
+end_payloads() {
+    [ -e place ] || return
+    . ./place
+    orphans_since='' sessions=' ' pattern="NRUNNER_ATTEMPT=$job:"
+    n=$crew
+    while [ "$n" -gt 0 ]; do
+        read -r pid <"pid-$n" && sessions="$sessions$pid "
+        n=$((n - 1))
+    done
+    kill_all
+    n=$crew
+    while [ "$n" -gt 0 ]; do
+        rm -rf "$slots/$n"
+        n=$((n - 1))
+    done
+    rmdir "$slots" 2>/dev/null
 }
 
 # Kill workers, and those who sleep until something is due. They are of one group with us, and so is
@@ -862,14 +877,14 @@ serve() { # FOLDER SLOTS
     cd -- "$1" || exit 2
     home=$PWD
     n=$2 crew=$2 list=
-    names='' is_fine=
-    [ -p door ] || names=door
+    pipes='' is_fine=
+    [ -p door ] || pipes=door
     while [ "$n" -gt 0 ]; do
-        names="$names w-$n" list="$list worker $n |"
+        pipes="$pipes w-$n" list="$list worker $n |"
         n=$((n - 1))
     done
     # shellcheck disable=SC2086
-    mkfifo -m 600 $names || exit 2
+    mkfifo -m 600 $pipes || exit 2
     exec 3<>door
     setsid=$(command -v setsid) arch=$(uname -m)
     sleep 0.01 2>/dev/null && is_fine=1

@@ -100,24 +100,24 @@ class ShellHandle:
             "start": found.start if found else 0,
             "boot_id": boot_id(),
         }
-        self._agent = ShellAgent(home)
+        self.agent = ShellAgent(home)
         self._job_id = job_id
         self._left: Remains | None = None
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         if self.process.is_gone():
             raise LinkError("reach the agent: it has ended")
-        await self._agent.connect(factory)
+        await self.agent.connect(factory)
 
     async def wait_gone(self) -> str:
         return f"the agent {await self.process.wait_gone()}"
 
     async def remains(self) -> Remains | None:
-        return self._agent.remains() or self._left
+        return self.agent.remains() or self._left
 
     async def destroy(self) -> None:
         if not self.process.is_gone():
-            with self._agent.told_to_leave(), contextlib.suppress(TimeoutError):
+            with self.agent.told_to_leave(), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LEAVE_WITHIN):
                     await self.process.wait_gone()
         # Its first process leads the session of all that are the agent's own.
@@ -125,7 +125,7 @@ class ShellHandle:
             os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait_gone()
         await offload(self._sweep)
-        self._left = self._agent.remains() or self._left
+        self._left = self.agent.remains() or self._left
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _sweep(self) -> None:

@@ -432,6 +432,23 @@ def test_an_agent_that_is_killed_takes_everything_with_it(tmp_path, victim):
     asyncio.run(main())
 
 
+@everywhere
+def test_an_agent_whose_guard_was_killed_ends_everything_by_itself(play):
+    async def body(it: Scene) -> None:
+        guard = read_process(it.talk.environment.hello["pid"])
+        assert guard is not None
+        os.kill(guard.parent, signal.SIGKILL)
+        stubborn = "trap '' TERM; while :; do PATH=/bin sleep 1; done"
+        it.talk.run(1, Runnable("exec-test", "/bin/sh", ("-c", stubborn)))
+        await it.talk.hear(1, "started")
+        with it.handle.agent.told_to_leave():
+            async with asyncio.timeout(5):
+                await it.handle.wait_gone()
+        assert killing.marked(JOB) == []
+
+    play(body)
+
+
 def test_a_stream_that_is_cut_again_and_again_loses_nothing_and_runs_nothing_twice(play):
     async def body(it: Scene) -> None:
         holding = asyncio.ensure_future(it.talk.environment.wait_gone())
