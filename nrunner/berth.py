@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Berth", "Gone", "Watcher"]
 
 _ASIDES = ("notice", "slow")
+_KEPT = "/var/tmp/nrunner"
+"""Where, in an environment with files of its own, is what becomes part of its layer."""
 _EVENTS = ("started", "ended", "not_started", "notice", "slow")
 _EARLY = ("started", *_ASIDES)
 """After these more is to come."""
@@ -355,6 +357,7 @@ class Berth:
         folder = self._settings.get("spool_dir")
         if self._folders is not None:
             self._spool = settings["spool"] = f"{self._folder}/spool"
+            settings["kept_dir"] = _KEPT
         elif folder and self._offer.shares_files:
             # In the job's folder, since others may be cleared at a reboot.
             self._spool = settings["spool"] = f"{folder}/{self.place}-{self._generation}"

@@ -41,6 +41,8 @@ class Settings:
     base_dir: str = "/"
     slots_dir: str = ""
     """Folder for the files of attempts that run; nothing runs until it is said."""
+    kept_dir: str = ""
+    """Folder for what is made for requirements; below `slots_dir` unless it is said."""
     slots: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -49,13 +51,18 @@ class Settings:
     """Seconds without a controller after which everything is killed."""
 
     @property
+    def kept(self) -> str:
+        """Where is what was made for requirements, and stays as long as the environment."""
+        return self.kept_dir or f"{self.slots_dir}/kept"
+
+    @property
     def requirement_config(self) -> dict[str, Any]:
         """Return what runners of requirements are to know, with the variables that tests get."""
         variables = dict(self.env)
         own: Any = self.config.get("runner.env")
         if _is_like(own, _VARIABLES):
             variables.update(own)
-        return {**self.config, "runner.env": variables}
+        return {**self.config, "runner.env": variables, "agent.kept_dir": self.kept}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Settings:

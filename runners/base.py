@@ -245,6 +245,10 @@ class RequirementRunner(Runner):
         """
         return {}
 
+    def interpreter(self, requirement: Requirement, base_dir: str) -> str | None:
+        """Return the Python in which tests of Python are to run; None if that does not matter."""
+        return None
+
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return how fulfilling ended, or the child that does it."""
         requirement = Requirement(runnable.kind, runnable.uri, runnable.args, runnable.kwargs)

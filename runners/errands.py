@@ -196,9 +196,11 @@ class Errands:
         self._number -= 1
         errand.task, errand.is_asking = self._number, is_asking
         what = errand.requirement
-        config = self._supervisor.settings.config
+        settings = self._supervisor.settings
+        config = settings.config
         if what.kind in registry.REQUIREMENT_KINDS:
-            config = {**config, "agent.folder": self._folder}
+            more = {"agent.folder": self._folder, "agent.kept_dir": settings.kept}
+            config = {**config, **more}
         order = Order(
             self._number,
             0,

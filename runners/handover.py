@@ -11,11 +11,11 @@ from nrunner.runners import registry
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, Optional
 
     from nrunner.runnable import Requirement
 
-__all__ = ["handed_over"]
+__all__ = ["handed_over", "interpreter_of"]
 
 
 def handed_over(
@@ -32,3 +32,16 @@ def handed_over(
             runner.config = config
             variables.update(runner.variables(each, base_dir))
     return variables
+
+
+def interpreter_of(
+    requirements: Iterable[Requirement], base_dir: str, config: Mapping[str, Any]
+) -> Optional[str]:
+    """Return the Python in which tests with these requirements run; None if any will do."""
+    found = None
+    for each in requirements:
+        if each.kind in registry.HANDING_KINDS:
+            runner = registry.requirement_runner(each.kind)
+            runner.config = config
+            found = runner.interpreter(each, base_dir) or found
+    return found

@@ -38,6 +38,8 @@ _REQUIREMENTS = {
     "kernel-module": ("kernel_module", "KernelModule"),
     "noop": ("noop", "Noop"),
     "package": ("package", "Package"),
+    "pip": ("pip", "Pip"),
+    "podman-image": ("podman_image", "PodmanImage"),
     "python": ("python", "Python"),
 }
 _HOMES = {**_TESTS, **_REQUIREMENTS}
@@ -48,7 +50,7 @@ KINDS = frozenset(_HOMES)
 REQUIREMENT_KINDS = frozenset(_REQUIREMENTS)
 """Kinds of requirements that have a class here."""
 
-HANDING_KINDS = frozenset({"asset"})
+HANDING_KINDS = frozenset({"asset", "pip"})
 """Those of them that tell tests something, by variables."""
 
 FETCHED_KINDS = frozenset({"asset"})

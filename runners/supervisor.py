@@ -25,7 +25,7 @@ from nrunner.runners.base import Command, Exit, Outcome, Runner
 from nrunner.runners.brand import wear
 from nrunner.runners.examiner import Examiner, Findings
 from nrunner.runners.executable_runner import find_runner
-from nrunner.runners.handover import handed_over
+from nrunner.runners.handover import handed_over, interpreter_of
 from nrunner.runners.kin import Kin
 from nrunner.runners.loop import Loop
 from nrunner.runners.memory import MemoryWatch
@@ -316,7 +316,8 @@ class Supervisor:
         runner = attempt.runner = _runner_of(order, socket)
         place = attempt.place_in(slot, self.settings)
         attempt.brand = self._kin.brands.of(attempt.key)
-        command = runner.command(order.runnable, place)
+        runnable = self._where_required(order) if order.needs else order.runnable
+        command = runner.command(runnable, place)
         attempt.began = time.monotonic()
         if isinstance(command, Outcome):
             self._emit(attempt, "started", {"time": attempt.began})
@@ -337,6 +338,14 @@ class Supervisor:
         elif command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
         self._alarms.set(attempt)
+
+    def _where_required(self, order: Order) -> Runnable:
+        """Return a Runnable for the interpreter in which is what it requires."""
+        config = self.settings.requirement_config
+        python = interpreter_of(order.needs, self.settings.base_dir, config)
+        if python is None:
+            return order.runnable
+        return replace(order.runnable, config={**order.runnable.config, "runner.python": python})
 
     def _listen(self, attempt: Attempt, socket: str) -> None:
         # Most jobs have no payload that speaks for itself: they do without these imports.

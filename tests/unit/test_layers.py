@@ -150,6 +150,8 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.runners.kernel_module",
         "nrunner.runners.noop",
         "nrunner.runners.package",
+        "nrunner.runners.pip",
+        "nrunner.runners.podman_image",
         "nrunner.runners.python",
         "nrunner.runners.python_unittest",
         "nrunner.runners.tap",
