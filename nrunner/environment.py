@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from nrunner.errors import LinkError, ProtocolError, RequirementError
+from nrunner.errors import LinkError, ProtocolError, RecipeError, RequirementError
 from nrunner.runnable import Requirement
 from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, FrameReader, encode
 from nrunner.spawners.base import Handle
@@ -158,12 +158,15 @@ class Environment:
     async def fulfil(self, requirement: Requirement, fields: Mapping[str, Any]) -> bool:
         """Have a requirement fulfilled; return whether that changed anything there.
 
-        Raise RequirementError with the reason, or LinkError.
+        Raise RequirementError with the reason, RecipeError if it can never hold as it is
+        described, or LinkError.
         """
         head = {"type": "fulfil", "requirement": requirement.to_json(), **fields}
         reply = await self._ask(head, cancel="fulfilment")
         if reply.get("ok") is not True:
-            raise RequirementError(str(reply.get("error", "no reason was given")))
+            is_malformed = reply.get("malformed") is True
+            reason = str(reply.get("error", "no reason was given"))
+            raise RecipeError(reason) if is_malformed else RequirementError(reason)
         return reply.get("changed", True) is not False
 
     async def check(self, requirement: Requirement) -> str | None:

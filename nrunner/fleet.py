@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from nrunner.berth import Berth, Watcher
 from nrunner.environment import Key
-from nrunner.errors import RequirementError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.result import Cause
 from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
@@ -320,5 +320,5 @@ class Fleet:
 async def _fulfilled(berth: Berth, requirement: Requirement, timeout: float) -> bool:
     try:
         return await berth.fulfil(requirement, timeout)
-    except RequirementError as error:
-        raise RequirementError(f"{requirement.title}: {error}") from error
+    except (RecipeError, RequirementError) as error:
+        raise type(error)(f"{requirement.title}: {error}") from error

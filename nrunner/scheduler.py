@@ -25,6 +25,7 @@ from nrunner.errors import (
     JournalFull,
     NrunnerError,
     ProtocolError,
+    RecipeError,
     RequirementError,
 )
 from nrunner.event import Begin, Event, Met, NotStarted, Refused, StopAll, Triaged, Unmet
@@ -300,6 +301,10 @@ class Scheduler:
         except RequirementError as error:
             detail = f"requirement {_named(requirement)}{error}"
             verdict = Verdict(Result.SKIP, Cause.REQUIREMENT, detail)
+            event = Unmet(time.monotonic(), place, requirement.key, verdict)
+        except RecipeError as error:
+            detail = f"requirement {_named(requirement)}{error}"
+            verdict = Verdict(Result.ERROR, Cause.MALFORMED, detail)
             event = Unmet(time.monotonic(), place, requirement.key, verdict)
         except NrunnerError as error:
             verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")

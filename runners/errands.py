@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 
-from nrunner.errors import NrunnerError
+from nrunner.errors import NrunnerError, RunnerError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
 from nrunner.runners.attempt import Attempt, Limits, Order, whole
@@ -132,8 +132,9 @@ class Errands:
                 self._start(errand, is_asking=False)
             return
         # Who does not say whether anything changed may have changed something.
+        is_malformed = fields.get("malformed") is True
         changed = is_met and _report(attempt).get("changed") is not False
-        self._end(errand, is_met, changed=changed, error=error)
+        self._end(errand, is_met, changed=changed, error=error, malformed=is_malformed)
 
     # What is done.
 
@@ -152,7 +153,7 @@ class Errands:
         if not runner.is_instant(requirement):
             errand.resource = runner.resource(requirement)
             return False
-        is_changed, error = False, ""
+        is_changed, is_malformed, error = False, False, ""
         try:
             reason = runner.check(requirement, base_dir)
             if reason is not None and errand.is_check:
@@ -161,10 +162,11 @@ class Errands:
                 runner.fulfil(requirement, base_dir)
                 is_changed = True
         except (NrunnerError, OSError) as trouble:
+            is_malformed = isinstance(trouble, RunnerError)
             error = str(trouble) or "no reason was given"
         if not error and not errand.is_check:
             error = self._hand_over(errand)
-        self._end(errand, not error, changed=is_changed, error=error)
+        self._end(errand, not error, changed=is_changed, error=error, malformed=is_malformed)
         return True
 
     def _begin_more(self) -> None:
@@ -227,7 +229,9 @@ class Errands:
         else:
             self._end(errand, False, changed=False, error=detail)
 
-    def _end(self, errand: _Errand, is_met: bool, *, changed: bool, error: str) -> None:
+    def _end(
+        self, errand: _Errand, is_met: bool, *, changed: bool, error: str, malformed: bool = False
+    ) -> None:
         reason = _cut(error)
         if errand.is_check:
             reply: dict[str, Any] = {"met": is_met}
@@ -237,6 +241,8 @@ class Errands:
             reply = {"ok": is_met, "changed": changed}
             if reason:
                 reply["error"] = reason
+            if malformed:
+                reply["malformed"] = True
         was_known = self._all.pop(errand.key, None)
         for request in errand.requests:
             self._answers[request] = found = {"type": "reply", "request": request, **reply}

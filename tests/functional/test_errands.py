@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nrunner.errors import RequirementError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.runnable import Requirement
 from nrunner.runners.wire import encode
 from nrunner.spawners.process_handle import ProcessHandle
@@ -227,7 +227,7 @@ def test_an_answer_that_was_lost_with_its_link_is_given_again(agents, tmp_path):
 
 def test_a_wrong_description_is_answered(agents, tmp_path):
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
-        with pytest.raises(RequirementError, match="needs a uri"):
+        with pytest.raises(RecipeError, match="needs a uri"):
             await asker(talk, tmp_path)(Requirement("file"), "x")
         assert "needs a uri" in str(await talk.environment.check(Requirement("file")))
         with pytest.raises(RequirementError, match="expected limits in seconds"):

@@ -99,7 +99,7 @@ def test_a_requirement_that_does_not_hold_is_told_in_the_line_of_its_test(sandbo
     ]
     sandbox.write("needy.json", json.dumps(recipes), executable=False)
     end = sandbox.run("run", "needy.json", "-p", "GIVEN=yes")
-    assert end.code == 0
+    assert end.code == 1
     lines = [line.partition(": ")[2] for line in end.lines if " (" in line and "/6)" in line]
     told = {line.partition("requirement ")[2].partition(" (0.")[0] for line in lines}
     assert {each for each in told if each.startswith("command")} == {
@@ -110,7 +110,8 @@ def test_a_requirement_that_does_not_hold_is_told_in_the_line_of_its_test(sandbo
     assert any("no_such_module' is not loaded, and is not to be" in each for each in told)
     assert any('key "pattern": no regular expression' in each for each in told)
     causes = {(each["status"], each["cause"]) for each in sandbox.results()["tests"]}
-    assert causes == {("SKIP", "requirement"), ("PASS", "test")}
+    assert causes == {("SKIP", "requirement"), ("PASS", "test"), ("ERROR", "malformed")}
+    assert sandbox.tests()["5-env"]["status"] == "ERROR"
     assert sandbox.tests()["3-env"]["status"] == "PASS"
 
 
