@@ -222,10 +222,17 @@ class Berth:
         is_new = False
         if is_brought(requirement) or self._has_to_fetch(requirement):
             is_new, requirement = await self._bring(environment, requirement, timeout)
-        folder = self._settings["results_dir"] if self._folders is None else self._folder
-        log_dir = f"{folder}/requirements/{self._errands}"
+        target = f"{self._settings['results_dir']}/requirements/{self._errands}"
+        log_dir, folders = target, self._folders
+        if folders is not None:
+            log_dir = f"{self._folder}/requirement-{self._errands}"
+            target = f"{self._settings['results_dir']}/requirements/{self.place}-{self._errands}"
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
-        return await environment.fulfil(requirement, fields) or is_new
+        try:
+            return await environment.fulfil(requirement, fields) or is_new
+        finally:
+            if folders is not None:
+                folders.bring(log_dir, target)
 
     async def _bring(
         self, environment: Environment, requirement: Requirement, timeout: float

@@ -71,8 +71,11 @@ class Folders:
 
     def _bring(self, key: _Key) -> None:
         source, target = self._ways.pop(key, ("", ""))
-        if not source:
-            return
+        if source:
+            self.bring(source, target)
+
+    def bring(self, source: str, target: str) -> None:
+        """Bring a folder of logs, if there is one, to where it belongs."""
         with contextlib.suppress(OSError):
             if stat.S_ISDIR(Path(source).lstat().st_mode):
                 Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.runnable import Requirement
+from nrunner.spawners.podman.images import LAYER_LABEL, layer_key
 from tests.containers import busybox_image, containers_of, oci_runtime, podman, python_image
 from tests.functional.sandbox import Run, Sandbox, wait_until
 
@@ -66,6 +68,24 @@ def check_nothing_left(box: Sandbox, *, sockets: bool = False) -> None:
     assert str(box.here) not in mounts
     left = [path for path in box.job.rglob("*") if path.is_socket()]
     assert sockets or left == []
+
+
+def test_what_a_requirement_prints_in_a_container_is_kept(box: Sandbox) -> None:
+    needs = [
+        {"type": "exec-test", "uri": "/bin/sh", "args": ["-c", f"{script} # {box.mark}"]}
+        for script in ("echo made", "echo broken; exit 3")
+    ]
+    recipes = [{"kind": "noop", "requirements": [need]} for need in needs]
+    box.write("needy.json", json.dumps(recipes), executable=False)
+    end = run(box, "needy.json").wait()
+    assert [each["status"] for each in box.results()["tests"]] == ["PASS", "SKIP"], end
+    logs = box.job.glob("test-results/requirements/*/stdout")
+    assert sorted(path.read_text() for path in logs) == ["broken\n", "made\n"]
+    check_nothing_left(box)
+    base = podman("image", "inspect", "-f", "{{.Id}}", python_image())
+    key = layer_key(base, [Requirement.from_json(needs[0])])
+    layer = podman("images", "-q", "--filter", f"label={LAYER_LABEL}={key}")
+    podman("rmi", "-f", layer)
 
 
 def test_the_examples_end_as_they_do_outside(box: Sandbox, root: Path) -> None:
