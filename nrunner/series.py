@@ -29,7 +29,17 @@ def series_of(runnable: Runnable, isolation: str, suite: str) -> str:
         return ""
     config = {key: each for key, each in runnable.config.items() if key != IDEMPOTENT}
     own = json.dumps(config, sort_keys=True) if config else ""
-    return "|".join((suite, runnable.kind, company, own))
+    return "|".join((suite, runnable.kind, company, own)) + _told(runnable)
+
+
+def _told(runnable: Runnable) -> str:
+    """Return a mark of the requirements that tell a test something: its process is told once."""
+    told = [each.key for each in runnable.requirements if each.kind in registry.HANDING_KINDS]
+    if not told:
+        return ""
+    import hashlib
+
+    return "|" + hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:16]
 
 
 def gathered(

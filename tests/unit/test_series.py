@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nrunner.runnable import Runnable
+from nrunner.runnable import Requirement, Runnable
 from nrunner.series import gathered, series_of
 
 
@@ -24,12 +24,18 @@ def test_methods_of_one_module_are_a_series():
         sample("a.py:T.x", kwargs={"module": "a"}),
         sample("a.py:T.x", kwargs={"top": "lib"}),
         sample("a.py:T.x", config={"runner.python": "/other"}),
+        sample("a.py:T.x", requirements=(Requirement("pip", "attrs"),)),
     ],
-    ids=["module", "name", "folder", "interpreter"],
+    ids=["module", "name", "folder", "interpreter", "packages"],
 )
 def test_what_makes_another_module_makes_another_series(other):
     mine, others = (series_of(each, "module", "") for each in (sample("a.py:T.x"), other))
     assert "" != mine != others != ""
+
+
+def test_a_requirement_that_tells_tests_nothing_is_no_matter_of_the_series():
+    tests = [sample("a.py:T.x"), sample("a.py:T.y", requirements=(Requirement("file", "x"),))]
+    assert len({series_of(each, "module", "") for each in tests}) == 1
 
 
 def test_running_twice_is_no_matter_of_the_series():
