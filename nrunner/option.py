@@ -202,7 +202,7 @@ class Size(Sort):
         """Accept a whole number, or text with a unit."""
         if value == "none":
             return None
-        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)", str(value))
+        match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?)([KMGT]?)", str(value).upper())
         if match is None or not isinstance(value, (str, int)) or isinstance(value, bool):
             raise ValueError(f"expected a size such as 4096, 500M or 1.5G, got {_shown(value)}")
         return int(float(match[1]) * _SIZES[match[2]]) or None
@@ -213,7 +213,7 @@ class Size(Sort):
             "type": ["integer", "string"],
             "minimum": 0,
             "maximum": 10**15 - 1,
-            "pattern": r"^(?:none|[0-9]{1,15}(?:\.[0-9]{1,3})?[KMGT]?)$",
+            "pattern": r"^(?:none|[0-9]{1,15}(?:\.[0-9]{1,3})?[KMGTkmgt]?)$",
         }
 
     def to_json(self, value: Any) -> str:

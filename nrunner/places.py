@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from nrunner.adoption import MOST_CRASHES, Adoption, lost_verdict
 from nrunner.berth import Berth, Gone, Watcher
 from nrunner.environment import Environment, Key
-from nrunner.errors import NrunnerError, TakenOverError
+from nrunner.errors import NrunnerError, SpawnError, TakenOverError
 from nrunner.event import Broken, Event, NotStarted
 from nrunner.fleet import Fleet, bundle
 from nrunner.phase import Phase
@@ -235,7 +235,14 @@ class Places:
         fleet = self._fleet_of(berth.place)
         if fleet is not None:
             fleet.take_over(berth, [*running])
-        gone = await berth.adopt(address, running)
+        try:
+            gone = await berth.adopt(address, running)
+        except SpawnError as error:
+            # It may live: nobody can say what became of what was ordered there.
+            berth.abandon()
+            why = f"its environment could not be taken over: could not {error}"
+            self._break(running, lambda key: self._lost(key, why, begun=True))
+            return
         if gone is not None:
             await self._bury(berth, gone, self._lost)
         elif fleet is not None:

@@ -60,6 +60,8 @@ class FakeSpawner:
         """All environments that were opened, in order."""
         self.opening = 0
         """How many calls of `open` are under way."""
+        self.refuse_to_adopt = 0
+        """How many environments cannot be found by whoever asks next."""
         self.is_closed = False
         self._scripts = scripts or {}
         self._used: Counter[str] = Counter()
@@ -102,7 +104,10 @@ class FakeSpawner:
         return handle
 
     async def adopt(self, place: str, address: Mapping[str, Any]) -> FakeHandle:
-        """Return the environment that was opened as number ``number``."""
+        """Return the environment that was opened as number ``number``, or refuse."""
+        if self.refuse_to_adopt > 0:
+            self.refuse_to_adopt -= 1
+            raise SpawnError(f"find an environment at {place}: it is made to refuse")
         number = address.get("number")
         if type(number) is not int or not 0 <= number < len(self.handles):
             raise SpawnError(f"find an environment by {dict(address)}")

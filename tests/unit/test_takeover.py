@@ -108,6 +108,7 @@ class World:
         self.path = folder / "journal.jsonl"
         self.tasks = tasks
         self.isolated = ["fake"] if isolated else []
+        self.machine_limit = 6
         sort = FakeLayeredSpawner if isolated else FakeSpawner
         self.spawner = sort(scripts, slots=2, protocol=protocol)
 
@@ -125,7 +126,7 @@ class World:
             journal.close()
 
     def _begin(self) -> tuple[Mortal, Machine, Any]:
-        machine = Machine(self.tasks, Limits(6), isolated=self.isolated)
+        machine = Machine(self.tasks, Limits(self.machine_limit), isolated=self.isolated)
         if not self.path.exists():
             journal = Mortal(self.path)
             journal.append([_head(self.tasks), *map(planned_record, self.tasks)])
@@ -339,6 +340,24 @@ def test_what_is_idempotent_runs_again_when_nobody_knows_how_it_ended(tmp_path):
     assert world.check() == {1: (Result.PASS, Cause.TEST)}
     (settled,) = [each for each in read_records(world.path) if each["type"] == "settled"]
     assert [each["cause"] for each in settled["report"]["attempts"]] == ["lost", "test"]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_what_ran_where_nothing_can_be_taken_over_is_lost_and_the_rest_is_run(tmp_path, isolated):
+    async def main() -> World:
+        world = World(tmp_path, [task(1, "slow"), task(2, "good")], SCRIPTS, isolated=isolated)
+        world.machine_limit = 1
+        assert not await world.live(8 if isolated else 6)
+        world.spawner.refuse_to_adopt = 1
+        (lost,) = world.spawner.alive
+        assert await world.live(None)
+        assert not lost.agent.gone.is_set()
+        lost.agent.leave("its orphan deadline is past")
+        return world
+
+    world = FakeClock().run(main())
+    found = {number: cause for number, (_, cause) in world.check().items()}
+    assert found == {1: Cause.LOST, 2: Cause.TEST}
 
 
 def test_an_attempt_that_may_have_begun_unheard_is_not_begun_again(tmp_path):
