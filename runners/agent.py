@@ -27,7 +27,6 @@ from nrunner.runners.attempt import Attempt, Order, Settings, whole
 from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
-from nrunner.runners.errands import Errands
 from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
@@ -37,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Optional
 
+    from nrunner.runners.errands import Errands
     from nrunner.runners.incoming import Incoming
 
 __all__ = ["Agent"]
@@ -97,7 +97,7 @@ class Agent:
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
         )
-        self._errands = Errands(self._supervisor, folder, self._reply)
+        self._made_errands: Optional[Errands] = None
         self._flush_timer: Optional[Timer] = None
         self._orphan: Optional[Timer] = self._loop.real_after(_UNTIL_FIRST_HELLO, self._leave)
 
@@ -167,7 +167,8 @@ class Agent:
 
     def _abandon(self, detail: str) -> None:
         """End everything, and leave; how it ended stays in the file of the spool."""
-        self._errands.stop_waiting(detail)
+        if self._made_errands is not None:
+            self._made_errands.stop_waiting(detail)
         self._supervisor.stop_all("orphaned", detail, kill=True)
         self._is_orphan = True
         self._orphan = self._loop.real_after(_ORPHAN_PATIENCE, self._leave)
@@ -216,10 +217,7 @@ class Agent:
             self._refuse(connection, reason, replaced=True)
         else:
             if epoch > self._epoch:
-                # Another controller counts its requests anew.
-                self._errands.forget_requests()
-                if self._incoming is not None:
-                    self._incoming.close()
+                self._forget_requests()
             if self._epoch < 0:
                 self._greeted()
             self._epoch = epoch
@@ -233,6 +231,13 @@ class Agent:
             connection.send(wire.encode(self._hello()))
             for event in self._spool.replay(acknowledged):
                 connection.send(event)
+
+    def _forget_requests(self) -> None:
+        """Another controller counts its requests anew."""
+        if self._made_errands is not None:
+            self._made_errands.forget_requests()
+        if self._incoming is not None:
+            self._incoming.close()
 
     def _hello(self) -> dict[str, Any]:
         me = procfs.read_process(os.getpid())
@@ -325,6 +330,15 @@ class Agent:
 
             self._incoming = Incoming(self._loop, lambda put, told: self._answer(put, **told))
         self._incoming.take(head, body)
+
+    @property
+    def _errands(self) -> Errands:
+        """Those that were asked for; most jobs ask for none, and do without the import."""
+        if self._made_errands is None:
+            from nrunner.runners.errands import Errands
+
+            self._made_errands = Errands(self._supervisor, self._folder, self._reply)
+        return self._made_errands
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(whole(head["seq"]))

@@ -126,7 +126,7 @@ class Errands:
             is_met = not error
         if errand.is_asking:
             remove_tree(attempt.order.log_dir)
-            if is_met or errand.is_check or fields.get("stop") == "cancelled":
+            if is_met or errand.is_check or _is_given_up(event, fields):
                 self._end(errand, is_met, changed=False, error=error)
             else:
                 self._start(errand, is_asking=False)
@@ -270,6 +270,13 @@ def _rest(errand: _Errand, most: Optional[float]) -> Limits:
         left = max(0.0, left - (time.monotonic() - errand.began))
     bounds = [each for each in (left, most) if each is not None]
     return Limits(min(bounds) if bounds else None, None, None, limits.grace)
+
+
+def _is_given_up(event: str, fields: Mapping[str, Any]) -> bool:
+    """Whether something was ended since nobody wants it any more."""
+    if event == "not_started":
+        return fields.get("cause") != "malformed"
+    return fields.get("stop") not in (None, "timeout")
 
 
 def _reason(errand: _Errand, fields: Mapping[str, Any]) -> str:

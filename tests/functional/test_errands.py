@@ -181,6 +181,24 @@ def test_what_nobody_wants_any_more_is_ended_with_all_that_it_started(agents, tm
     agents.talk(body)
 
 
+@pytest.mark.parametrize("by", ["cancelling", "abandoning"])
+def test_what_is_given_up_while_it_is_checked_is_not_fulfilled(agents, tmp_path, plug_in, by):
+    plug_in("nrunner-runner-slow", "#!/bin/sh\necho $1 >> calls\nexec sleep 300\n")
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        ask = asyncio.ensure_future(asker(talk, tmp_path)(Requirement("slow", "x"), "x"))
+        await asyncio.to_thread(wait_until, (tmp_path / "calls").exists, "it is checked")
+        if by == "cancelling":
+            ask.cancel()
+        else:
+            await talk.environment.leave()
+        await asyncio.to_thread(wait_until, lambda: not marked(agents.job_id), "all has ended", 5)
+        ask.cancel()
+        assert (tmp_path / "calls").read_text() == "check\n"
+
+    agents.talk(body)
+
+
 def marked(job_id: str) -> list[str]:
     """Return the processes of attempts of a job."""
     mark, found = f"NRUNNER_ATTEMPT={job_id}:".encode(), []
