@@ -351,7 +351,7 @@ class Config:
         "--offline",
     )
     podman_image: str = _setting(
-        "docker.io/library/python:3-slim",
+        "python:3-slim",
         "podman.image",
         Text(),
         "The image that containers are made from, where a test names none.",

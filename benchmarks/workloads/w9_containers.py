@@ -51,8 +51,8 @@ def _exec(site: Site) -> Command:
     with suppress(AssertionError):
         podman("rm", "--force", "--time=0", _WARM)
     runtime = f"--runtime={_runtime()}"
-    words = ("run", "--detach", f"--name={_WARM}", "--network=none", "--init", *_LIMITS)
-    podman(runtime, *words, python_image(), "sleep", "600")
+    words = ("run", "--detach", "--rm", f"--name={_WARM}", "--network=none", *_LIMITS)
+    podman(runtime, *words, python_image(), "sleep", "60")
     script = site.folder / "one.sh"
     script.write_text(f"#!/bin/sh\nexec podman {runtime} exec {_WARM} true\n")
     script.chmod(0o755)

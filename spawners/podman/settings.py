@@ -13,7 +13,7 @@ from nrunner.record import dataclass
 
 __all__ = ["DEFAULT_IMAGE", "Limits", "Settings"]
 
-DEFAULT_IMAGE = "docker.io/library/python:3-slim"
+DEFAULT_IMAGE = "python:3-slim"
 _TEXTS = ("image", "socket", "runtime", "pull", "network", "prepare_network", "userns", "reuse")
 
 
