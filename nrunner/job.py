@@ -155,7 +155,6 @@ class Job:
                 # What agents have left to say is for whoever goes on with the job.
                 self._clean_up(keep=_is_of_journal(error))
                 raise
-            self._clean_up()
             return code
 
     def _clean_up(self, *, keep: bool = False) -> None:
@@ -179,6 +178,8 @@ class Job:
             raise
         finally:
             remove_tree(self._slots_dir)
+        # Before the reports: once they are there, nothing is left to do for anybody.
+        self._clean_up()
         return self._finish(journal, job)
 
     def _open_journal(self) -> Journal:
@@ -204,6 +205,10 @@ class Job:
 
     def _begin_again(self, journal: Journal, resumption: Resumption) -> None:
         journal.append([resumption.record()])
+        for name in self._plan.writers:
+            # Of an earlier controller: who finds reports has those of the job's end.
+            with contextlib.suppress(OSError, NrunnerError):
+                self.folder.report(find_writer(name).file_name).unlink(missing_ok=True)
         for verdict in resumption.history.verdicts.values():
             self._reporter.tally.add(verdict)
         for notice in resumption.notices():

@@ -34,8 +34,9 @@ def write_reports(
 
     Yield in words what could not be written.
     """
-    wanted = [(name, "") for name in writers]
-    wanted += [(report.writer, report.target) for report in reports]
+    wanted = [(report.writer, report.target) for report in reports]
+    # The one by which a job is known to be complete comes last.
+    wanted += [(name, "") for name in sorted(writers, key=lambda name: name == "json")]
     for name, target in wanted:
         try:
             writer = find_writer(name)

@@ -115,6 +115,20 @@ ROWS = (
         f"{_RESUME}::test_what_its_agent_never_touched_is_run_though_both_are_dead",
     ),
     Row(
+        "the controller is killed while it writes reports: results.json comes last",
+        "nrunner/reportfile.py",
+        'sorted(writers, key=lambda name: name == "json")',
+        'sorted(writers, key=lambda name: name != "json")',
+        "tests/unit/test_reportfile.py::test_the_report_that_says_complete_is_written_last",
+    ),
+    Row(
+        "the controller is killed while it writes reports: none is older than the job's end",
+        "nrunner/job.py",
+        "                self.folder.report(find_writer(name).file_name).unlink(missing_ok=True)\n",
+        "                pass\n",
+        f"{_RESUME}::test_reports_of_an_earlier_controller_do_not_pass_for_those_of_the_end",
+    ),
+    Row(
         "the machine was rebooted",
         "spawners/process_agent.py",
         " or boot != boot_id()",

@@ -194,6 +194,32 @@ def test_a_job_that_is_complete_is_left_alone(box: Sandbox) -> None:
     assert (box.job / "journal.jsonl").read_bytes() == before
 
 
+def test_reports_that_a_killed_controller_did_not_get_to_are_written(box: Sandbox) -> None:
+    assert box.run("run", "/bin/true", "/bin/false", "--tap", "asked.tap").code == 1
+    told = box.results()["tests"]
+    for each in (box.here / "asked.tap", box.job / "results.tap", box.job / "results.json"):
+        each.unlink()  # the order in which they are written is the other way round
+    done = box.run("jobs", "resume")
+    assert done.code == 1
+    assert box.results()["tests"] == told
+    assert (box.here / "asked.tap").read_text() == (box.job / "results.tap").read_text()
+    assert "nothing to go on with" in box.run("jobs", "resume").out
+
+
+def test_reports_of_an_earlier_controller_do_not_pass_for_those_of_the_end(box: Sandbox) -> None:
+    box.write("t.sh", MARKED + "sleep 0.3\n")
+    run = box.start("run", *["t.sh"] * 4, "--max-parallel-tasks", "1")
+    killed(box, run, 2)
+    (box.job / "results.json").write_text("{}")
+    (box.job / "results.tap").write_text("TAP version 13")
+    again = box.start("jobs", "resume")
+    wait_until(lambda: len(resumes(box)) == 1, "it is gone on with")
+    wait_until(lambda: not (box.job / "results.json").exists(), "it has no report any more")
+    assert not (box.job / "results.tap").exists()
+    assert again.wait().code == 0
+    assert len(box.results()["tests"]) == 4
+
+
 def test_a_job_that_runs_is_not_gone_on_with(box: Sandbox) -> None:
     box.write("t.sh", MARKED + "sleep 60\n")
     run = box.start("run", "t.sh")

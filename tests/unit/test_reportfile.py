@@ -38,6 +38,15 @@ class Writer:
             raise self.error
 
 
+class Late(Writer):
+    """Notes which reports are there when it is written."""
+
+    seen: set[str]
+
+    def write(self, job, tasks, stream) -> None:
+        self.seen = files(job.folder)
+
+
 @pytest.fixture
 def journal(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
@@ -78,6 +87,13 @@ def test_a_report_that_fails_is_told_leaves_nothing_and_costs_no_other(write, tm
     assert "'bad'" in problem
     assert "no" in problem
     assert files(tmp_path) == {"good.txt"}
+
+
+def test_the_report_that_says_complete_is_written_last(write, tmp_path):
+    last = Late("json")
+    assert write(last, Writer("a"), Writer("b")) == []
+    assert {"a.txt", "b.txt"} <= last.seen
+    assert (tmp_path / "json.txt").exists()
 
 
 def test_a_report_that_fails_leaves_the_one_before_as_it_was(write, tmp_path):
