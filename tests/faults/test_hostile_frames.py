@@ -145,7 +145,7 @@ STRANGE = (
 )
 
 
-PROMISE = b'{"type": "hello", "body": 16000000}\n'
+PROMISE = b'{"type": "hello", "body": %d}\n' % MAX_BODY
 """Nothing that follows is a frame, so there is no answer either."""
 
 
@@ -166,9 +166,9 @@ def test_who_has_not_said_hello_is_not_listened_to_and_holds_nothing(agents: Age
             talk.cut()
             talk.run(1, shell("true"))
             assert (await talk.hear(1, "ended"))["result"] == "pass"
-        with crowd([socket_of(handle)] * 12) as liars:
+        with crowd([socket_of(handle)] * 24) as liars:
             for liar in liars:
-                await asyncio.to_thread(liar.send, PROMISE, b"x" * (3 << 20))
+                await asyncio.to_thread(liar.send, PROMISE, b"x" * (MAX_BODY - 1))
         assert peak(agent_of(talk)) < before + (8 << 20)
         assert (handle._folder / "agent.log").read_text() == ""
         holding.cancel()
