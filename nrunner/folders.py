@@ -8,7 +8,6 @@ is left behind. Not responsible for when an environment ends (``nrunner.berth``)
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -64,9 +63,7 @@ class Folders:
         """Remove what is left in the folders of environments that are gone."""
         while self._old:
             folder = self._old.pop()
-            try:
-                os.rmdir(folder)  # noqa: PTH106 - the errors are the same, and it is one call
-            except OSError:
+            if not _is_removed(folder):
                 await offload(remove_tree, folder)
 
     def _bring(self, key: _Key) -> None:
@@ -79,4 +76,13 @@ class Folders:
         with contextlib.suppress(OSError):
             if stat.S_ISDIR(Path(source).lstat().st_mode):
                 Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.rename(source, target)  # noqa: PTH104 - it is no copy between file systems
+                Path(source).rename(target)
+
+
+def _is_removed(folder: str) -> bool:
+    """Remove a folder that is empty, which takes no thread; return whether it is gone."""
+    try:
+        Path(folder).rmdir()
+    except OSError:
+        return False
+    return True

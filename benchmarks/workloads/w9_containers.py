@@ -29,21 +29,22 @@ def _env() -> dict[str, str]:
     return {"NRUNNER_PODMAN_RUNTIME": _runtime(), "HOME": str(Path.home())}
 
 
-def _arguments(site: Site) -> Path:
-    path = site.folder / "arguments"
-    path.write_text("".join(f"{number}\n" for number in range(site.tests)))
-    return path
+def _for_each(site: Site, *words: str) -> Command:
+    """Have xargs run a command once for each test."""
+    arguments = site.folder / "arguments"
+    arguments.write_text("".join(f"{number}\n" for number in range(site.tests)))
+    script = site.folder / "one.sh"
+    script.write_text(f"#!/bin/sh\nexec {' '.join(words)}\n")
+    script.chmod(0o755)
+    many = ("xargs", f"-P{site.parallel}", "-n1", str(script))
+    return Command(many, stdin=arguments, env=_env())
 
 
 def _run_rm(site: Site) -> Command:
     """Run ``podman run --rm IMAGE true`` for each, two at a time."""
     image = python_image()
     words = ("podman", f"--runtime={_runtime()}", "run", "--rm", "--network=none", *_LIMITS)
-    script = site.folder / "one.sh"
-    script.write_text(f"#!/bin/sh\nexec {' '.join(words)} {image} true\n")
-    script.chmod(0o755)
-    many = ("xargs", f"-P{site.parallel}", "-n1", str(script))
-    return Command(many, stdin=_arguments(site), env=_env())
+    return _for_each(site, *words, image, "true")
 
 
 def _exec(site: Site) -> Command:
@@ -53,11 +54,7 @@ def _exec(site: Site) -> Command:
     runtime = f"--runtime={_runtime()}"
     words = ("run", "--detach", "--rm", f"--name={_WARM}", "--network=none", *_LIMITS)
     podman(runtime, *words, python_image(), "sleep", "60")
-    script = site.folder / "one.sh"
-    script.write_text(f"#!/bin/sh\nexec podman {runtime} exec {_WARM} true\n")
-    script.chmod(0o755)
-    many = ("xargs", f"-P{site.parallel}", "-n1", str(script))
-    return Command(many, stdin=_arguments(site), env=_env())
+    return _for_each(site, "podman", runtime, "exec", _WARM, "true")
 
 
 def _ours(reuse: str) -> Tool:

@@ -37,6 +37,19 @@ def wait_until(holds: Callable[[], Any], what: str, within: float = WITHIN) -> A
     return found
 
 
+TAKES_WORDS = """verb=$1
+while [ $# -gt 0 ]; do
+    case $1 in
+        -i) id=$2; shift ;;
+        -s) socket=$2; shift ;;
+        -u) uri=$2; shift ;;
+    esac
+    shift
+done
+"""
+"""How a runner executable of sh takes its command line."""
+
+
 @dataclass(frozen=True)
 class End:
     """How a run ended."""

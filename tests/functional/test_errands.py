@@ -15,23 +15,15 @@ from nrunner.runnable import Requirement
 from nrunner.runners.wire import encode
 from nrunner.spawners.process_handle import ProcessHandle
 from nrunner.testing.talk import Talk
-from tests.functional.sandbox import wait_until
+from tests.functional.sandbox import TAKES_WORDS, wait_until
 from tests.functional.test_agent import Agents
 
 Ask = Callable[[Requirement, str], Coroutine[Any, Any, bool]]
 
-RUNNER = """#!/bin/sh
+RUNNER = f"""#!/bin/sh
 # A requirement of its own kind: a file that holds a line.
-verb=$1
-while [ $# -gt 0 ]; do
-    case $1 in
-        -i) id=$2; shift ;;
-        -s) socket=$2; shift ;;
-        -u) uri=$2; shift ;;
-    esac
-    shift
-done
-echo $verb >> calls
+{TAKES_WORDS}"""
+RUNNER += """echo $verb >> calls
 case $verb in
     check)
         echo looking

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.functional.sandbox import Sandbox
+from tests.functional.sandbox import TAKES_WORDS, Sandbox
 
 TESTS = '''
 import unittest
@@ -115,18 +115,10 @@ def test_a_requirement_that_does_not_hold_is_told_in_the_line_of_its_test(sandbo
     assert sandbox.tests()["3-env"]["status"] == "PASS"
 
 
-COUNTED = """#!/bin/sh
+COUNTED = f"""#!/bin/sh
 # Holds once there is a file; counts how often it is made.
-verb=$1
-while [ $# -gt 0 ]; do
-    case $1 in
-        -i) id=$2; shift ;;
-        -s) socket=$2; shift ;;
-        -u) uri=$2; shift ;;
-    esac
-    shift
-done
-[ "$verb" = task-run ] || exit 2
+{TAKES_WORDS}"""
+COUNTED += """[ "$verb" = task-run ] || exit 2
 echo "$uri" >> made
 [ "$uri" != hangs ] || sleep 300
 exec python3 -IS -c '
