@@ -26,7 +26,10 @@ from nrunner.spawners.podman.settings import Limits
 __all__ = ["ContainerHandle", "Found", "last_words"]
 
 _END_WITHIN = 5.0
-_STATUS_WITHIN = 5.0
+_STATUS_TRIES = 10
+_STATUS_PAUSE = 0.05
+_NOTED_WITHIN = 0.5
+"""Seconds that podman's monitor has to write down that a container has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class ContainerHandle:
                     await life.wait()
             except TimeoutError:
                 pass  # what the kernel does not end is podman's to complain about
+        await self._wait_noted()  # before, podman would begin to end what has ended
         try:
             await self._client.remove(self.container)
         finally:
@@ -149,15 +153,25 @@ class ContainerHandle:
 
     async def _status(self) -> tuple[int | None, str]:
         """Return the exit status of the first process, or None and why it is not known."""
-        params = {"condition": ["exited", "stopped"], "interval": "5ms"}
-        path = f"/containers/{self.container}/wait"
-        try:
-            answer = await self._client.ask(
-                "learn how it ended", "POST", path, params=params, within=_STATUS_WITHIN
-            )
-        except SpawnError as error:
-            return None, f"could not {error}"
-        return (answer.data, "") if isinstance(answer.data, int) else (None, "")
+        await self._wait_noted()
+        for _ in range(_STATUS_TRIES):
+            try:
+                found = await self._client.inspect(self.container)
+            except SpawnError as error:
+                return None, f"could not {error}"
+            state = found["State"] if found is not None else {}
+            if not state.get("Running", False):
+                break
+            await asyncio.sleep(_STATUS_PAUSE)  # the monitor may be about to write it
+        else:
+            return None, "podman did not notice it"
+        code = state.get("ExitCode")
+        return (code, "") if isinstance(code, int) else (None, "")
+
+    async def _wait_noted(self) -> None:
+        """Wait until podman's monitor has written down that the container has ended."""
+        if self._life is not None and self._life.monitor is not None:
+            await self._life.monitor.wait_gone(_NOTED_WITHIN)
 
 
 def last_words(folder: Path) -> str:

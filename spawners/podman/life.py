@@ -1,7 +1,7 @@
 """The life of a container's first process: watched through a pidfd, and how it ended.
 
-The process is known for the container's by its parent, podman's monitor, whose command line names
-the container. Not responsible for podman's own view of the container (``client``).
+The process is known for the container's by its parent, podman's monitor (``monitor``). Not
+responsible for podman's own view of the container (``client``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import signal
 from pathlib import Path
 
 from nrunner.record import dataclass
-from nrunner.runners.procfs import read_process
+from nrunner.spawners.podman.monitor import Monitor, monitor_of
 
-__all__ = ["Counters", "Life", "Monitor", "monitor_of"]
+__all__ = ["Counters", "Life"]
 
 _CGROUPS = "/sys/fs/cgroup"
 
@@ -26,20 +26,6 @@ class Counters:
 
     oom_kills: int = 0
     refused_processes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Monitor:
-    """Podman's monitor of a container: the parent of its first process."""
-
-    pid: int
-    start: int
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it is still there."""
-        process = read_process(self.pid)
-        return process is not None and process.is_alive and process.start == self.start
 
 
 class Life:
@@ -107,19 +93,6 @@ class Life:
         self.monitor_was_alive = self.monitor is None or self.monitor.is_alive
         self.close()
         self._gone.set()
-
-
-def monitor_of(container: str, pid: int) -> Monitor | None:
-    """Return the monitor if it is the parent of process `pid`, and that of this container."""
-    process = read_process(pid)
-    parent = read_process(process.parent) if process is not None else None
-    if parent is None:
-        return None
-    try:
-        words = Path(f"/proc/{parent.pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    return Monitor(parent.pid, parent.start) if container.encode() in words else None
 
 
 def _is_in_group(container: str, pid: int) -> bool:

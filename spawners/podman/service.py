@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nrunner.errors import SpawnError
+from nrunner.spawners.podman.monitor import own_conmon
 
 __all__ = ["Service", "needs_runc", "socket_paths"]
 
@@ -115,6 +116,10 @@ class Service:
             process.wait()
         self._clear()
 
+    def _monitor(self) -> tuple[str, ...]:
+        conmon = own_conmon(self._folder, self._environ)
+        return () if conmon is None else (f"--conmon={conmon}",)
+
     def _new_socket(self) -> Path:
         """Return a name that nobody has: an earlier controller of the job may have left some."""
         while True:
@@ -125,7 +130,7 @@ class Service:
 
     def _clear(self) -> None:
         """Remove what the one that was started last has left."""
-        for path in (self._own, self._log, self._folder / "oom"):
+        for path in (self._own, self._log, self._folder / "oom", self._folder / "conmon"):
             with contextlib.suppress(OSError):
                 path.unlink()
 
@@ -172,7 +177,8 @@ class Service:
     def _spawn(self, program: str, listening: int) -> subprocess.Popen[bytes]:
         runtime = ("--runtime", self.runtime) if self.runtime else ()
         words = [sys.executable, "-I", "-S", "-c", _BEGINNING, str(listening), str(os.getpid())]
-        words += [program, *runtime, "--events-backend=none", "system", "service", "--time=0"]
+        words += [program, *runtime, *self._monitor(), "--events-backend=none"]
+        words += ["system", "service", "--time=0"]
         with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as log:
             return subprocess.Popen(
                 words,

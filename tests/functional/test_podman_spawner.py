@@ -16,6 +16,7 @@ import pytest
 from nrunner.errors import SpawnError
 from nrunner.runnable import Runnable
 from nrunner.runners.procfs import command_of, read_process
+from nrunner.spawners.podman.monitor import own_conmon
 from nrunner.spawners.podman.reap import reap
 from nrunner.spawners.podman.service import Service
 from tests.containers import containers_of, podman
@@ -180,13 +181,28 @@ def test_a_container_whose_monitor_is_killed_works_on_and_says_so_in_the_end(tmp
     async def main() -> None:
         async with podman_job(tmp_path) as job, job.environment() as (talk, handle):
             monitor = handle._life.monitor
-            assert "conmon" in command_of(monitor.pid)
+            command = command_of(monitor.pid)
+            assert "conmon" in command
+            # It would start one more podman, which only takes time: we remove the container.
+            assert "--exit-command" not in command
             os.kill(monitor.pid, signal.SIGKILL)
             assert await output_of(talk, 1, "/bin/echo", "still here") == "still here\n"
             os.kill(handle._life.pid, signal.SIGKILL)
             assert "monitor (conmon) was killed" in await handle.wait_gone()
 
     run(main())
+
+
+def test_our_conmon_leaves_out_what_is_to_be_started_at_the_end_and_nothing_else(tmp_path):
+    real = tmp_path / "bin/conmon"
+    real.parent.mkdir()
+    real.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    real.chmod(0o755)
+    own = own_conmon(tmp_path, {}, [str(real.parent)])
+    words = ["-c", "a b", "--exit-command", "/usr/bin/podman", "--exit-command-arg", "--root", ""]
+    words += ["--exit-command-arg", "x y", "--full", "*"]
+    done = subprocess.run([str(own), *words], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["-c", "a b", "", "--full", "*"]
 
 
 def test_a_podman_service_that_is_killed_is_replaced(tmp_path):
