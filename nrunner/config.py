@@ -434,6 +434,59 @@ class Config:
         "The OCI runtime that a podman service of our own uses.",
         default_text="podman's own",
     )
+    ssh_inventory: str | None = _setting(
+        None,
+        "ssh.inventory",
+        Text(path=True),
+        "The inventory of devices under test.",
+        default_text="duts.toml in the current folder, else beside the user's nrunner.toml",
+    )
+    ssh_duts: tuple[str, ...] = _setting(
+        (),
+        "ssh.duts",
+        Words(),
+        "Only devices of these names.",
+        "--dut",
+        default_text="all",
+    )
+    ssh_dut_tags: tuple[str, ...] = _setting(
+        (),
+        "ssh.dut_tags",
+        Words(" "),
+        'Only devices with these tags: "a,!b" means a and not b, repeated means either.',
+        "--dut-tags",
+        default_text="any",
+    )
+    ssh_orphan_deadline: float = _setting(
+        3600.0,
+        "ssh.orphan_deadline",
+        Duration(positive=True),
+        "How long agents on devices go on without their controller.",
+    )
+    ssh_patience: float = _setting(
+        600.0,
+        "ssh.patience",
+        Duration(positive=True),
+        "How long the link to a device may be lost until what ran there counts as lost, too.",
+    )
+    ssh_lease: float = _setting(
+        3600.0,
+        "ssh.lease",
+        Duration(positive=True),
+        "For how long a device is leased; a controller that is heard of renews it.",
+    )
+    ssh_fetch_most_bytes: int | None = _setting(
+        1 << 30,
+        "ssh.fetch_most_bytes",
+        Size(),
+        "How much of one attempt's output is fetched from a device.",
+    )
+    ssh_fetch_most_files: int = _setting(
+        10_000,
+        "ssh.fetch_most_files",
+        Count(1),
+        "How many files of one attempt's output are fetched from a device.",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 
@@ -455,7 +508,7 @@ class Config:
 
 
 _SHARED = (
-    *("runner.", "spawner.", "status.", "agent.", "cache.", "podman."),
+    *("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "ssh."),
     *("run.leak", "run.requirement_timeout"),
 )
 

@@ -33,8 +33,15 @@ def _type(data: Any, schema: Schema, _root: Schema) -> bool:
     return any(type(data) is _TYPES[each] for each in ([names] if type(names) is str else names))
 
 
-_TYPES = {"array": list, "boolean": bool, "null": type(None), "object": dict, "string": str}
-"""Numbers are not among them: what is an integer is not easily told."""
+_TYPES = {
+    "array": list,
+    "boolean": bool,
+    "null": type(None),
+    "object": dict,
+    "string": str,
+    "integer": int,
+}
+"""Other numbers are not among them: that some of those are integers is not easily told."""
 
 
 def _required(data: Any, schema: Schema, _root: Schema) -> bool:
@@ -64,6 +71,12 @@ def _length(data: Any, schema: Schema, _root: Schema) -> bool:
     return type(data) is not str or len(data) >= schema["minLength"]
 
 
+def _bound(data: Any, schema: Schema, _root: Schema) -> bool:
+    if type(data) is not int:
+        return type(data) is not float
+    return bool(schema.get("minimum", data) <= data <= schema.get("maximum", data))
+
+
 def _reference(data: Any, schema: Schema, root: Schema) -> bool:
     return _fits(data, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root)
 
@@ -80,8 +93,10 @@ _CHECKS: Mapping[str, Callable[[Any, Schema, Schema], bool]] = {
     "additionalProperties": _members,
     "if": _condition,
     "items": _items,
+    "maximum": _bound,
     "minItems": _number_of_items,
     "minLength": _length,
+    "minimum": _bound,
     "properties": _members,
     "required": _required,
     "type": _type,

@@ -34,7 +34,7 @@ class Form:
 
 def is_repeated(option: Option) -> bool:
     """Say whether all uses of a flag count, not the last one alone."""
-    return isinstance(option.sort, Pairs) or option.key == "filter.by_tags"
+    return isinstance(option.sort, Pairs) or option.key in _REPEATED
 
 
 def off_flag(flag: str) -> str:
@@ -42,6 +42,7 @@ def off_flag(flag: str) -> str:
     return "--no-" + flag.removeprefix("--")
 
 
+_REPEATED = frozenset({"filter.by_tags", "ssh.duts", "ssh.dut_tags"})
 _OTHER_NAMES = {"--fail-fast": ("--failfast",), "--podman-image": ("--spawner-podman-image",)}
 """Avocado's words for flags."""
 

@@ -66,6 +66,8 @@ FORM = Form(
         "podman.cpus",
         "podman.pids",
         "podman.network",
+        "ssh.duts",
+        "ssh.dut_tags",
     ),
     texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
     lists={FLAG: "job_dependency"},

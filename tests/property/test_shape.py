@@ -62,6 +62,8 @@ KEYWORDS = st.fixed_dictionaries(
         "minLength": st.integers(0, 2),
         "minItems": st.integers(0, 2),
         "maxLength": st.integers(0, 2),
+        "minimum": st.integers(-1, 2),
+        "maximum": st.integers(-1, 2),
         "required": st.lists(WORDS, max_size=2, unique=True),
         "enum": st.lists(st.text(max_size=1), min_size=1, max_size=2),
     },

@@ -42,7 +42,9 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "tools",
         (
+            "nrunner.dutfilter",
             "nrunner.interpreter",
+            "nrunner.inventory",
             "nrunner.lag",
             "nrunner.mishap",
             "nrunner.offload",
