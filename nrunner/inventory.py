@@ -68,6 +68,8 @@ class Dut:
     python: str = "python3"
     work: str = WORK
     hooks: Hooks = Hooks()
+    retired: str = ""
+    """Why it is out of service, if it is."""
     where: str = ""
     """``file:line`` of its entry."""
 
@@ -160,11 +162,12 @@ def _wrong_secrets(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[s
             yield f"secrets.{variable}", 'expected either "file" or "env"'
 
 
+_PLAIN = ("port", "user", "slots", "python", "retired")
 _HOOKS = ("power_on", "power_off", "power_cycle", "console")
 
 
 def _dut(file: TomlFile, path: Path, name: str, entry: Mapping[str, Any]) -> Dut:
-    plain = {key: entry[key] for key in ("port", "user", "slots", "python") if key in entry}
+    plain = {key: entry[key] for key in _PLAIN if key in entry}
     hooks = {key: tuple(entry[key]) for key in _HOOKS if key in entry}
     secrets = {
         variable: Secret(_path(path, found.get("file")), found.get("env", ""))

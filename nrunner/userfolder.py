@@ -1,4 +1,4 @@
-"""The user's own folders for configuration, data and what can be made again.
+"""The user's own folders for configuration, data, memories and what can be made again.
 
 Not responsible for what is in them.
 """
@@ -16,10 +16,11 @@ _XDG = {
     "cache": ("XDG_CACHE_HOME", "~/.cache"),
     "config": ("XDG_CONFIG_HOME", "~/.config"),
     "data": ("XDG_DATA_HOME", "~/.local/share"),
+    "state": ("XDG_STATE_HOME", "~/.local/state"),
 }
 
 
-def user_folder(sort: Literal["cache", "config", "data"]) -> Path:
+def user_folder(sort: Literal["cache", "config", "data", "state"]) -> Path:
     """Return where nrunner keeps the user's files of this sort; it may not exist."""
     if sys.platform != "linux":
         import platformdirs
@@ -28,6 +29,7 @@ def user_folder(sort: Literal["cache", "config", "data"]) -> Path:
             "cache": platformdirs.user_cache_path,
             "config": platformdirs.user_config_path,
             "data": platformdirs.user_data_path,
+            "state": platformdirs.user_state_path,
         }[sort]
         return find("nrunner", appauthor=False)
     # What platformdirs says here, without the 12 ms that importing it takes at every start.

@@ -51,11 +51,12 @@ def test_the_documented_table_is_the_real_one():
 
 @pytest.mark.parametrize("base", ["", "relative", "/somewhere"])
 def test_user_folders_are_those_of_platformdirs(monkeypatch, base):
-    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, base)
     assert user_folder("cache") == platformdirs.user_cache_path("nrunner", appauthor=False)
     assert user_folder("config") == platformdirs.user_config_path("nrunner", appauthor=False)
     assert user_folder("data") == platformdirs.user_data_path("nrunner", appauthor=False)
+    assert user_folder("state") == platformdirs.user_state_path("nrunner", appauthor=False)
 
 
 def executable(path):

@@ -46,6 +46,7 @@ def test_an_entry_says_how_a_device_is_reached_what_it_has_and_how_its_power_is_
         power_off = ["pdu", "off", "7"]
         power_cycle = ["pdu", "cycle", "7"]
         console = ["telnet", "serial", "7007"]
+        retired = "its fan is noisy"
         [dut.board-1.secrets]
         PDU_TOKEN = {{ file = "token" }}
         PDU_USER = {{ env = "LAB_USER" }}
@@ -69,6 +70,7 @@ def test_an_entry_says_how_a_device_is_reached_what_it_has_and_how_its_power_is_
             ("telnet", "serial", "7007"),
             {"PDU_TOKEN": Secret(tmp_path / "token"), "PDU_USER": Secret(None, "LAB_USER")},
         ),
+        retired="its fan is noisy",
         where=dut.where,
     )
 

@@ -43,6 +43,8 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "tools",
         (
             "nrunner.dutfilter",
+            "nrunner.duthealth",
+            "nrunner.dutmemory",
             "nrunner.interpreter",
             "nrunner.inventory",
             "nrunner.lag",
@@ -172,6 +174,7 @@ TARGET = re.compile(r'"(nrunner\.(?:resolver|results|spawners)\.[a-z_.]+):[A-Za-
 # Decide, and do nothing: these reach neither clock, files, processes nor the event loop.
 PURE = (
     "nrunner.action",
+    "nrunner.duthealth",
     "nrunner.ending",
     "nrunner.event",
     "nrunner.graph",
