@@ -161,6 +161,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.runners.tap",
         "nrunner.spawners.podman",
         "nrunner.spawners.process",
+        "nrunner.spawners.ssh",
     }
 )
 IMPLEMENTATIONS_MAY = frozenset({"facade", "words", "data", "tasks", "tools"})

@@ -1,0 +1,1 @@
+"""The ssh spawner: environments that are devices under test, reached over SSH."""
