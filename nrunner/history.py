@@ -15,7 +15,6 @@ import msgspec
 
 from nrunner.ending import Ending
 from nrunner.errors import JournalError
-from nrunner.machine import TaskState
 from nrunner.phase import Phase
 from nrunner.plan import JobPlan, ReportTarget
 from nrunner.record import dataclass, field
@@ -23,6 +22,7 @@ from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import AttemptReport
 from nrunner.runnable import Runnable
 from nrunner.task import Attempt, Task, TaskLimits
+from nrunner.taskstate import TaskState
 
 __all__ = [
     "History",

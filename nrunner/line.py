@@ -32,6 +32,11 @@ class Line:
         for parked in self._parked.values():
             yield from parked
 
+    @property
+    def eager(self) -> int:
+        """How many wait, as far as is known, for nothing but a slot."""
+        return len(self._waiting)
+
     def add(self, task: Task) -> None:
         """Let a task wait behind the others."""
         self._waiting[task.number] = task

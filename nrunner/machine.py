@@ -8,7 +8,7 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
 from typing import ClassVar
@@ -32,67 +32,18 @@ from nrunner.event import (
 )
 from nrunner.graph import Followers, Order, Preparations
 from nrunner.limits import Limits
-from nrunner.line import Line
 from nrunner.phase import MOVES, Phase
 from nrunner.result import Cause, Result, Verdict
+from nrunner.roster import Roster
 from nrunner.settlement import LeakPolicy, Retry, combine, judge, never_started, retry_after
 from nrunner.task import Attempt, Task
+from nrunner.taskstate import TaskState
 
-__all__ = ["Machine", "TaskState"]
+__all__ = ["Machine"]
 
 _WAITING = (Phase.TRIAGING, Phase.PREPARING, Phase.READY)
 _RUNNING = (Phase.STARTING, Phase.STARTED)
 _NEWS = (Started, NotStarted, Ended, Broken)
-
-
-class TaskState:
-    """Where one task is; dropped once it is settled."""
-
-    __slots__ = (
-        "alone",
-        "attempt",
-        "attempts",
-        "avoid",
-        "entered",
-        "is_restored",
-        "killed",
-        "needs",
-        "ordered",
-        "phase",
-        "place",
-        "started",
-        "task",
-        "unmet",
-    )
-
-    def __init__(self, task: Task, time: float) -> None:
-        self.task = task
-        self.phase = Phase.REQUESTED
-        self.attempt = 0
-        self.place = ""
-        self.needs: tuple[str, ...] = ()
-        """What has to hold there."""
-        self.started: float | None = None
-        self.ordered: Verdict | None = None
-        self.killed = False
-        self.is_restored = False
-        """Whether it stands where an earlier controller left it, and waits nowhere."""
-        self.alone = False
-        """Whether an environment died under it: it is tried again while nothing else runs."""
-        self.avoid: tuple[str, ...] = ()
-        self.attempts: list[Attempt] = []
-        self.unmet: list[Verdict] = []
-        self.entered: list[tuple[Phase, float]] = [(Phase.REQUESTED, time)]
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        """What it came to so far, attempt by attempt, and where it could not be prepared."""
-        return [*(each.verdict for each in self.attempts), *self.unmet]
-
-    @property
-    def story(self) -> str:
-        """The phases it went through, for error messages."""
-        return " -> ".join(phase.value for phase, _ in self.entered)
 
 
 class Machine:
@@ -142,15 +93,8 @@ class Machine:
         """Tasks that an earlier controller has seen to their end."""
         self._past: dict[int, TaskState] = {}
         """Tasks that an earlier controller had begun to look after; to be requested anew."""
-        self._together = together
-        self._ready: dict[str, Line] = {}
-        """Who waits for a slot, by place."""
-        self._suspects: dict[str, OrderedDict[int, None]] = {}
-        """Who waits, by place, until nothing else runs or could run there."""
-        self._solo: dict[str, int] = {}
-        """Who runs alone, by place."""
+        self._roster = Roster(limits, together)
         self._triaging = 0
-        self._waiting = 0
         self._time = 0.0
         self._actions: list[Action] = []
 
@@ -174,15 +118,8 @@ class Machine:
             self._halt = self._first_failure()
 
     def _take_over(self, state: TaskState) -> None:
-        place = state.place
         self._states[state.task.number] = state
-        self._limits.take(place)
-        if state.alone:
-            self._solo[place] = state.task.number
-        else:
-            line = self._ready.setdefault(place, Line(self._together))
-            line.add(state.task)
-            line.order(state.task)
+        self._roster.take_over(state.task, state.place, alone=state.alone)
 
     def _first_failure(self) -> Verdict | None:
         failed = [number for number, verdict in self._ended.items() if not verdict.result.is_ok]
@@ -345,14 +282,8 @@ class Machine:
 
     def _advance(self) -> None:
         """Do what the event made possible: start and triage as far as there is room."""
-        for place, ready in self._ready.items():
-            while (
-                place not in self._solo
-                and (task := ready.first()) is not None
-                and self._limits.try_take(place)
-            ):
-                ready.order(task)
-                self._start(self._states[task.number])
+        while (ready := self._roster.pop()) is not None:
+            self._start(self._states[ready.number])
         while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
             if number in self._ended or number in self._states:
@@ -362,10 +293,6 @@ class Machine:
                 self._discard(state, self._halt)
             else:
                 self._triage(state)
-        for place, suspects in self._suspects.items():
-            if suspects and self._limits.used(place) == 0 and self._limits.try_take(place):
-                self._solo[place] = suspects.popitem(last=False)[0]
-                self._start(self._states[self._solo[place]])
 
     def _request(self, task: Task) -> TaskState:
         """Begin to look after a task, or go on with it where an earlier controller left it."""
@@ -379,7 +306,7 @@ class Machine:
         Tasks that wait for a place that is full hold nobody up who could go to another one: as
         long as a slot of the job is free, the search goes on.
         """
-        enough = self._waiting >= self._room and self._limits.taken >= self._limits.most
+        enough = self._roster.waiting >= self._room and self._limits.taken >= self._limits.most
         return self._halt is not None or (self._triaging < self._room and not enough)
 
     def _triage(self, state: TaskState) -> None:
@@ -399,15 +326,9 @@ class Machine:
         self._triage(state)
 
     def _queue(self, state: TaskState) -> None:
-        self._waiting += 1
-        if state.alone:
-            suspects = self._suspects.setdefault(state.place, OrderedDict())
-            suspects[state.task.number] = None
-        else:
-            self._ready.setdefault(state.place, Line(self._together)).add(state.task)
+        self._roster.add(state.task, state.place, alone=state.alone)
 
     def _start(self, state: TaskState) -> None:
-        self._waiting -= 1
         state.attempt += 1
         state.started = None
         self._move(state, Phase.STARTING, state.place)
@@ -433,11 +354,7 @@ class Machine:
         if state.phase is Phase.TRIAGING:
             self._triaging -= 1
         elif state.phase is Phase.READY:
-            self._waiting -= 1
-            if state.alone:
-                del self._suspects[state.place][state.task.number]
-            else:
-                self._ready[state.place].remove(state.task)
+            self._roster.remove(state.task, state.place, alone=state.alone)
         self._preparations.forget(state.task.number)
 
     def _leave(self, place: str) -> None:
@@ -465,11 +382,7 @@ class Machine:
         ended: Ended | None = None,
     ) -> None:
         """End the current attempt and settle the task, or try again."""
-        self._limits.give_back(state.place)
-        if self._solo.get(state.place) == state.task.number:
-            del self._solo[state.place]
-        else:
-            self._ready[state.place].done(state.task)
+        self._roster.give_back(state.task, state.place)
         state.attempts.append(
             Attempt(
                 state.attempt,

@@ -463,10 +463,8 @@ class World:
     def every_action_is_counted(self):
         assert self.machine._triaging == len(self.having(Phase.TRIAGING)) == len(self.triages)
         ready = {each.task.number for each in self.having(Phase.READY)}
-        queues = [*self.machine._ready.values(), *self.machine._suspects.values()]
-        queued = [number for queue in queues for number in queue]
-        assert sorted(queued) == sorted(ready)
-        assert self.machine._waiting == len(ready)
+        assert sorted(self.machine._roster) == sorted(ready)
+        assert self.machine._roster.waiting == len(ready)
         preparing = {each.task.number for each in self.having(Phase.PREPARING)}
         assert set(self.machine._preparations._needs) == preparing
 

@@ -35,6 +35,8 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.graph",
             "nrunner.limits",
             "nrunner.line",
+            "nrunner.roster",
+            "nrunner.taskstate",
             "nrunner.settlement",
             "nrunner.machine",
         ),
@@ -184,9 +186,11 @@ PURE = (
     "nrunner.machine",
     "nrunner.phase",
     "nrunner.result",
+    "nrunner.roster",
     "nrunner.settlement",
     "nrunner.status.tally",
     "nrunner.task",
+    "nrunner.taskstate",
 )
 IMPURE = {
     *("asyncio", "datetime", "io", "os", "pathlib", "random", "shutil", "signal"),
