@@ -86,7 +86,12 @@ class StrangeAgent:
     async def wait_gone(self) -> str:
         """Wait for its end; nobody but its parent learns its exit status."""
         if self._pidfd is not None and not self.is_gone():
-            await _wait_readable(self._pidfd)
+            # The loop knows one reader of each descriptor, and several may wait.
+            pidfd = os.dup(self._pidfd)
+            try:
+                await _wait_readable(pidfd)
+            finally:
+                os.close(pidfd)
             self.is_gone()
         return "ended"
 
