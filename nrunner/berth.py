@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,16 +24,19 @@ from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import FETCHED_KINDS, KINDS
 from nrunner.runners.spool import read_remains
-from nrunner.spawners.base import Handle, Layered, Offer, Spawner
+from nrunner.spawners.base import Distant, Handle, Layered, Offer, Spawner
 
 if TYPE_CHECKING:
     from nrunner.delivery import Delivery
+    from nrunner.outpost import Outpost
 
 __all__ = ["Berth", "Gone", "Watcher"]
 
 _ASIDES = ("notice", "slow")
 _KEPT = "/var/tmp/nrunner"
 """Where, in an environment with files of its own, is what becomes part of its layer."""
+_LASTING = "/var/tmp"
+"""Not /tmp, which may be in memory."""
 _EVENTS = ("started", "ended", "not_started", "notice", "slow")
 _EARLY = ("started", *_ASIDES)
 """After these more is to come."""
@@ -101,11 +105,17 @@ class Berth:
         """The file in which an agent that sees our files keeps what nobody has heard."""
         self.refused = 0
         """What the agent said of attempts that do not run here: forged, late, repeated."""
+        self._expected: list[Mapping[str, Any]] = []
+        """Orders of an earlier controller that may run in the environment that is taken over."""
         self._running: dict[Key, bool] = {}
         """Whether the agent said that it started, by attempt."""
         self._pending: dict[Key, bytes] = {}
+        self._waiting: dict[Key, Mapping[str, Any]] = {}
+        """Orders, beside those, that are put in the words of the environment once it is there."""
         self._has = dict.fromkeys(KINDS, True) if has is None else has
         self._folders = None if offer.shares_files else Folders()
+        self._outpost: Outpost | None = None
+        """The environment that is here, if nothing there is seen here."""
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
         self._generation = generation
@@ -131,7 +141,12 @@ class Berth:
     @property
     def is_idle(self) -> bool:
         """Whether there is or will be an environment with nothing to do."""
-        return self._wanted.is_set() and not self._running and not self._openers
+        return self._wanted.is_set() and not (self._running or self._openers or self.is_holding)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether attempts are over whose files are not here yet."""
+        return self._outpost is not None and self._outpost.is_holding
 
     # What runs here.
 
@@ -145,17 +160,24 @@ class Berth:
 
     def run_nowait(self, order: Mapping[str, Any]) -> None:
         """Have an attempt run as soon as there is an environment; raise ProtocolError."""
-        if self._folders is not None:
-            order = self._folders.redirected(order, self._folder)
-        frame = run_frame(order)
         key = (order["task"], order["attempt"])
+        if self.environment is not None:
+            self.environment.run_nowait(key, run_frame(self._there(order)))
+        else:
+            frame = run_frame(order)
+            if self._folders is None:
+                self._pending[key] = frame
+            else:
+                self._waiting[key] = order
+            self._wanted.set()
         self._running[key] = False
         self.accept(order["task"])
-        if self.environment is not None:
-            self.environment.run_nowait(key, frame)
-        else:
-            self._pending[key] = frame
-            self._wanted.set()
+
+    def _there(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an order in the words of the environment that is here."""
+        if self._outpost is not None:
+            return self._outpost.order(order)
+        return order if self._folders is None else self._folders.redirected(order, self._folder)
 
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
         """Have an attempt end early; one that no agent knows of has ended on return.
@@ -163,10 +185,12 @@ class Berth:
         `examine` says that people will ask what it did.
         """
         key, detail = (task, attempt), "cancelled"
-        if self._pending.pop(key, None) is not None:
+        if self._pending.pop(key, None) or self._waiting.pop(key, None):
             del self._running[key]
             event = _event("not_started", key, cause="cancelled", reason=detail)
             self._watcher.heard(self, [event])
+        elif self._outpost is not None and self._outpost.hurry(key, kill=kill):
+            pass  # it is over
         elif self.environment is not None:
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
@@ -223,15 +247,19 @@ class Berth:
         if is_brought(requirement) or self._has_to_fetch(requirement):
             is_new, requirement = await self._bring(environment, requirement, timeout)
         target = f"{self._settings['results_dir']}/requirements/{self._errands}"
-        log_dir, folders = target, self._folders
+        log_dir, folders, outpost = target, self._folders, self._outpost
         if folders is not None:
             log_dir = f"{self._folder}/requirement-{self._errands}"
             target = f"{self._settings['results_dir']}/requirements/{self.place}-{self._errands}"
+        if outpost is not None:
+            log_dir = outpost.requirement_folder(self._errands)
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
         try:
             return await environment.fulfil(requirement, fields) or is_new
         finally:
-            if folders is not None:
+            if outpost is not None:
+                await outpost.fetch(environment, log_dir, target)
+            elif folders is not None:
                 folders.bring(log_dir, target)
 
     async def _bring(
@@ -244,7 +272,8 @@ class Berth:
         try:
             async with asyncio.timeout(timeout):
                 if is_brought(requirement):
-                    delivery = delivery_of(requirement, self._settings["base_dir"])
+                    there = "" if self._outpost is None else self._outpost.base_dir
+                    delivery = delivery_of(requirement, self._settings["base_dir"], there)
                 elif await environment.check(requirement) is None:
                     return False, requirement
                 else:
@@ -263,7 +292,9 @@ class Berth:
         folder = Path(self._settings["results_dir"], "requirements")
         log = folder / f"{self.place}-{self._errands}-fetched"
         config = {**self._settings.get("config", {}), **self._settings.get("our_config", {})}
-        return await fetch_here(requirement, self._settings["base_dir"], config, log)
+        outpost = self._outpost
+        there = _LASTING if outpost is None else outpost.folder
+        return await fetch_here(requirement, self._settings["base_dir"], config, log, there)
 
     async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
         """Have what is in the environment here kept as a layer; raise SpawnError."""
@@ -311,7 +342,11 @@ class Berth:
         self._running.update(running)
         for task, _ in running:
             self.accept(task)
-        pending, self._pending = self._pending, {}
+        self._arrive(handle)
+        for order in self._expected:
+            self._there(order)
+        self._expected.clear()
+        pending = self._take_pending()
         environment = self.environment = self._environment(handle, pending)
         try:
             await environment.open()
@@ -326,14 +361,12 @@ class Berth:
 
     def expect(self, order: Mapping[str, Any]) -> None:
         """Note the order of an attempt that may run in the environment that `adopt` takes over."""
-        if self._folders is not None:
-            self._folders.redirected(order, self._folder)
+        self._expected.append(order)
 
     def order_later(self, order: Mapping[str, Any]) -> None:
         """Have `adopt` repeat an order that may not have arrived; raise ProtocolError."""
-        if self._folders is not None:
-            order = self._folders.redirected(order, self._folder)
-        self._pending[order["task"], order["attempt"]] = run_frame(order)
+        self._waiting[order["task"], order["attempt"]] = order
+        run_frame(order)
 
     async def _open_new(self) -> None:
         try:
@@ -342,13 +375,31 @@ class Berth:
             self._fail(error)
             raise
         self._handle = handle
+        self._arrive(handle)
         environment = self._environment(handle, None)
         await self._greet(environment)
         self._watcher.opened(self, self._generation, handle.address)
         self._settle_in(environment)
-        pending, self._pending = self._pending, {}
-        for key, frame in pending.items():
+        for key, frame in self._take_pending().items():
             environment.run_nowait(key, frame)
+
+    def _arrive(self, handle: Handle) -> None:
+        """See what is known of our files where an environment is."""
+        self._outpost = None
+        if isinstance(handle, Distant):
+            from nrunner.outpost import Outpost, allowance_of
+
+            allowance = allowance_of(self._settings)
+            tell = functools.partial(self._watcher.heard, self)
+            self._outpost = Outpost(handle.folder, tell, allowance, epoch=self._epoch)
+
+    def _take_pending(self) -> dict[Key, bytes]:
+        """Return the frames of all that is to be ordered."""
+        pending, self._pending = self._pending, {}
+        waiting, self._waiting = self._waiting, {}
+        for key, order in waiting.items():
+            pending[key] = run_frame(self._there(order))
+        return pending
 
     @property
     def _folder(self) -> str:
@@ -362,7 +413,10 @@ class Berth:
         settings = {**self._settings, "slots_dir": self._folder}
         self._same_clock = None
         folder = self._settings.get("spool_dir")
-        if self._folders is not None:
+        if self._outpost is not None:
+            self._spool = ""
+            settings = self._outpost.settings(settings)
+        elif self._folders is not None:
             self._spool = settings["spool"] = f"{self._folder}/spool"
             settings["kept_dir"] = _KEPT
         elif folder and self._offer.shares_files:
@@ -390,6 +444,8 @@ class Berth:
         generation = self._generation
         if environment.is_replaced:
             return Gone(why, generation, is_replaced=True)
+        if self._outpost is not None:
+            self._outpost.give_up(why)
         remains = read_remains(self._spool) if self._spool else None
         if remains is None:  # some agents have it elsewhere
             remains = await handle.remains()
@@ -443,6 +499,7 @@ class Berth:
         self._wanted.clear()
         self._generation += 1
         self._pending.clear()
+        self._waiting.clear()
         lost = list(self._running)
         self._running.clear()
         if self._folders is not None:
@@ -452,6 +509,8 @@ class Berth:
     async def close(self) -> None:
         """End the environment and everything in it, also one that was being cleared away."""
         if self.environment is not None:
+            if self._outpost is not None:
+                self._outpost.give_up("the job is over")
             await self.environment.close()
             self.environment = self._handle = None
             if self._folders is not None:
@@ -483,7 +542,12 @@ class Berth:
         self._wanted.set()
         return await opener
 
-    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
+    def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
+        if self._outpost is not None:
+            # It acknowledges by itself, once the files are here.
+            numbered = [(head["seq"], self._checked(head)) for head in heads]
+            self._outpost.hear(environment, numbered)
+            return False
         news = [head for head in map(self._checked, heads) if head is not None]
         if self._folders is not None:
             self._folders.bring_home(head for head in news if head["event"] not in _EARLY)

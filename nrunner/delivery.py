@@ -45,8 +45,11 @@ class Delivery:
     """What has to hold there then."""
 
 
-def delivery_of(requirement: Requirement, base_dir: str) -> Delivery:
-    """Return what has to be brought; raise RequirementError that names the key."""
+def delivery_of(requirement: Requirement, base_dir: str, there: str = "") -> Delivery:
+    """Return what has to be brought; raise RequirementError that names the key.
+
+    `there` is what `base_dir` is called where it goes, if it has another name.
+    """
     kwargs = requirement.kwargs
     name = requirement.uri or kwargs.get("name") or kwargs.get("path")
     source, digest = kwargs.get("from", name), kwargs.get("sha256", "")
@@ -61,7 +64,7 @@ def delivery_of(requirement: Requirement, base_dir: str) -> Delivery:
     rest = {key: value for key, value in kwargs.items() if key not in _OWN}
     return Delivery(
         os.path.normpath(Path(base_dir, str(source))),
-        os.path.normpath(Path(base_dir, str(name))),
+        os.path.normpath(Path(there or base_dir, str(name))),
         digest.lower(),
         replace(requirement, kwargs=rest),
     )

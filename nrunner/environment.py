@@ -17,7 +17,7 @@ import msgspec
 
 from nrunner.errors import LinkError, ProtocolError, RecipeError, RequirementError
 from nrunner.runnable import Requirement
-from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, FrameReader, encode
+from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, Frame, FrameReader, encode
 from nrunner.spawners.base import Handle
 
 __all__ = ["Environment", "Key", "run_frame"]
@@ -69,7 +69,7 @@ class Environment:
         orders: Mapping[Key, bytes] | None = None,
         on_missing: Callable[[frozenset[Key]], None] = lambda _here: None,
     ) -> None:
-        """`epoch` is this controller's; `on_events` returns whether they are recorded.
+        """`epoch` is this controller's; `on_events` returns whether they can be acknowledged.
 
         `orders` are those of an earlier controller that may not have arrived; with them the
         environment is one that is taken over. `on_missing` is called after each greeting, once all
@@ -92,7 +92,8 @@ class Environment:
         """Sent, and not heard of yet."""
         self._cancels: dict[Key, bytes] = {}
         self._asked: dict[int, tuple[bytes, asyncio.Future[Mapping[str, Any]]]] = {}
-        self._requests = 0
+        self.requests = 0
+        """How many questions were asked, each of which costs a way there and back."""
         self._here: set[Key] | None = None
         """What the agent had when it was greeted, until what it never got is sent again."""
         self._cut = asyncio.Event()
@@ -103,6 +104,13 @@ class Environment:
         self._heard = 0
         """How often the agent has said something."""
         self._is_closing = False
+        self.links = 0
+        """How many links there were."""
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the agent can be talked to now."""
+        return self._link is not None and self._link.is_greeted
 
     async def open(self) -> None:
         """Reach the agent and greet it; raise LinkError."""
@@ -203,6 +211,23 @@ class Environment:
         if "error" in reply:
             raise RequirementError(f"could not {reply['error']}")
         return reply
+
+    async def get(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the next piece of a folder there, its bytes as ``body``.
+
+        Raise ProtocolError with the reason, or LinkError.
+        """
+        reply = await self._ask({"type": "get", **fields})
+        if "error" in reply:
+            raise ProtocolError(f"fetch files: {reply['error']}")
+        return reply
+
+    def acknowledge_nowait(self, number: int, drop: Sequence[str] = ()) -> None:
+        """Have the agent forget events up to this one, and folders whose files are here.
+
+        For whoever does not have `on_events` say that all it was told is recorded.
+        """
+        self._send(encode({"type": "ack", "seq": number, **({"drop": [*drop]} if drop else {})}))
 
     async def pause(self) -> int:
         """Have the agent stop all that runs, and the time of its limits.
@@ -420,6 +445,7 @@ class Environment:
             self._is_strange = False
             self._seen = int(head.get("first", 1)) - 1
         link.is_greeted = True
+        self.links += 1
         self._here = {(task, attempt) for task, attempt in head.get("tasks", ())}
         if self._greeting is not None and not self._greeting.done():
             self._greeting.set_result(None)
@@ -456,8 +482,8 @@ class Environment:
         self, head: Mapping[str, Any], body: bytes = b"", *, cancel: str = ""
     ) -> Mapping[str, Any]:
         """Return the answer; one that nobody waits for any more is taken back by `cancel`."""
-        self._requests += 1
-        number = self._requests
+        self.requests += 1
+        number = self.requests
         frame = encode({**head, "request": number}, body)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = frame, future
@@ -502,7 +528,7 @@ class _Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         frames = self._reader.feed(data)
         if frames:
-            self._environment.take(self, [frame.head for frame in frames])
+            self._environment.take(self, [_with_body(frame) for frame in frames])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._environment.lost(self)
@@ -514,6 +540,10 @@ class _Link(asyncio.Protocol):
     def abort(self) -> None:
         assert self._transport is not None
         self._transport.abort()
+
+
+def _with_body(frame: Frame) -> Mapping[str, Any]:
+    return {**frame.head, "body": frame.body} if frame.body else frame.head
 
 
 def _decoded(line: bytes) -> Any:

@@ -28,9 +28,9 @@ __all__ = ["fetch_here"]
 
 
 async def fetch_here(
-    requirement: Requirement, base_dir: str, config: Mapping[str, Any], log: Path
+    requirement: Requirement, base_dir: str, config: Mapping[str, Any], log: Path, folder: str
 ) -> Delivery:
-    """Fetch an asset into our cache; return how it is brought from there.
+    """Fetch an asset into our cache; return how it is brought from there to a folder.
 
     What is said meanwhile is written to `log`. Raise RequirementError.
     """
@@ -39,8 +39,8 @@ async def fetch_here(
     runner.config = config
     [path] = runner.variables(requirement, base_dir).values()
     digest = Path(path).parent.name
-    # Not in /tmp, which may be in memory. Whoever finds something else there sees it by the hash.
-    there = f"/var/tmp/.nrunner-{digest[:32]}"
+    # Whoever finds something else there sees it by the hash.
+    there = f"{folder}/.nrunner-{digest[:32]}"
     brought = {"path": there, "sha256": digest}
     arrived = replace(requirement, kwargs={**requirement.kwargs, "brought": brought})
     return Delivery(path, there, digest, arrived)

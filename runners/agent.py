@@ -16,7 +16,7 @@ import time
 
 # What hmac offers as compare_digest, without the 10 ms that importing hmac takes.
 from _operator import _compare_digest as compare_digest
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
@@ -29,6 +29,7 @@ from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
 from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
+from nrunner.runners.removal import removing
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from nrunner.runners.errands import Errands
     from nrunner.runners.incoming import Incoming
+    from nrunner.runners.outgoing import Outgoing
 
 __all__ = ["Agent"]
 
@@ -93,6 +95,7 @@ class Agent:
         """Whether it leaves once nothing runs any more."""
         self._incoming: Optional[Incoming] = None
         """Files that a controller puts here, if it does."""
+        self._made_outgoing: Optional[Outgoing] = None
         status = folder + "/status"
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
@@ -114,6 +117,8 @@ class Agent:
             self._supervisor.end_strays()
             if self._incoming is not None:
                 self._incoming.close()
+            if self._made_outgoing is not None:
+                self._made_outgoing.close()
             if self._controller is not None:
                 self._controller.flush()
             self._spool.close(leave=not self._supervisor.is_idle)
@@ -238,6 +243,8 @@ class Agent:
             self._made_errands.forget_requests()
         if self._incoming is not None:
             self._incoming.close()
+        if self._made_outgoing is not None:
+            self._made_outgoing.close()
 
     def _hello(self) -> dict[str, Any]:
         me = procfs.read_process(os.getpid())
@@ -277,6 +284,9 @@ class Agent:
         is_short = settings.slots > most
         if is_short:
             settings = replace(settings, slots=most)
+        if settings.enclose:
+            # Nobody else could make it: attempts run there.
+            os.makedirs(settings.base_dir, 0o700, exist_ok=True)
         self._supervisor.settings = settings
         # Nothing runs before this, so nothing was said that would have to be kept.
         self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
@@ -331,6 +341,19 @@ class Agent:
             self._incoming = Incoming(self._loop, lambda put, told: self._answer(put, **told))
         self._incoming.take(head, body)
 
+    def _get(self, head: Mapping[str, Any]) -> None:
+        fields, body = self._outgoing.take(head)
+        self._reply({"type": "reply", "request": whole(head["request"]), **fields}, body)
+
+    @property
+    def _outgoing(self) -> Outgoing:
+        """Files that a controller takes out of here; most see them, and do without the import."""
+        if self._made_outgoing is None:
+            from nrunner.runners.outgoing import Outgoing
+
+            self._made_outgoing = Outgoing()
+        return self._made_outgoing
+
     @property
     def _errands(self) -> Errands:
         """Those that were asked for; most jobs ask for none, and do without the import."""
@@ -342,6 +365,17 @@ class Agent:
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(whole(head["seq"]))
+        for folder in head.get("drop", ()):
+            self._drop(folder)
+
+    def _drop(self, folder: str) -> None:
+        """Remove a folder whose files the controller has."""
+        self._outgoing.forget(folder)
+        self._remove_more(removing(folder))
+
+    def _remove_more(self, rest: Iterator[None]) -> None:
+        if next(rest, rest) is None:
+            self._loop.real_after(0.0, lambda: self._remove_more(rest))
 
     def _pause(self, head: Mapping[str, Any]) -> None:
         self._answer(head, paused=self._supervisor.pause())
@@ -364,9 +398,9 @@ class Agent:
         if request is None or type(request) is int:
             self._reply({"type": "reply", "request": request, **fields})
 
-    def _reply(self, reply: Mapping[str, Any]) -> None:
+    def _reply(self, reply: Mapping[str, Any], body: bytes = b"") -> None:
         if self._controller is not None:
-            self._controller.send(wire.encode(reply))
+            self._controller.send(wire.encode(reply, body))
 
     def _complain(self, head: Mapping[str, Any], error: str) -> None:
         # What is wrong may be as long as a frame, which an answer to it cannot be.
@@ -403,6 +437,7 @@ class Agent:
         "probe": _probe,
         "check": _check,
         "fulfil": _fulfil,
+        "get": _get,
         "ack": _acknowledge,
         "abandon": _be_abandoned,
         "pause": _pause,

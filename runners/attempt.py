@@ -43,6 +43,8 @@ class Settings:
     """Folder for the files of attempts that run; nothing runs until it is said."""
     kept_dir: str = ""
     """Folder for what is made for requirements; below `slots_dir` unless it is said."""
+    enclose: int = 0
+    """Bytes of files that the end of an attempt may carry, where the controller sees none."""
     slots: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -641,7 +641,10 @@ class Supervisor:
             self._count_pause(attempt)
         for timer in attempt.timers:
             timer.cancel()
-        self._emit(attempt, "ended", attempt.story(outcome, self._layer))
+        story = attempt.story(outcome, self._layer)
+        if self.settings.enclose and not attempt.order.is_errand:
+            story.update(_enclosed(attempt.order.log_dir, self.settings.enclose))
+        self._emit(attempt, "ended", story)
         self._release(attempt)
 
     def _release(self, attempt: Attempt) -> None:
@@ -679,3 +682,16 @@ def _runner_of(order: Order, socket: str) -> Runner:
 
         return Checker(order.runnable.kind)
     return find_runner(order.runnable.kind, socket)
+
+
+def _enclosed(folder: str, most: int) -> dict[str, object]:
+    """Return what an event says of files that nobody else sees; most attempts leave none."""
+    try:
+        os.lstat(folder)
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        return {"fetch": True}
+    from nrunner.runners.outgoing import enclosed
+
+    return enclosed(folder, most)

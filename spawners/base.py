@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nrunner.runners.spool import Remains
 
 __all__ = [
+    "Distant",
     "Eager",
     "Handle",
     "Layer",
@@ -121,6 +122,20 @@ class Handle(Protocol):
     async def destroy(self) -> None:
         """End the environment and everything in it, by force, in bounded time."""
         ...
+
+
+@runtime_checkable
+class Distant(Protocol):
+    """What a handle offers beside, if its environment sees none of our files.
+
+    Then everything of the job there is below one folder, what tests need and what they leave is
+    carried by the stream, and the stream may break: that is no end.
+    """
+
+    folder: str
+    """Absolute path there, of a folder for this environment alone, which `destroy` removes."""
+    patience: float
+    """For how many seconds its agent may be out of reach before it counts as gone."""
 
 
 class Spawner(Protocol):
