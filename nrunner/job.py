@@ -104,6 +104,10 @@ def _run(job: Job) -> int:
         raise _first_of(known) from group
 
 
+_LEASED_FOR = 3600.0
+"""Seconds for which an agent on a device goes on alone, unless a setting says otherwise."""
+
+
 class Job:
     """One run of a plan."""
 
@@ -424,6 +428,9 @@ class Job:
             deadline = plan.config.get(f"agent.{name}")
             if deadline is not None:
                 settings[name] = deadline
+        if plan.spawner == "ssh":
+            # Over links that may be lost for long, for as long as the device is leased.
+            settings["orphan_deadline"] = plan.config.get("ssh.orphan_deadline", _LEASED_FOR)
         return settings
 
     def _log_dir(self, task: Task, attempt: int) -> str:

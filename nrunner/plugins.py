@@ -22,6 +22,7 @@ GROUPS = ("resolvers", "runners", "spawners", "results")
 _SPAWNERS = {
     "process": "nrunner.spawners.process:make_spawner",
     "podman": "nrunner.spawners.podman.spawner:make_spawner",
+    "ssh": "nrunner.spawners.ssh.spawner:make_spawner",
 }
 
 _RESULTS = {

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
     from nrunner.runners.errands import Errands
     from nrunner.runners.incoming import Incoming
+    from nrunner.runners.lease import Lease
     from nrunner.runners.outgoing import Outgoing
+    from nrunner.runners.tenure import Tenure
 
 __all__ = ["Agent"]
 
@@ -73,10 +75,12 @@ class Agent:
         token: str,
         group: Optional[Group] = None,
         greeted: Callable[[], None] = lambda: None,
+        lease: Optional[Lease] = None,
     ) -> None:
         """`group` is the control group that was made for it, in which it is, or soon will be.
 
-        `greeted` is called once the first controller has been met.
+        `greeted` is called once the first controller has been met. `lease` is that of the machine,
+        if machines are leased where it is.
         """
         self._folder = folder
         self._greeted = greeted
@@ -93,6 +97,10 @@ class Agent:
         """Whether people were told that fewer attempts run at once than was asked for."""
         self._is_orphan = False
         """Whether it leaves once nothing runs any more."""
+        self.is_forsaken = False
+        """Whether it leaves since nobody came back."""
+        self._heard = 0
+        """How often a controller has said something."""
         self._incoming: Optional[Incoming] = None
         """Files that a controller puts here, if it does."""
         self._made_outgoing: Optional[Outgoing] = None
@@ -102,6 +110,7 @@ class Agent:
         )
         self._made_errands: Optional[Errands] = None
         self._flush_timer: Optional[Timer] = None
+        self._tenure = None if lease is None else self._hold(lease)
         self._orphan: Optional[Timer] = self._loop.real_after(_UNTIL_FIRST_HELLO, self._leave)
 
     def serve(self) -> None:
@@ -164,9 +173,30 @@ class Agent:
             self._supervisor.resume()  # whoever stopped for us cannot go on any more
             deadline = self._supervisor.settings.orphan_deadline
             self._orphan = self._loop.real_after(deadline, self._give_up)
+            if self._tenure is not None:
+                self._tenure.renew()
+
+    def _hold(self, lease: Lease) -> Tenure:
+        """Renew a lease for as long as a controller is heard of."""
+        from nrunner.runners.tenure import Tenure
+
+        return Tenure(
+            self._loop,
+            lease,
+            lambda: self._supervisor.settings.orphan_deadline,
+            lambda: self._heard if self._controller is not None else None,
+            self._hang_up,
+        )
+
+    def _hang_up(self) -> None:
+        """Part with a controller of which nothing is heard."""
+        if self._controller is not None:
+            self._controller.close()
+            self._lost(self._controller)
 
     def _give_up(self) -> None:
         """End everything since nobody came back."""
+        self.is_forsaken = True
         deadline = self._supervisor.settings.orphan_deadline
         self._abandon(f"no controller for {deadline:g} s")
 
@@ -187,6 +217,7 @@ class Agent:
         if connection is not self._controller:
             self._meet(connection, head)
             return
+        self._heard += 1
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None and kind != "put":
             self._complain(head, f"unknown frame {kind!r}")
@@ -230,9 +261,11 @@ class Agent:
                 self._refuse(self._controller, f"replaced by epoch {epoch}", replaced=True)
             self._controller = connection
             self._supervisor.resume()
-            self._is_orphan = False
+            self._is_orphan = self.is_forsaken = False
             if self._orphan is not None:
                 self._orphan.cancel()
+            if self._tenure is not None:
+                self._tenure.begin(epoch)
             connection.send(wire.encode(self._hello()))
             for event in self._spool.replay(acknowledged):
                 connection.send(event)
@@ -290,6 +323,8 @@ class Agent:
         self._supervisor.settings = settings
         # Nothing runs before this, so nothing was said that would have to be kept.
         self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
+        if self._tenure is not None:
+            self._tenure.renew()
         if is_short and not self._is_short:
             self._is_short = True
             few = "one test runs" if most == 1 else f"{most} tests run"

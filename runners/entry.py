@@ -1,8 +1,8 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
-``requirement check|fulfil [REPORT]``; one door for all, so that the code runs from a single
-file wherever it was copied. Not responsible for what is behind the door.
+``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so that the code
+runs from a single file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -19,7 +19,8 @@ __all__ = ["main"]
 
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
-_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_REQUIREMENT}"
+_DUT = "dut WORD ARGUMENT"
+_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_REQUIREMENT} | {_DUT}"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -33,6 +34,14 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import zygote
 
         return zygote.main(words[1:])
+    if words[:1] == ["dut"]:
+        from nrunner.runners import dut
+
+        status = dut.main(words[1:])
+        if status >= 0:
+            return status
+        print(f"usage: {dut.USAGE}", file=sys.stderr)
+        return 2
     verb = words[1:2] if words[:1] == ["requirement"] else []
     if (verb == ["check"] and len(words) == 2) or (verb == ["fulfil"] and len(words) == 3):
         from nrunner.runners import requirement

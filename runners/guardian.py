@@ -26,12 +26,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
+    from nrunner.runners.lease import Lease
+
 __all__ = ["guard"]
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PATIENCE = 3
 """Seconds that an agent has to leave; shorter than any destroyer's patience with the guardian."""
 _PR_SET_PDEATHSIG = 1
+_FORSAKEN = 3
+"""Exit status of an agent on a leased machine that nobody came back for: nothing is to be left."""
 _LEAVE_WITHIN = 0.5
 """Seconds that an agent without a guardian has to clean up by itself."""
 _AT_ONCE = 0.5
@@ -41,11 +45,18 @@ _KILL_FOR = 3.0
 still patient then."""
 
 
-def guard(folder: str, listening: int, *, may_group: bool = True, starter: int = 0) -> int:
+def guard(
+    folder: str,
+    listening: int,
+    *,
+    may_group: bool = True,
+    starter: int = 0,
+    lease: Optional[Lease] = None,
+) -> int:
     """Run the agent in a child; when it is gone, end what it left behind.
 
     `may_group` says whether a control group may be made for it. `starter` is the process with
-    which both end, unless a controller was greeted before; 0 for none.
+    which both end, unless a controller was greeted before; 0 for none. `lease` is what both hold.
     """
     set_subreaper()
     bond = _Bond(starter)
@@ -64,11 +75,17 @@ def guard(folder: str, listening: int, *, may_group: bool = True, starter: int =
             group.remove()
         return 1
     if pid == 0:
-        os._exit(_serve(folder, listening, me, group, bool(starter)))
+        os._exit(_serve(folder, listening, me, group, bool(starter), lease))
     os.close(listening)
     _watch_over(pid, bond)
     status = _wait_in(group, pid)
-    _clear(folder)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _FORSAKEN:
+        status = 0
+        remove_tree(folder)
+    else:
+        _clear(folder)
+    if lease is not None:
+        lease.leave()
     # Whoever waits for our end need not wait for the interpreter's.
     os._exit(0 if status == 0 else 1)
 
@@ -137,7 +154,12 @@ class _Bond:
 
 
 def _serve(
-    folder: str, listening: int, guardian: int, group: Optional[cgroup.Group], is_bound: bool
+    folder: str,
+    listening: int,
+    guardian: int,
+    group: Optional[cgroup.Group],
+    is_bound: bool,
+    lease: Optional[Lease],
 ) -> int:
     from nrunner.runners.agent import Agent
 
@@ -160,12 +182,13 @@ def _serve(
         if is_bound:
             os.kill(guardian, signal.SIGUSR1)
 
-    Agent(folder, listener, token, group, greeted).serve()
+    agent = Agent(folder, listener, token, group, greeted, lease)
+    agent.serve()
     if group is not None and os.getppid() != guardian:
         group.leave()
         if group.kill(_KILL_FOR):
             group.remove()
-    return 0
+    return _FORSAKEN if agent.is_forsaken and lease is not None else 0
 
 
 def _wait(pid: int) -> int:

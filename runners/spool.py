@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable
 
 from nrunner.record import dataclass
 from nrunner.runners.mirror import Mirror, read_mirror
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     Key = tuple[int, int]
     """Task and attempt."""
 
-__all__ = ["Remains", "Spool", "read_remains"]
+__all__ = ["Remains", "Spool", "read_remains", "remains_of"]
 
 
 class Spool:
@@ -110,8 +111,11 @@ class Remains:
 def read_remains(path: str) -> Optional[Remains]:
     """Return what an agent left in the file of its spool; None if there is no such file."""
     lines = read_mirror(path)
-    if lines is None:
-        return None
+    return None if lines is None else remains_of(lines)
+
+
+def remains_of(lines: Iterable[bytes]) -> Remains:
+    """Return what the lines of a spool tell."""
     events: list[dict[str, Any]] = []
     taken: set[Key] = set()
     for line in lines:

@@ -21,9 +21,9 @@ __all__ = ["ATTEMPTS", "again", "dial"]
 ATTEMPTS = 5
 _FIRST_PAUSE = 0.5
 _CONNECT_WITHIN = 8.0
-_IDLE = 5
+_IDLE = 3
 """Seconds of silence after which the kernel asks whether the peer is there, and asks again."""
-_SILENT_MOST = 15_000
+_SILENT_MOST = 10_000
 """Milliseconds after which a peer that acknowledges nothing counts as gone."""
 
 _T = TypeVar("_T")
@@ -101,7 +101,7 @@ def _tune(sock: socket.socket) -> None:
     for name, value in (
         ("TCP_KEEPIDLE", _IDLE),
         ("TCP_KEEPINTVL", _IDLE),
-        ("TCP_KEEPCNT", 3),
+        ("TCP_KEEPCNT", 2),
         ("TCP_USER_TIMEOUT", _SILENT_MOST),
     ):
         with contextlib.suppress(AttributeError, OSError):  # not every system has them

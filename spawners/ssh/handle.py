@@ -1,0 +1,176 @@
+"""The handle on a device's agent: how it is reached, watched and ended.
+
+A link that is lost says nothing about the agent: that it is gone is known only from the device
+itself, from another boot of it, or from us. Not responsible for starting it (``opening``), nor for
+the connection (``device``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nrunner.errors import LinkError, SpawnError
+from nrunner.offload import offload
+from nrunner.record import dataclass
+from nrunner.runners.spool import Remains, remains_of
+from nrunner.spawners.ssh.device import Device
+from nrunner.spawners.ssh.lease import held_by
+from nrunner.spawners.ssh.link import ChannelLink
+from nrunner.spawners.ssh.words import Answer
+
+__all__ = ["DutHandle", "Found"]
+
+_DESTROY_WITHIN = 15.0
+_REACH_WITHIN = 4.0
+"""Seconds for which a device that must be reached anew is waited for, to end what is there."""
+# Exit statuses of nrunner.runners.relay.
+_ENDED, _VANISHED = 10, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Which agent it is."""
+
+    dut: str
+    folder: str
+    """The agent's, there."""
+    archive: str
+    """The agent's file, there."""
+    pid: int
+    start: int
+    boot_id: str
+
+    @property
+    def address(self) -> Mapping[str, Any]:
+        """What it is found again by."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def at(cls, address: Mapping[str, Any]) -> Found:
+        """Read an address; raise SpawnError for one that is none."""
+        try:
+            texts = [address[name] for name in ("dut", "folder", "archive", "boot_id")]
+            dut, folder, archive, boot_id = (text for text in texts if isinstance(text, str))
+            return cls(dut, folder, archive, int(address["pid"]), int(address["start"]), boot_id)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpawnError(f"find an agent by {dict(address)}: {error!r}") from error
+
+
+class DutHandle:
+    """An agent on a device, or what is left of one."""
+
+    def __init__(
+        self, name: str, device: Device, found: Found, token: str, patience: float
+    ) -> None:
+        """`patience` is for how many seconds its link may be lost."""
+        self.patience = patience
+        self.name = name
+        self.token = token
+        self.address: Mapping[str, Any] = found.address
+        self.folder = found.folder
+        self._device = device
+        self._found = found
+        self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._left: Remains | None = None
+        self._is_removed = False
+        self._destroying: asyncio.Task[None] | None = None
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
+        """Have the agent's bytes carried here; raise LinkError."""
+        reach = f"reach the agent on {self._device.label}"
+        if self._gone.done():
+            raise LinkError(f"{reach}: {self._gone.result()}")
+        try:
+            channel, answer, rest = await self._device.relay(
+                self._found.archive, self._found.folder
+            )
+        except LinkError:
+            raise
+        except SpawnError as error:
+            # Another machine answers there, or it lets us in no more: that does not pass.
+            self.is_gone(f"could not {error}")
+            raise LinkError(str(error)) from error
+        why = self._why_gone(answer)
+        if why or answer.fields.get("ok") is not True:
+            await offload(channel.close)
+            if why:
+                self.is_gone(why)
+            raise LinkError(f"{reach}: {why or answer.fields.get('why')}")
+        ChannelLink(channel, factory(), rest, self._relay_ended)
+
+    async def wait_gone(self) -> str:
+        """Wait until the agent is certainly gone; return how, in words."""
+        return await asyncio.shield(self._gone)
+
+    async def remains(self) -> Remains | None:
+        """Return what the agent had still to say, also once that is removed."""
+        if self._left is None and not self._is_removed:
+            try:
+                answer = await self._device.ask(self._found.archive, "look", self.folder)
+            except SpawnError:
+                return None
+            self._keep(answer)
+        return self._left
+
+    async def destroy(self) -> None:
+        """End the agent and all that it started, and remove its folder, if it can be reached.
+
+        If it cannot, it does that by itself once its orphan deadline is over.
+        """
+        if self._destroying is None:
+            self._destroying = asyncio.ensure_future(self._destroy())
+        await asyncio.shield(self._destroying)
+
+    def note(self, answer: Answer) -> None:
+        """Take what was found out of the agent; raise nothing if it is gone."""
+        why = self._why_gone(answer)
+        if why:
+            self._keep(answer)
+            self.is_gone(why)
+
+    def is_gone(self, why: str) -> None:
+        """Note that the agent is certainly gone."""
+        if not self._gone.done():
+            self._gone.set_result(why)
+
+    async def _destroy(self) -> None:
+        if not self._is_removed:
+            try:
+                async with asyncio.timeout(self._reach_within()):
+                    answer = await self._device.ask(
+                        self._found.archive, "remove", self.folder, attempts=1
+                    )
+                self._keep(answer)
+                self._is_removed = True
+            except (SpawnError, TimeoutError):
+                self._device.abort()
+        self.is_gone("it was ended")
+
+    def _reach_within(self) -> float:
+        return _DESTROY_WITHIN if self._device.is_connected else _REACH_WITHIN
+
+    def _keep(self, answer: Answer) -> None:
+        if answer.fields.get("spool") is True:
+            self._left = remains_of(answer.body.splitlines())
+
+    def _relay_ended(self, status: int) -> None:
+        if status == _VANISHED:
+            self._is_removed = True
+        if status in (_ENDED, _VANISHED):
+            self.is_gone(f"the agent on {self._device.label} has ended")
+
+    def _why_gone(self, answer: Answer) -> str:
+        """Return why the agent is certainly gone, from what is said of it there, if it is."""
+        said = answer.fields
+        device = self._device.label
+        if said.get("boot_id") != self._found.boot_id:
+            return f"{device} has rebooted: what ran there is gone"
+        if said.get("ok") is True or said.get("alive") is True:
+            return ""
+        holder = held_by(said.get("lease"), self._device.clock_offset)
+        if holder:
+            return f"{device} was taken from this job: it is {holder}"
+        words = said.get("log")
+        return f"the agent on {device} has ended{f': {words}' if words else ''}"

@@ -1,0 +1,122 @@
+"""The ssh spawner: an environment is a device under test, leased for as long as a job uses it.
+
+Not responsible for getting an agent there (``opening``), for one that is there (``handle``), nor
+for which devices there are (``nrunner.inventory``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nrunner.errors import PluginError, SpawnError
+from nrunner.inventory import Dut
+from nrunner.offload import offload
+from nrunner.spawners.agentfile import agent_file
+from nrunner.spawners.base import Handle, Offer, SpawnerContext
+from nrunner.spawners.ssh.device import Device
+from nrunner.spawners.ssh.handle import DutHandle, Found
+from nrunner.spawners.ssh.opening import Opening
+from nrunner.spawners.ssh.settings import Settings
+
+__all__ = ["SshSpawner", "make_spawner"]
+
+_UNDO_WITHIN = 4.0
+
+
+class SshSpawner:
+    """Has an agent on each device that is used."""
+
+    name = "ssh"
+    description = "devices under test, over SSH"
+
+    def __init__(self, context: SpawnerContext, settings: Settings, duts: Sequence[Dut]) -> None:
+        self._context = context
+        self._settings = settings
+        self._devices = {_place(dut): Device(dut) for dut in duts}
+        self._chores: set[asyncio.Task[Any]] = set()
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Offer each device, with the slots that the inventory gives it."""
+        return tuple(
+            Offer(
+                place,
+                device.dut.slots,
+                queue=device.dut.slots,
+                shares_files=False,
+                tags=device.dut.tags,
+            )
+            for place, device in self._devices.items()
+        )
+
+    async def open(self, place: str, base: str = "", folder: str = "") -> Handle:
+        """Lease a device and start an agent there; raise LinkError or SpawnError.
+
+        There are no layers here, and what may be written is not restricted.
+        """
+        del base, folder
+        context = self._context
+        archive = await offload(agent_file, context.cache_folder, context.runtime_folder)
+        opening = Opening(self._devices[place], context.job_id, archive, self._settings)
+        try:
+            return await opening.open(place)
+        except BaseException:
+            self._add_chore(opening.undo())
+            raise
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> Handle:
+        """Return the handle on an agent of an earlier controller; raise SpawnError."""
+        found = Found.at(address)
+        device = self._devices.get(place)
+        if device is None or device.dut.name != found.dut:
+            raise SpawnError(f"adopt an agent on {found.dut}: that device is not in use any more")
+        answer = await device.ask(found.archive, "look", found.folder)
+        said = answer.fields
+        token = str(said.get("token", ""))
+        handle = DutHandle(place, device, found, token, self._settings.patience)
+        handle.note(answer)
+        return handle
+
+    async def close(self) -> None:
+        """Wait for what is being cleared away, and hang up everywhere."""
+        try:
+            async with asyncio.timeout(_UNDO_WITHIN):
+                while self._chores:
+                    await asyncio.wait(self._chores)
+        except TimeoutError:
+            pass
+        finally:
+            for chore in self._chores:
+                chore.cancel()
+            for device in self._devices.values():
+                await device.close()
+
+    def _add_chore(self, work: Coroutine[Any, Any, None]) -> None:
+        async def do() -> None:
+            with contextlib.suppress(SpawnError):
+                await work
+
+        chore = asyncio.ensure_future(do())
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+
+def _place(dut: Dut) -> str:
+    return f"ssh:{dut.name}"
+
+
+def make_spawner(context: SpawnerContext) -> SshSpawner:
+    """Make the spawner for a job.
+
+    Raise PluginError if paramiko is not installed, ConfigError or UsageError for want of devices.
+    """
+    if find_spec("paramiko") is None:
+        raise PluginError(
+            "run tests on devices: the package paramiko is missing (pip install 'nrunner[ssh]')"
+        )
+    settings = Settings.from_config(context.config)
+    return SshSpawner(context, settings, settings.select(Path(context.base_dir)))

@@ -1,0 +1,266 @@
+"""Agents on devices: how they get there, how they are held on to, and that nothing stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nrunner.errors import LinkError, SpawnError
+from tests.duts import Dut, bench
+from tests.functional.ssh_device import (
+    PRINTS,
+    SLEEPS,
+    STUBBORN,
+    WORK,
+    Site,
+    eventually,
+    left,
+    new_site,
+    run,
+)
+
+
+@pytest.fixture(scope="module")
+def devices() -> Iterator[list[Dut]]:
+    with bench(1) as found:
+        yield found
+
+
+@pytest.fixture
+def dut(devices: list[Dut]) -> Iterator[Dut]:
+    """A device on which every test leaves nothing."""
+    yield devices[0]
+    assert left(devices) == []
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return new_site(tmp_path)
+
+
+def agents(dut: Dut) -> list[str]:
+    return sorted(path.name for path in dut.path(f"{WORK}/agents").iterdir())
+
+
+def test_tests_run_there_and_nothing_of_them_stays(dut, site):
+    async def main() -> None:
+        async with site.spawning(dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, PRINTS)
+            end = await talk.hear(1, "ended")
+            assert (end["result"], end["returncode"]) == ("fail", 3)
+            assert dut.path(f"{talk.log_dir(1)}/stdout").read_text() == "hello\n"
+            talk.run(2, STUBBORN)
+            await talk.hear(2, "started")
+            await talk.environment.close()
+            assert "has ended" in await handle.wait_gone()
+
+    run(main)
+
+
+def test_an_agent_that_is_there_already_is_not_copied_again(dut, site):
+    async def main() -> None:
+        async with site.spawning(dut) as spawner:
+            for _ in range(2):
+                handle, talk = await site.opened(spawner)
+                made.append(dut.path(handle.address["archive"]).stat().st_ino)
+                await talk.environment.close()
+
+    made: list[int] = []
+    run(main)
+    assert made[0] == made[1]
+
+
+def test_a_copy_that_was_cut_off_is_never_used(dut, site):
+    async def main() -> None:
+        async with site.spawning(dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            await talk.environment.close()
+            archive = dut.path(handle.address["archive"])
+            whole = archive.read_bytes()
+            archive.write_bytes(whole[: len(whole) // 2])
+            handle, talk = await site.opened(spawner)
+            assert archive.read_bytes() == whole
+            await talk.environment.close()
+
+    run(main)
+    assert len(agents(dut)) == 1
+
+
+def test_who_comes_second_is_told_who_has_the_device_since_when_and_until_when(dut, site, tmp_path):
+    other = new_site(tmp_path)
+
+    async def main() -> None:
+        async with site.spawning(dut) as spawner, other.spawning(dut) as late:
+            _, talk = await site.opened(spawner)
+            with pytest.raises(SpawnError) as refusal:
+                await late.open(late.offers()[0].place)
+            words = rf"held by job {site.job[:12]} of \S+@\S+ since [0-9:]+, until [0-9:]+ unless"
+            refusal.match(words)
+            await talk.environment.close()
+            _, talk = await other.opened(late)
+            await talk.environment.close()
+
+    run(main)
+
+
+def test_of_many_who_race_for_a_device_one_has_it(dut, site, tmp_path):
+    async def race(number: int) -> str:
+        contender = new_site(tmp_path)
+        async with contender.spawning(dut) as spawner:
+            for place in (each.place for each in spawner.offers()):
+                await spawner._devices[place].connected()
+            await start.wait()
+            try:
+                handle, talk = await contender.opened(spawner)
+            except SpawnError as error:
+                losers.release()
+                return str(error)
+            talk.run(1, PRINTS)
+            await talk.hear(1, "ended")
+            await over.wait()
+            await talk.environment.close()
+            return handle.name
+
+    async def main() -> None:
+        nonlocal start, over
+        for _ in range(3):
+            start, over = asyncio.Event(), asyncio.Event()
+            racers = [asyncio.ensure_future(race(number)) for number in range(4)]
+            await asyncio.sleep(0.3)
+            start.set()
+            for _ in range(3):
+                await losers.acquire()
+            over.set()
+            said = await asyncio.gather(*racers)
+            assert sum(each == f"ssh:{dut.name}" for each in said) == 1, said
+            assert sum("held by job" in each for each in said) == 3, said
+
+    start, over, losers = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
+    run(main)
+
+
+def test_an_agent_that_is_left_alone_takes_everything_with_it(dut, site):
+    async def main() -> None:
+        async with site.spawning(dut) as spawner:
+            handle, talk = await site.opened(spawner, orphan_deadline=0.3)
+            talk.run(1, STUBBORN, grace=1000)
+            await talk.hear(1, "started")
+            spawner._devices[handle.name].abort()
+            await eventually(lambda: not left([dut]), "the orphan to leave")
+
+    run(main)
+
+
+def test_a_reboot_is_told_from_a_lost_link_and_from_the_end_of_an_agent(site):
+    async def main() -> None:
+        async with site.spawning(*found) as spawner:
+            handle, talk = await site.opened(spawner)
+            spawner._devices[handle.name].abort()
+            await talk.environment._connect()  # the link was lost, and nothing else
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await handle.wait_gone()
+            found[0].reboot()
+            with pytest.raises(LinkError, match="has rebooted"):
+                await talk.environment._connect()
+            assert "has rebooted" in await handle.wait_gone()
+            await handle.destroy()
+            assert left(found) == []
+            handle, talk = await site.opened(spawner)
+            for process in found[0].path("/proc").glob("[0-9]*/cmdline"):
+                if b"dut\0start" in process.read_bytes():
+                    found[0].run("kill", "-9", process.parent.name, check=False)
+            assert "has ended" in await handle.wait_gone()
+            await handle.destroy()
+
+    with bench(1) as found:
+        run(main)
+        assert left(found) == []
+
+
+def test_another_machine_in_its_place_is_refused_and_hears_nothing(site):
+    async def main() -> None:
+        async with site.spawning(*found) as spawner:
+            handle, talk = await site.opened(spawner)
+            old = found[0].swap_host_key()
+            logins = found[0].log.count("Accepted")
+            with pytest.raises(LinkError, match=r"shows the ssh-ed25519 host key SHA256:\S+, the"):
+                await talk.environment._connect()
+            assert "another machine answers" in await handle.wait_gone()
+            with pytest.raises(SpawnError, match="nothing was sent"):
+                async with new_site(site.folder).spawning(*found, host_key=old) as late:
+                    await late.open(late.offers()[0].place)
+            assert found[0].log.count("Accepted") == logins
+            await handle.destroy()
+
+    with bench(1) as found:
+        run(main)
+
+
+def test_a_device_that_was_taken_from_a_job_says_who_has_it_now(dut, site, tmp_path):
+    other = new_site(tmp_path)
+
+    async def main() -> None:
+        async with site.spawning(dut) as spawner, other.spawning(dut) as late:
+            handle, talk = await site.opened(spawner)
+            holding = asyncio.ensure_future(talk.environment.wait_gone())
+            talk.run(1, SLEEPS)
+            await talk.hear(1, "started")
+            device = spawner._devices[handle.name]
+            archive, work = handle.address["archive"], device.survey.work
+            answer = await device.ask(archive, "release", work)
+            assert any("sleep 1000" in each for each in answer.fields["ended"])
+            assert answer.fields["held"] is False
+            assert "has ended" in await holding
+            _, newer = await other.opened(late)
+            later = await spawner.adopt(handle.name, handle.address)
+            assert f"taken from this job: it is held by job {other.job[:12]}" in (
+                await later.wait_gone()
+            )
+            await newer.environment.close()
+            await handle.destroy()
+
+    run(main)
+
+
+def test_a_later_controller_takes_over_what_runs(dut, site):
+    async def main() -> None:
+        async with site.spawning(dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, SLEEPS)
+            await talk.hear(1, "started")
+            spawner._devices[handle.name].abort()
+        async with site.spawning(dut) as later:
+            found = await later.adopt(handle.name, handle.address)
+            newer = site.talk(found, epoch=2, adopts=True)
+            await newer.environment.open()
+            newer.cancel(1)
+            assert (await newer.hear(1, "ended"))["stop"] == "cancelled"
+            former = site.talk(found, epoch=1)
+            with pytest.raises(LinkError, match="epoch 1 is older"):
+                await former.environment.open()
+            await newer.environment.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("sort", "complaint"),
+    [
+        ("size=64m,noexec", r"nothing in its work folder /root/.cache/nrunner-dut can be executed"),
+        ("size=8m", r"has \d+ MiB free, 32 at least are needed"),
+    ],
+)
+def test_a_device_that_will_not_do_is_refused_with_what_would(site, sort, complaint):
+    async def main() -> None:
+        async with site.spawning(*found) as spawner:
+            with pytest.raises(SpawnError, match=complaint):
+                await spawner.open(spawner.offers()[0].place)
+
+    with bench(1, disk=sort) as found:
+        run(main)
+        assert [each for each in left(found) if "nrunner-dut/" in each] == []
