@@ -49,6 +49,8 @@ class Hooks:
     console: tuple[str, ...] = ()
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     """Variable to where its value is found when a command is run."""
+    folder: Path | None = None
+    """Where the commands are run: where the inventory is."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _dut(file: TomlFile, path: Path, name: str, entry: Mapping[str, Any]) -> Dut
         host_key=entry.get("host_key", "").strip(),
         tags=frozenset(entry.get("tags", ())),
         work=entry.get("work", WORK).rstrip("/") or "/",
-        hooks=Hooks(**hooks, secrets=secrets),
+        hooks=Hooks(**hooks, secrets=secrets, folder=path.parent),
         where=file.where(("dut", name)),
         **plain,
     )

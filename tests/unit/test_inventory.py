@@ -24,7 +24,7 @@ def error_of(tmp_path, text):
 def test_an_entry_needs_no_more_than_an_address(tmp_path):
     inventory = read(tmp_path, '\n[dut.one]\naddress = "192.0.2.7"\n')
     where = f"{tmp_path / 'duts.toml'}:2"
-    assert inventory.duts == (Dut("one", "192.0.2.7", where=where),)
+    assert inventory.duts == (Dut("one", "192.0.2.7", hooks=Hooks(folder=tmp_path), where=where),)
     (dut,) = inventory.duts
     assert (dut.port, dut.user, dut.slots, dut.python) == (22, "root", 1, "python3")
     assert dut.work == "~/.cache/nrunner-dut"
@@ -69,6 +69,7 @@ def test_an_entry_says_how_a_device_is_reached_what_it_has_and_how_its_power_is_
             ("pdu", "cycle", "7"),
             ("telnet", "serial", "7007"),
             {"PDU_TOKEN": Secret(tmp_path / "token"), "PDU_USER": Secret(None, "LAB_USER")},
+            tmp_path,
         ),
         retired="its fan is noisy",
         where=dut.where,

@@ -45,11 +45,13 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "tools",
         (
+            "nrunner.dutfile",
             "nrunner.dutfilter",
             "nrunner.duthealth",
             "nrunner.dutmemory",
             "nrunner.interpreter",
             "nrunner.inventory",
+            "nrunner.labsecret",
             "nrunner.lag",
             "nrunner.mishap",
             "nrunner.offload",
@@ -94,6 +96,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.history",
             "nrunner.interrupt",
             "nrunner.jobfile",
+            "nrunner.labhook",
             "nrunner.journal",
             "nrunner.layer",
             "nrunner.pause",

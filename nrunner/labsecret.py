@@ -1,0 +1,78 @@
+"""What is secret of a lab: found where an inventory refers to, and struck out of what is shown.
+
+Not responsible for what needs it (``nrunner.labhook``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nrunner.errors import SpawnError
+from nrunner.inventory import Dut, Secret
+
+__all__ = ["Struck", "secrets_of"]
+
+_MOST = 64 << 10
+_BLANK = b"***"
+
+
+def secrets_of(dut: Dut, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that hold what is secret; raise SpawnError that names what is missing.
+
+    Never for logs, and never for a command line.
+    """
+    return {
+        variable: _value(dut, variable, secret, environ)
+        for variable, secret in dut.hooks.secrets.items()
+    }
+
+
+def _value(dut: Dut, variable: str, secret: Secret, environ: Mapping[str, str]) -> str:
+    what = f"read the secret {variable} of {dut.name}"
+    if secret.file is None:
+        if secret.variable not in environ:
+            raise SpawnError(f"{what}: the variable {secret.variable} is not set")
+        return environ[secret.variable]
+    try:
+        with secret.file.open("rb") as file:
+            value = file.read(_MOST).decode("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SpawnError(f"{what}: {secret.file}: {reason.lower()}") from error
+    if "\0" in value:
+        raise SpawnError(f"{what}: {secret.file} holds a null byte")
+    return value
+
+
+class Struck:
+    """Strikes secrets out of a stream of bytes, wherever it is cut."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        wanted = {line.encode() for each in secrets for line in (each, *each.splitlines()) if line}
+        self._secrets = sorted(wanted, key=len, reverse=True)
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what can be shown of the bytes so far; what may begin a secret is held back."""
+        text = self._clean(self._held + data)
+        keep = self._beginning(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def finish(self) -> bytes:
+        """Return what was held back."""
+        held, self._held = self._held, b""
+        return held
+
+    def _clean(self, text: bytes) -> bytes:
+        for secret in self._secrets:
+            text = text.replace(secret, _BLANK)
+        return text
+
+    def _beginning(self, text: bytes) -> int:
+        """Return how many bytes at the end of a text may be the beginning of a secret."""
+        longest = max(map(len, self._secrets), default=1) - 1
+        for length in range(min(longest, len(text)), 0, -1):
+            if any(secret.startswith(text[-length:]) for secret in self._secrets):
+                return length
+        return 0
