@@ -439,6 +439,7 @@ class Config:
         "ssh.inventory",
         Text(path=True),
         "The inventory of devices under test.",
+        "--inventory",
         default_text="duts.toml in the current folder, else beside the user's nrunner.toml",
     )
     ssh_duts: tuple[str, ...] = _setting(

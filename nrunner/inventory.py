@@ -92,9 +92,9 @@ def find_inventory(named: str | None, here: Path) -> Path:
     for path in candidates:
         if path.exists():
             return path
-    places = " and ".join(map(str, candidates))
+    places = " nor ".join(map(str, candidates))
     raise ConfigError(
-        f"find the inventory of devices: neither {places} is there (ssh.inventory names another)"
+        f"find the inventory of devices: neither {places} is there (--inventory names another)"
     )
 
 

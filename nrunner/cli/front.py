@@ -20,6 +20,7 @@ COMMANDS = {
     "run": ("nrunner.cli.commands:run", "Run tests."),
     "list": ("nrunner.cli.commands:list_tests", "List the tests that references lead to."),
     "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
+    "dut": ("nrunner.cli.dut:dut", "Look at devices under test, put them in or out of service."),
     "report": ("nrunner.cli.report:report", "Write reports of a job from its journal."),
     "cache": ("nrunner.cli.cache:cache", "List and remove what was fetched for tests."),
     "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),

@@ -68,6 +68,7 @@ FORM = Form(
         "podman.network",
         "ssh.duts",
         "ssh.dut_tags",
+        "ssh.inventory",
     ),
     texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
     lists={FLAG: "job_dependency"},

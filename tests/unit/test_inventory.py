@@ -141,7 +141,7 @@ def test_the_inventory_is_here_else_in_the_users_folder_else_where_the_setting_s
     here.mkdir()
     (home / "nrunner").mkdir(parents=True)
     assert find_inventory("lab.toml", here) == here / "lab.toml"
-    with pytest.raises(ConfigError, match=r"here/duts.toml and .*nrunner/duts.toml is"):
+    with pytest.raises(ConfigError, match=r"here/duts.toml nor .*nrunner/duts.toml is"):
         find_inventory(None, here)
     (home / "nrunner" / "duts.toml").touch()
     assert find_inventory(None, here) == home / "nrunner" / "duts.toml"
