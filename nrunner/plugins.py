@@ -26,6 +26,7 @@ _SPAWNERS = {
 }
 
 _RESULTS = {
+    "html": "nrunner.results.html:HtmlReport",
     "json": "nrunner.results.json_report:JsonReport",
     "tap": "nrunner.results.tap:TapReport",
 }

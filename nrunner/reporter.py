@@ -138,6 +138,7 @@ class Reporter:
             whiteboard=ending.whiteboard,
             log_dir=folder if outputs else None,
             outputs=outputs,
+            requirements=tuple([each.title for each in runnable.requirements]),
         )
 
     def attempt(self, attempt: Attempt) -> AttemptReport:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from nrunner.cli.flags import setting_flags
+from nrunner.cli.flags import report_flags, setting_flags
 from nrunner.cli.listing import FORM as LIST_FORM
 from nrunner.cli.listing import list_tests as do_list
 from nrunner.cli.run import FORM as RUN_FORM
@@ -29,10 +29,7 @@ __all__ = ["list_tests", "run"]
     help="Add a requirement to every test; may be repeated.",
 )
 @setting_flags(*RUN_FORM.settings)
-@click.option(
-    "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
-)
-@click.option("--tap", type=click.Path(), metavar="FILE", help="Also write TAP there; - is stdout.")
+@report_flags("Also write")
 @click.option(
     "--detach", is_flag=True, help="Print the job's id and return; the job goes on by itself."
 )

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import click
 
 from nrunner.cli.form import is_repeated, off_flag, other_names
+from nrunner.cli.run import REPORTS
 from nrunner.config import FIELDS, OPTIONS, Option
 from nrunner.option import Switch
 
-__all__ = ["setting_flags"]
+__all__ = ["report_flags", "setting_flags"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,6 +26,19 @@ def setting_flags(*keys: str) -> Callable[[_Command], _Command]:
     def decorate(command: _Command) -> _Command:
         for key in reversed(keys):
             command = _flag(OPTIONS[key])(command)
+        return command
+
+    return decorate
+
+
+def report_flags(what: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds the flags by which reports are asked for."""
+
+    def decorate(command: _Command) -> _Command:
+        for name, text in reversed(REPORTS.items()):
+            told = f"{what} {text} there; - is stdout."
+            flag = click.option(f"--{name}", type=click.Path(), metavar="FILE", help=told)
+            command = flag(command)
         return command
 
     return decorate

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from nrunner.cli.chosen import chosen_job, job_argument
-from nrunner.cli.flags import setting_flags
+from nrunner.cli.flags import report_flags, setting_flags
 from nrunner.cli.output import say, say_error
 from nrunner.cli.run import asked_reports
 from nrunner.errors import ExitCode
@@ -25,16 +25,15 @@ __all__ = ["report"]
 @click.command()
 @job_argument()
 @setting_flags("run.results_dir")
-@click.option("--json", type=click.Path(), metavar="FILE", help="Write JSON there; - is stdout.")
-@click.option("--tap", type=click.Path(), metavar="FILE", help="Write TAP there; - is stdout.")
-def report(job: str, json: str | None, tap: str | None, **flags: Any) -> int:
+@report_flags("Write")
+def report(job: str, **flags: Any) -> int:
     """Write reports of JOB from its journal: "latest", a folder, or the beginning of an id.
 
     Without a format, the reports in the job's folder are written anew. A job that is not at its end
     is reported as far as it got. The exit code is 0 if all is written, whatever the tests came to.
     """
     folder = chosen_job(job, flags)
-    wanted = asked_reports(json, tap)
+    wanted = asked_reports(flags)
     past = PastJob(folder)
     state = state_of(folder).state
     if not past.history.is_complete:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from nrunner.layout import JobFolder
     from nrunner.results.base import Listener
 
-__all__ = ["FORM", "asked_reports", "carry_out", "run_tests"]
+__all__ = ["FORM", "REPORTS", "asked_reports", "carry_out", "run_tests"]
 
+REPORTS = {"json": "JSON", "tap": "TAP", "html": "a page"}
+"""Reports that have a flag of their own: what each is."""
 
 FORM = Form(
     settings=(
@@ -70,7 +72,7 @@ FORM = Form(
         "ssh.dut_tags",
         "ssh.inventory",
     ),
-    texts={"--job": "job_file", "--json": "json", "--tap": "tap"},
+    texts={"--job": "job_file", **{f"--{name}": name for name in REPORTS}},
     lists={FLAG: "job_dependency"},
     switches={"--detach": "detach"},
 )
@@ -83,7 +85,7 @@ def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     request = make_request(
         asked["references"], asked["job_file"], flags_of(asked), asked["job_dependency"]
     )
-    reports = asked_reports(asked["json"], asked["tap"], to_stdout=not asked["detach"])
+    reports = asked_reports(asked, to_stdout=not asked["detach"])
     _check_choices(request.config)
     planned = make_plan(
         request.suites,
@@ -140,14 +142,14 @@ def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
 
 
 def asked_reports(
-    json: str | None, tap: str | None, *, to_stdout: bool = True
+    asked: Mapping[str, str | None], *, to_stdout: bool = True
 ) -> tuple[ReportTarget, ...]:
     """Return the reports that flags ask for; raise UsageError if two want standard output.
 
     If not `to_stdout` there is none, and already one is too many.
     """
-    asked = (("json", json), ("tap", tap))
-    reports = tuple(ReportTarget(name, target) for name, target in asked if target is not None)
+    wanted = ((name, asked.get(name)) for name in REPORTS)
+    reports = tuple(ReportTarget(name, target) for name, target in wanted if target is not None)
     count = [each.target for each in reports].count("-")
     if count > 1:
         raise UsageError("write more than one report to standard output: name a file")

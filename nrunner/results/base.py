@@ -78,6 +78,8 @@ class TaskReport:
     """Relative to the job's folder; None if the task left no files."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Name (``stdout``, ``stderr``, ``debug.log``, ...) to path relative to the job's folder."""
+    requirements: tuple[str, ...] = ()
+    """What had to hold before it could start, as people call it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,16 @@ docs/results.md and nrunner/schemas/results.json. Not responsible for other form
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import IO, Any
-
-import msgspec
 
 from nrunner.layout import JobFolder
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result
 from nrunner.results.base import AttemptReport, JobReport, TaskReport
-from nrunner.results.text import task_name, utf8
+from nrunner.results.jsontext import JsonText
+from nrunner.results.text import case_name
 
 __all__ = ["JsonReport"]
 
@@ -43,7 +41,7 @@ class JsonReport:
 
     def write(self, job: JobReport, tasks: Iterable[TaskReport], stream: IO[str]) -> None:
         """Write the report; `tasks` are read once and none is kept."""
-        dump = _Dump(stream)
+        dump = JsonText(stream)
         fields = ",\n".join(
             f" {dump.text(key)}: {dump.text(value)}" for key, value in _job_fields(job).items()
         )
@@ -81,7 +79,7 @@ def _task_fields(task: TaskReport, folder: str) -> dict[str, Any]:
     elapsed = _finite(task.elapsed)
     return {
         "id": task.id,
-        "name": _name(task),
+        "name": case_name(task.id, task.variant),
         "status": task.result.value,
         "fail_reason": task.detail or None,
         "logdir": None if log_dir is None else f"{folder}/{log_dir}",
@@ -109,12 +107,8 @@ def _task_fields(task: TaskReport, folder: str) -> dict[str, Any]:
         "fail_class": task.fail_class,
         "traceback": task.traceback,
         "outputs": task.outputs,
+        "requirements": task.requirements,
     }
-
-
-def _name(task: TaskReport) -> str:
-    name = task_name(task.id)
-    return name.removesuffix(f";{task.variant}") if task.variant else name
 
 
 def _started(task: TaskReport) -> float:
@@ -157,41 +151,3 @@ def _phase_fields(phases: tuple[tuple[Phase, float], ...]) -> list[dict[str, Any
         {"phase": phase.value, "time": time, "duration": round(end - time, 9)}
         for (phase, time), end in zip(phases, ends, strict=True)
     ]
-
-
-class _Dump:
-    """Values to JSON: fast where all is well, careful where it is not."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._encoder = msgspec.json.Encoder(enc_hook=_plain)
-        encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
-        self._must_be_ascii = encoding.replace("_", "-") not in ("utf-8", "utf8")
-
-    def text(self, value: Any) -> str:
-        """Return `value` as JSON on one line."""
-        if not self._must_be_ascii:
-            try:
-                return self._encoder.encode(value).decode("utf-8")
-            except (UnicodeError, OverflowError, TypeError, ValueError):
-                pass  # lone surrogates, huge numbers, odd keys
-        clean = _clean(value)
-        return json.dumps(clean, ensure_ascii=self._must_be_ascii, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    """What msgspec does not know by itself: mappings that are not dicts, paths."""
-    return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return utf8(value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {utf8(str(key)): _clean(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_clean(each) for each in value]
-    return utf8(str(value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import IO
 
-__all__ = ["first_line", "fitting", "shortened", "task_name", "utf8", "visible"]
+__all__ = ["case_name", "first_line", "fitting", "shortened", "task_name", "utf8", "visible"]
 
 _NOT_ASCII_PRINTABLE = re.compile(r"[^ -~]")
 
@@ -57,3 +57,9 @@ def task_name(task_id: str) -> str:
     """Return a task's id without the number that leads it."""
     number, dash, name = task_id.partition("-")
     return name if dash and number.isdecimal() else task_id
+
+
+def case_name(task_id: str, variant: str | None) -> str:
+    """Return a task's id without its number and its variant."""
+    name = task_name(task_id)
+    return name.removesuffix(f";{variant}") if variant else name

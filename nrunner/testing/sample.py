@@ -131,6 +131,7 @@ def _hostile(number: int, result: Result, text: str) -> TaskReport:
     """Put `text` wherever a string may stand."""
     report = sample_report(number)
     taken = {"number", "id", "result", "cause", "tags", "attempts", "phases", "outputs"}
+    taken |= {"requirements"}
     texts: dict[str, Any] = {
         field.name: text
         for field in fields(report)
@@ -151,6 +152,7 @@ def _hostile(number: int, result: Result, text: str) -> TaskReport:
         tags={text: [text], "plain": None},
         attempts=(attempt,),
         outputs={"stdout": text, "stderr": text, text: text},
+        requirements=(text,),
         elapsed=float("nan"),
         returncode=2**70,
         **texts,

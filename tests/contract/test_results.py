@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from nrunner.results.html import HtmlReport
 from nrunner.results.json_report import JsonReport
 from nrunner.results.tap import TapReport
 from nrunner.testing.result_contract import ResultWriterContract
@@ -15,6 +16,11 @@ from nrunner.testing.sample import sample_job, sample_report
 class TestJsonReport(ResultWriterContract):
     def make_writer(self):
         return JsonReport()
+
+
+class TestHtmlReport(ResultWriterContract):
+    def make_writer(self):
+        return HtmlReport()
 
 
 class TestTapReport(ResultWriterContract):

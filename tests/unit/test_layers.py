@@ -151,6 +151,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.resolver.runnable_recipe",
         "nrunner.resolver.tap",
         "nrunner.results.console",
+        "nrunner.results.html",
         "nrunner.results.json_report",
         "nrunner.results.tap",
         "nrunner.results.terminal",

@@ -1,0 +1,2 @@
+// Where data come from when a job runs: from its status server.
+
