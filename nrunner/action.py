@@ -12,7 +12,18 @@ from nrunner.result import Verdict
 from nrunner.runnable import Requirement
 from nrunner.task import Attempt, Task
 
-__all__ = ["Action", "Fulfil", "Move", "Retried", "Settle", "Start", "StopAttempt", "Triage"]
+__all__ = [
+    "Action",
+    "Fulfil",
+    "Move",
+    "OpenPlace",
+    "Release",
+    "Retried",
+    "Settle",
+    "Start",
+    "StopAttempt",
+    "Triage",
+]
 
 
 class Triage(Struct, frozen=True):
@@ -28,6 +39,18 @@ class Fulfil(Struct, frozen=True):
 
     place: str
     requirement: Requirement
+
+
+class OpenPlace(Struct, frozen=True):
+    """Open an environment at a pooled place; answered by Opened, Closed or GivenUp."""
+
+    place: str
+
+
+class Release(Struct, frozen=True):
+    """End the environment at a pooled place: nothing more is to run there."""
+
+    place: str
 
 
 class Start(Struct, frozen=True):
@@ -79,4 +102,4 @@ class Settle(Struct, frozen=True):
     place: str
 
 
-Action = Triage | Fulfil | Start | StopAttempt | Move | Retried | Settle
+Action = Triage | Fulfil | OpenPlace | Release | Start | StopAttempt | Move | Retried | Settle

@@ -16,16 +16,21 @@ __all__ = [
     "Begin",
     "Broken",
     "Cancelled",
+    "Closed",
     "Ended",
     "Event",
+    "GivenUp",
     "Met",
     "NotStarted",
+    "Opened",
+    "PlaceEvent",
     "Refused",
     "Started",
     "StopAll",
     "TaskEvent",
     "Triaged",
     "Unmet",
+    "Usable",
 ]
 
 
@@ -51,6 +56,8 @@ class Triaged(TaskEvent, frozen=True):
     place: str
     requirements: tuple[Requirement, ...] = ()
     """What must hold there first."""
+    others: tuple[str, ...] = ()
+    """Further places, as good as the first, if all of them are pooled."""
 
 
 class Refused(TaskEvent, frozen=True):
@@ -72,6 +79,32 @@ class Unmet(Event, frozen=True):
     place: str
     key: str
     verdict: Verdict
+
+
+class PlaceEvent(Event, frozen=True):
+    """Something that happened to a pooled place."""
+
+    place: str
+
+
+class Opened(PlaceEvent, frozen=True):
+    """An environment is open there."""
+
+
+class Closed(PlaceEvent, frozen=True):
+    """It is in trouble, and left alone until it is `Usable`."""
+
+    reason: str
+
+
+class Usable(PlaceEvent, frozen=True):
+    """It may be opened again."""
+
+
+class GivenUp(PlaceEvent, frozen=True):
+    """It is not opened any more in this job."""
+
+    reason: str
 
 
 class Started(TaskEvent, frozen=True):

@@ -334,7 +334,7 @@ def _state_of(past: PastTask, base: float, shift: float) -> TaskState:
     state.alone = past.alone
     if past.is_running:
         state.place = past.place
-        state.needs = tuple(each.key for each in past.task.runnable.requirements)
+        state.requirements = past.task.runnable.requirements
         if past.phase is Phase.STARTED:
             state.started = base + past.phases[-1][1]
     else:

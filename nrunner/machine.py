@@ -8,31 +8,49 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import ClassVar
 
-from nrunner.action import Action, Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
+from nrunner.action import (
+    Action,
+    Fulfil,
+    Move,
+    OpenPlace,
+    Release,
+    Retried,
+    Settle,
+    Start,
+    StopAttempt,
+    Triage,
+)
 from nrunner.errors import InvalidTransition
 from nrunner.event import (
     Begin,
     Broken,
     Cancelled,
+    Closed,
     Ended,
     Event,
+    GivenUp,
     Met,
     NotStarted,
+    Opened,
+    PlaceEvent,
     Refused,
     Started,
     StopAll,
     TaskEvent,
     Triaged,
     Unmet,
+    Usable,
 )
 from nrunner.graph import Followers, Order, Preparations
 from nrunner.limits import Limits
 from nrunner.phase import MOVES, Phase
+from nrunner.pool import Choice, Pool, Readiness
 from nrunner.result import Cause, Result, Verdict
 from nrunner.roster import Roster
 from nrunner.settlement import LeakPolicy, Retry, combine, judge, never_started, retry_after
@@ -61,11 +79,13 @@ class Machine:
         lookahead: int = 64,
         together: int = 1,
         isolated: Collection[str] = (),
+        pooled: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         """`lookahead` says how many tasks are triaged before there is room for them.
 
         `together` says how many tasks of a series may be ordered at once at a place. At
         `isolated` places each attempt has an environment of its own, whose end concerns no other.
+        `pooled` places, with their slots, are opened before a task is bound to one of them.
         """
         self.total = len(tasks)
         self.settled = 0
@@ -81,6 +101,9 @@ class Machine:
         self._preparations = Preparations()
         self._limits = limits
         self._isolated = frozenset(isolated)
+        self._pool = Pool(pooled)
+        self._preparing: Counter[str] = Counter()
+        """How many are being prepared, by place."""
         self._fail_fast = fail_fast
         self._leak = leak
         self._room = limits.most + lookahead
@@ -159,6 +182,8 @@ class Machine:
         self._time = event.time
         if isinstance(event, TaskEvent):
             self._handle_task_event(event)
+        elif isinstance(event, PlaceEvent) and not self._pool.has(event.place):
+            raise InvalidTransition(f"{event.place} is no pooled place: {type(event).__name__}")
         else:
             self.job_handlers[type(event)](self, event)
         self._advance()
@@ -221,18 +246,67 @@ class Machine:
             verdict = event.running if state.phase in _RUNNING else event.waiting
             self._cancel(state, Cancelled(event.time, state.task.number, verdict, event.kill))
 
+    # What happens to pooled places.
+
+    def _opened(self, event: Opened) -> None:
+        self._pool.note(event.place, Readiness.OPEN)
+
+    def _usable(self, event: Usable) -> None:
+        self._pool.note(event.place, Readiness.CLOSED)
+
+    def _closed(self, event: Closed) -> None:
+        self._pool.note(event.place, Readiness.BARRED, event.reason)
+        self._preparations.leave(event.place)
+        waiting = [each for each in self._states.values() if self._waits_at(each, event.place)]
+        for state in reversed(waiting):
+            self._withdraw(state)
+            self._move(state, Phase.TRIAGING)
+            self._wait_in_pool(state, first=True)
+
+    def _given_up(self, event: GivenUp) -> None:
+        self._closed(Closed(event.time, event.place, event.reason))
+        self._pool.note(event.place, Readiness.GIVEN_UP, event.reason)
+        self._refuse_stranded()
+
+    def _refuse_stranded(self) -> None:
+        while (found := self._pool.stranded()) is not None:
+            number, choice = found
+            state = self._states[number]
+            detail = f"no place is left: {self._pool.reasons(choice.places)}"
+            self._move(state, Phase.DISCARDED)
+            verdicts = state.verdicts or [Verdict(Result.ERROR, Cause.INFRA, detail)]
+            self._settle(state, combine(verdicts))
+
+    def _waits_at(self, state: TaskState, place: str) -> bool:
+        return state.place == place and state.phase in (Phase.PREPARING, Phase.READY)
+
     # What happens to one task.
 
     def _triaged(self, state: TaskState, event: Triaged) -> None:
-        self._triaging -= 1
-        state.place = event.place
-        state.needs = tuple(each.key for each in event.requirements)
         number = state.task.number
-        done, begin = self._preparations.need(number, event.place, event.requirements)
+        if number in self._pool:
+            raise InvalidTransition(f"{state.task.id}: triaged twice after {state.story}")
+        self._triaging -= 1
+        state.requirements = event.requirements
+        if not self._pool.has(event.place):
+            self._bind(state, event.place)
+            return
+        state.choice = (event.place, *event.others)
+        self._wait_in_pool(state)
+        self._refuse_stranded()
+
+    def _bind(self, state: TaskState, place: str) -> None:
+        """Prepare a task at the place that it gets."""
+        state.place = place
+        done, begin = self._preparations.need(state.task.number, place, state.requirements)
         self._move(state, Phase.READY if done else Phase.PREPARING)
         if done:
             self._queue(state)
-        self._actions.extend(Fulfil(event.place, requirement) for requirement in begin)
+        self._actions.extend(Fulfil(place, requirement) for requirement in begin)
+
+    def _wait_in_pool(self, state: TaskState, *, first: bool = False) -> None:
+        choice = Choice(state.choice, prepares=bool(state.requirements))
+        self._pool.add(state.task.number, choice, first=first)
 
     def _refused(self, state: TaskState, event: Refused) -> None:
         self._triaging -= 1
@@ -282,8 +356,41 @@ class Machine:
 
     def _advance(self) -> None:
         """Do what the event made possible: start and triage as far as there is room."""
+        self._start_all()
+        while len(self._pool) and self._bind_one():
+            self._start_all()
+        self._triage_more()
+        self._open_and_release()
+
+    def _start_all(self) -> None:
         while (ready := self._roster.pop()) is not None:
             self._start(self._states[ready.number])
+
+    def _bind_one(self) -> bool:
+        """Bind whoever has waited longest for the place that has most room."""
+        for place in sorted(self._pool.open_places, key=self._roster.room, reverse=True):
+            room = self._roster.room(place)
+            if room <= 0:
+                return False
+            may_prepare = room > self._preparing[place]
+            number = self._pool.take(place, may_prepare=may_prepare)
+            if number is not None:
+                self._bind(self._states[number], place)
+                return True
+        return False
+
+    def _open_and_release(self) -> None:
+        if len(self._pool):
+            more = self._pool.open_more(self._limits.most)
+            self._actions.extend(map(OpenPlace, more))
+        elif self.backlog == 0:
+            for place in self._pool.open_places:
+                if self._limits.used(place) == 0:
+                    self._pool.note(place, Readiness.CLOSED)
+                    self._preparations.leave(place)
+                    self._actions.append(Release(place))
+
+    def _triage_more(self) -> None:
         while self._begun and self._requested and self._has_room():
             number = self._requested.popleft()
             if number in self._ended or number in self._states:
@@ -306,7 +413,8 @@ class Machine:
         Tasks that wait for a place that is full hold nobody up who could go to another one: as
         long as a slot of the job is free, the search goes on.
         """
-        enough = self._roster.waiting >= self._room and self._limits.taken >= self._limits.most
+        waiting = self._roster.waiting + len(self._pool)
+        enough = waiting >= self._room and self._limits.taken >= self._limits.most
         return self._halt is not None or (self._triaging < self._room and not enough)
 
     def _triage(self, state: TaskState) -> None:
@@ -343,6 +451,10 @@ class Machine:
     def _move(self, state: TaskState, target: Phase, place: str = "") -> None:
         if target not in MOVES[state.phase]:
             raise InvalidTransition(f"{state.task.id}: {state.story} -> {target.value}")
+        if target is Phase.PREPARING:
+            self._preparing[state.place] += 1
+        elif state.phase is Phase.PREPARING:
+            self._preparing[state.place] -= 1
         state.phase = target
         state.entered.append((target, self._time))
         self._actions.append(Move(state.task.number, state.attempt, target, self._time, place))
@@ -351,7 +463,9 @@ class Machine:
         """Take a task out of wherever it waits."""
         if state.is_restored:
             return
-        if state.phase is Phase.TRIAGING:
+        if state.task.number in self._pool:
+            self._pool.remove(state.task.number)
+        elif state.phase is Phase.TRIAGING:
             self._triaging -= 1
         elif state.phase is Phase.READY:
             self._roster.remove(state.task, state.place, alone=state.alone)
@@ -361,8 +475,7 @@ class Machine:
         """Triage those anew who counted on what held in an environment that is gone."""
         gone = self._preparations.leave(place)
         for state in list(self._states.values()) if gone else ():
-            waits = state.phase in (Phase.PREPARING, Phase.READY) and state.place == place
-            if waits and not gone.isdisjoint(state.needs):
+            if self._waits_at(state, place) and not gone.isdisjoint(state.needs):
                 self._withdraw(state)
                 self._triage(state)
 
@@ -400,7 +513,10 @@ class Machine:
         if retry is not Retry.NO:
             attempt = state.attempts[-1]
             self._actions.append(Retried(state.task.number, attempt, state.alone))
-        if retry is Retry.HERE and not self._preparations.holds(state.place, state.needs):
+        if retry is Retry.HERE and self._pool.has(state.place):
+            # Others are as good, and better where trouble was not the test's.
+            retry = Retry.ELSEWHERE if verdict.cause is Cause.INFRA else retry
+        if retry is Retry.HERE and not self._is_ready_for(state):
             self._triage(state)
         elif retry is Retry.HERE:
             self._move(state, Phase.READY)
@@ -410,6 +526,12 @@ class Machine:
             self._triage(state)
         else:
             self._settle(state, combine([each.verdict for each in state.attempts]))
+
+    def _is_ready_for(self, state: TaskState) -> bool:
+        """Whether the place of a task's last attempt suits the next one as it is."""
+        place = state.place
+        is_closed = self._pool.has(place) and self._pool.readiness(place) is not Readiness.OPEN
+        return not is_closed and self._preparations.holds(place, state.needs)
 
     def _settle(self, state: TaskState, verdict: Verdict) -> None:
         number = state.task.number
@@ -433,6 +555,10 @@ class Machine:
         Met: _met,
         Unmet: _unmet,
         StopAll: _stop_all,
+        Opened: _opened,
+        Closed: _closed,
+        Usable: _usable,
+        GivenUp: _given_up,
     }
 
     task_handlers: ClassVar[dict[tuple[Phase, type[Event]], Callable[..., None]]] = {

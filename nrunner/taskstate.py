@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nrunner.phase import Phase
 from nrunner.result import Verdict
+from nrunner.runnable import Requirement
 from nrunner.task import Attempt, Task
 
 __all__ = ["TaskState"]
@@ -20,13 +21,14 @@ class TaskState:
         "attempt",
         "attempts",
         "avoid",
+        "choice",
         "entered",
         "is_restored",
         "killed",
-        "needs",
         "ordered",
         "phase",
         "place",
+        "requirements",
         "started",
         "task",
         "unmet",
@@ -37,7 +39,9 @@ class TaskState:
         self.phase = Phase.REQUESTED
         self.attempt = 0
         self.place = ""
-        self.needs: tuple[str, ...] = ()
+        self.choice: tuple[str, ...] = ()
+        """The pooled places of which it gets one; empty if it waits for a certain place."""
+        self.requirements: tuple[Requirement, ...] = ()
         """What has to hold there."""
         self.started: float | None = None
         self.ordered: Verdict | None = None
@@ -50,6 +54,11 @@ class TaskState:
         self.attempts: list[Attempt] = []
         self.unmet: list[Verdict] = []
         self.entered: list[tuple[Phase, float]] = [(Phase.REQUESTED, time)]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The keys of what has to hold where it is to run."""
+        return tuple(each.key for each in self.requirements)
 
     @property
     def verdicts(self) -> list[Verdict]:

@@ -13,20 +13,34 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from nrunner.action import Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
+from nrunner.action import (
+    Fulfil,
+    Move,
+    OpenPlace,
+    Release,
+    Retried,
+    Settle,
+    Start,
+    StopAttempt,
+    Triage,
+)
 from nrunner.ending import Ending, Stop
 from nrunner.event import (
     Begin,
     Broken,
     Cancelled,
+    Closed,
     Ended,
+    GivenUp,
     Met,
     NotStarted,
+    Opened,
     Refused,
     Started,
     StopAll,
     Triaged,
     Unmet,
+    Usable,
 )
 from nrunner.limits import Limits
 from nrunner.machine import Machine
@@ -84,6 +98,8 @@ class Twin:
     moved: bool = False
     place: str = ""
     places: list[str] = field(default_factory=list)
+    choice: tuple[str, ...] = ()
+    """The pooled places of which it waits for one."""
     attempt: int = 0
     alone: bool = False
     ordered: Verdict | None = None
@@ -115,6 +131,7 @@ class Plan:
     leak: LeakPolicy
     stops: int
     cancels: int
+    pooled: bool = False
 
 
 class World:
@@ -153,11 +170,15 @@ class World:
             leak=plan.leak,
             lookahead=plan.lookahead,
             together=plan.together,
+            pooled=self.slots if plan.pooled else {},
         )
+        self.how = dict.fromkeys(self.slots if plan.pooled else (), "closed")
         self.halted = plan.dry_run
         self.begun = False
         self.triages: list[Triage] = []
         self.fulfils: list[Fulfil] = []
+        self.doomed: list[Fulfil] = []
+        """Fulfilments whose environment is gone."""
         self.met: set[tuple[str, str]] = set()
         self.history: list[object] = []
 
@@ -179,6 +200,14 @@ class World:
         assert twin.settled is None
         assert is_legal(twin.phase, move.phase), (twin.phases, move.phase)
         assert move.time == self.time
+        if self.how and move.phase in (Phase.PREPARING, Phase.READY) and twin.choice:
+            twin.place = self.machine.state(move.number).place
+            assert twin.place in twin.choice
+            assert self.how[twin.place] == "open"
+            twin.places.append(twin.place)
+            twin.choice = ()
+        if move.phase is Phase.TRIAGING and move.number in self.machine._pool:
+            twin.choice = self.machine.state(move.number).choice
         if move.phase is Phase.READY:
             assert self.needs(twin) <= self.met
         twin.phases.append(move.phase)
@@ -193,6 +222,19 @@ class World:
         self.may_go(twin)
         self.triages.append(triage)
 
+    def see_openplace(self, action: OpenPlace) -> None:
+        assert self.how[action.place] == "closed"
+        assert any(action.place in each.choice for each in self.twins.values())
+        self.how[action.place] = "wanted"
+
+    def see_release(self, action: Release) -> None:
+        assert self.how[action.place] == "open"
+        assert not [
+            each for each in self.live() if each.place == action.place and each.phase in RUNNING
+        ]
+        self.how[action.place] = "closed"
+        self.environment_ended(action.place)
+
     def see_fulfil(self, fulfil: Fulfil) -> None:
         assert fulfil not in self.fulfils
         assert (fulfil.place, fulfil.requirement.key) not in self.met
@@ -204,6 +246,7 @@ class World:
         assert not self.halted
         assert twin.ordered is None
         assert start.place == twin.place
+        assert not self.how or self.how[start.place] == "open"
         assert start.attempt == twin.attempt + 1
         assert len(twin.verdicts) == twin.attempt
         assert self.needs(twin) <= self.met
@@ -302,10 +345,13 @@ class World:
             (starting, 1, self.payload_does_not_start),
             (started, 4, self.payload_ends),
             (any(each.stops for each in started), 4, self.payload_is_stopped),
-            (starting or started, 1, self.environment_is_gone),
+            ((starting or started) and not self.how, 1, self.environment_is_gone),
             (self.twins and self.cancels, 1, self.task_is_cancelled),
             (self.stops, 1, self.job_is_stopped),
             (self.late and self.outdated(), 1, self.news_come_late_or_twice),
+            (self.places_that_are("wanted"), 4, self.opening_ends),
+            (self.places_that_are("barred"), 2, self.place_is_usable),
+            (self.places_that_are("open"), 1, self.place_is_gone),
         ]
         return [event for may, weight, event in found if may for _ in range(weight)]
 
@@ -331,9 +377,14 @@ class World:
             verdict = refused or Verdict(Result.SKIP, Cause.UNSUITABLE, "nowhere else")
             self.feed(Refused(self.now(), twin.task.number, verdict))
             return
+        needs = twin.task.runnable.requirements
+        if self.how:
+            some = [each for each in fit if self.draw(st.booleans())] or fit
+            twin.choice = tuple(some)
+            self.feed(Triaged(self.now(), twin.task.number, some[0], needs, tuple(some[1:])))
+            return
         twin.place = self.pick(fit)
         twin.places.append(twin.place)
-        needs = twin.task.runnable.requirements
         self.feed(Triaged(self.now(), twin.task.number, twin.place, needs))
 
     def preparation_ends(self):
@@ -342,11 +393,49 @@ class World:
 
     def answer_fulfil(self, fulfil, unmet=None):
         place, key = fulfil.place, fulfil.requirement.key
+        if any(fulfil is each for each in self.doomed):
+            unmet = INFRA
         if unmet is not None:
             self.feed(Unmet(self.now(), place, key, unmet))
         else:
             self.met.add((place, key))
             self.feed(Met(self.now(), place, key))
+
+    # Pooled places.
+
+    def places_that_are(self, how):
+        return [place for place, each in self.how.items() if each == how]
+
+    def opening_ends(self):
+        self.answer_opening(self.pick(self.places_that_are("wanted")), self.draw(st.integers(0, 5)))
+
+    def answer_opening(self, place, luck=0):
+        if luck < 4:
+            self.how[place] = "open"
+            self.feed(Opened(self.now(), place))
+        elif luck == 4:
+            self.how[place] = "barred"
+            self.feed(Closed(self.now(), place, "unreachable"))
+        else:
+            self.how[place] = "given up"
+            self.feed(GivenUp(self.now(), place, "another host key"))
+
+    def environment_ended(self, place):
+        self.met = {each for each in self.met if each[0] != place}
+        self.doomed += [each for each in self.fulfils if each.place == place]
+
+    def place_is_usable(self):
+        place = self.pick(self.places_that_are("barred"))
+        self.how[place] = "closed"
+        self.feed(Usable(self.now(), place))
+
+    def place_is_gone(self):
+        place = self.pick(self.places_that_are("open"))
+        self.how[place] = "barred"
+        self.environment_ended(place)
+        self.feed(Closed(self.now(), place, "power cut"))
+        for twin in [each for each in self.having(*RUNNING) if each.place == place]:
+            self.break_off(twin, self.draw(BROKEN))
 
     def payload_runs(self):
         twin = self.pick(self.having(Phase.STARTING))
@@ -364,7 +453,9 @@ class World:
         self.attempt_ends(twin, never_started(twin.ordered) if twin.ordered else verdict, event)
 
     def environment_is_gone(self):
-        twin, verdict = self.pick(self.having(*RUNNING)), self.draw(BROKEN)
+        self.break_off(self.pick(self.having(*RUNNING)), self.draw(BROKEN))
+
+    def break_off(self, twin, verdict):
         twin.alone = True
         self.met = {each for each in self.met if each[0] != twin.place}
         event = Broken(self.now(), twin.task.number, twin.attempt, verdict)
@@ -461,7 +552,10 @@ class World:
         self.room_holds()
 
     def every_action_is_counted(self):
-        assert self.machine._triaging == len(self.having(Phase.TRIAGING)) == len(self.triages)
+        assert self.machine._triaging == len(self.triages)
+        pooled = [each for each in self.having(Phase.TRIAGING) if each.choice]
+        assert len(self.machine._pool) == len(pooled)
+        assert len(self.having(Phase.TRIAGING)) == len(self.triages) + len(pooled)
         ready = {each.task.number for each in self.having(Phase.READY)}
         assert sorted(self.machine._roster) == sorted(ready)
         assert self.machine._roster.waiting == len(ready)
@@ -477,8 +571,22 @@ class World:
             assert kept_out or full or self.limits.free(twin.place) == 0
         for twin in self.having(Phase.PREPARING):
             assert self.needs(twin) & self.pending()
+        for twin in [each for each in self.having(Phase.TRIAGING) if each.choice]:
+            self.pool_is_full(twin)
         if self.begun and self.machine._requested and self.limits.taken < self.most:
             assert len(self.triages) >= self.room
+
+    def pool_is_full(self, twin):
+        """Check that what waits for a pooled place does so for a reason."""
+        preparing = Counter(each.place for each in self.having(Phase.PREPARING))
+        for place in twin.choice:
+            room = self.machine._roster.room(place)
+            keeps = preparing[place] if twin.task.runnable.requirements else 0
+            assert self.how[place] != "open" or room <= keeps
+        ways = {self.how[place] for place in twin.choice}
+        assert ways != {"given up"}
+        if "closed" in ways and "open" not in ways:
+            assert "wanted" in ways, "nobody opens what it waits for"
 
     def check(self):
         self.both_accounts_agree()
@@ -502,6 +610,11 @@ class World:
         fed = len(self.history)
         while self.triages:
             self.answer_triage(self.triages.pop())
+        for place in self.places_that_are("barred"):
+            self.how[place] = "closed"
+            self.feed(Usable(self.now(), place))
+        for place in self.places_that_are("wanted"):
+            self.answer_opening(place)
         while self.fulfils:
             self.answer_fulfil(self.fulfils.pop())
         for twin in self.having(Phase.STARTING):

@@ -24,7 +24,7 @@ TASKS = st.lists(
 )
 
 
-def plans(*, stops: int, cancels: int) -> st.SearchStrategy[Plan]:
+def plans(*, stops: int, cancels: int, pooled: bool = False) -> st.SearchStrategy[Plan]:
     return st.builds(
         Plan,
         TASKS | st.just([]) | TASKS.map(lambda tasks: tasks * 2),
@@ -38,6 +38,7 @@ def plans(*, stops: int, cancels: int) -> st.SearchStrategy[Plan]:
         st.sampled_from(LeakPolicy),
         st.just(stops),
         st.just(cancels),
+        st.just(pooled),
     )
 
 
@@ -65,4 +66,16 @@ def test_every_task_ends_once_whatever_happens(plan, data):
 @EXAMPLES
 @given(plans(stops=2, cancels=3), st.data())
 def test_every_task_ends_once_whenever_it_is_stopped(plan, data):
+    run(plan, data.draw)
+
+
+@EXAMPLES
+@given(plans(stops=0, cancels=0, pooled=True), st.data())
+def test_every_task_ends_once_whichever_place_of_a_pool_it_gets(plan, data):
+    run(plan, data.draw)
+
+
+@EXAMPLES
+@given(plans(stops=2, cancels=3, pooled=True), st.data())
+def test_every_task_of_a_pool_ends_once_whenever_it_is_stopped(plan, data):
     run(plan, data.draw)

@@ -48,9 +48,9 @@ class Job:
         self.actions = self.machine.handle(kind(self.time, *args))
         return self.actions
 
-    def triaged(self, *numbers, place="here", needs=()):
+    def triaged(self, *numbers, place="here", needs=(), others=()):
         for number in numbers:
-            self.feed(Triaged, number, place, tuple(needs))
+            self.feed(Triaged, number, place, tuple(needs), tuple(others))
 
     def started(self, *numbers, attempt=1):
         for number in numbers:

@@ -35,6 +35,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.graph",
             "nrunner.limits",
             "nrunner.line",
+            "nrunner.pool",
             "nrunner.roster",
             "nrunner.taskstate",
             "nrunner.receipts",

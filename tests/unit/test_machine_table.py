@@ -12,14 +12,19 @@ from nrunner.event import (
     Begin,
     Broken,
     Cancelled,
+    Closed,
     Ended,
+    GivenUp,
     Met,
     NotStarted,
+    Opened,
     Refused,
     Started,
     StopAll,
+    TaskEvent,
     Triaged,
     Unmet,
+    Usable,
 )
 from nrunner.limits import Limits
 from nrunner.machine import Machine
@@ -55,6 +60,11 @@ EVENTS = {
     Unmet: lambda attempt: Unmet(99.0, "here", SLOW.key, SKIP),
     StopAll: lambda attempt: StopAll(99.0, CANCEL, INTERRUPT),
     Begin: lambda attempt: Begin(99.0),
+    # About places that are not pooled: never in place.
+    Opened: lambda attempt: Opened(99.0, "here"),
+    Closed: lambda attempt: Closed(99.0, "here", "why"),
+    Usable: lambda attempt: Usable(99.0, "here"),
+    GivenUp: lambda attempt: GivenUp(99.0, "here", "why"),
 }
 IGNORED = "ignored"
 UNMOVED = "unmoved"
@@ -121,7 +131,7 @@ def test_the_machine_handles_no_pair_that_is_not_tested():
     [
         pair
         for pair in itertools.product(REST, EVENTS)
-        if pair not in TABLE and pair[1] is not Begin
+        if pair not in TABLE and issubclass(pair[1], TaskEvent)
     ],
 )
 def test_an_event_out_of_place_is_refused_with_the_history_of_the_task(phase, event):
