@@ -71,6 +71,10 @@ class Watcher(Protocol):
         """Attempts that were to run here are not known to the agent, which lives."""
         ...
 
+    def notice(self, text: str) -> None:
+        """There is something that people should know."""
+        ...
+
 
 class Berth:
     """One place of a job."""
@@ -109,6 +113,7 @@ class Berth:
         """Orders of an earlier controller that may run in the environment that is taken over."""
         self._running: dict[Key, bool] = {}
         """Whether the agent said that it started, by attempt."""
+        self._cancelled: set[Key] = set()
         self._pending: dict[Key, bytes] = {}
         self._waiting: dict[Key, Mapping[str, Any]] = {}
         """Orders, beside those, that are put in the words of the environment once it is there."""
@@ -192,6 +197,7 @@ class Berth:
         elif self._outpost is not None and self._outpost.hurry(key, kill=kill):
             pass  # it is over
         elif self.environment is not None:
+            self._cancelled.add(key)
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
     def forget(self, number: int) -> None:
@@ -351,6 +357,10 @@ class Berth:
         try:
             await environment.open()
         except LinkError as error:
+            if environment.reach_later():
+                self._settle_in(environment)
+                self._wanted.set()
+                return None
             if not environment.is_replaced:
                 await handle.destroy()
             self._same_clock = past.get("boot_id") == boot_id()
@@ -430,7 +440,13 @@ class Berth:
             epoch=self._epoch,
             orders=orders,
             on_missing=self._look_for_missing,
+            on_notice=self._watcher.notice,
+            is_wanted=self._is_wanted,
         )
+
+    def _is_wanted(self) -> bool:
+        """Whether not all that runs here was cancelled."""
+        return not self._running or not self._cancelled.issuperset(self._running)
 
     def _settle_in(self, environment: Environment) -> None:
         self.environment = environment
@@ -450,6 +466,7 @@ class Berth:
         if remains is None:  # some agents have it elsewhere
             remains = await handle.remains()
         before = list(self._running)
+        self._cancelled.clear()
         # What is heard now may lead to new orders, for another environment.
         self.environment = None
         self._wanted.clear()
@@ -567,6 +584,7 @@ class Berth:
             self._running[key] = True
         elif event not in _ASIDES:
             del self._running[key]
+            self._cancelled.discard(key)
             if is_started is not (event == "ended"):
                 detail = "its agent contradicts itself about whether it was started"
                 if is_started:

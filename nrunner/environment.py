@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ import msgspec
 from nrunner.errors import LinkError, ProtocolError, RecipeError, RequirementError
 from nrunner.runnable import Requirement
 from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, Frame, FrameReader, encode
-from nrunner.spawners.base import Handle
+from nrunner.spawners.base import Distant, Handle
 
 __all__ = ["Environment", "Key", "run_frame"]
 
@@ -32,6 +33,15 @@ _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErro
 """What comes of a field that is missing or wrong."""
 _LONGEST_TROUBLE = 1000
 _RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)
+_LATER_RECONNECTS = 5.0
+"""Seconds between tries after those, where a link may be lost for longer."""
+_PING_EACH = 5.0
+_SILENT_PINGS = 2
+"""A link that may break counts as broken if nothing was heard for so many pauses after a ping."""
+_UNWANTED_FOR = 2.0
+"""Seconds for which a link may be lost if all that runs there was cancelled."""
+_WORTH_TELLING = 1.0
+"""Seconds for which a link is lost before people are told."""
 
 _dump = msgspec.json.Encoder().encode
 _load = msgspec.json.Decoder().decode
@@ -68,12 +78,16 @@ class Environment:
         epoch: int = 1,
         orders: Mapping[Key, bytes] | None = None,
         on_missing: Callable[[frozenset[Key]], None] = lambda _here: None,
+        on_notice: Callable[[str], None] = lambda _text: None,
+        is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         """`epoch` is this controller's; `on_events` returns whether they can be acknowledged.
 
         `orders` are those of an earlier controller that may not have arrived; with them the
         environment is one that is taken over. `on_missing` is called after each greeting, once all
-        that happened meanwhile is known, with the attempts that the agent had.
+        that happened meanwhile is known, with the attempts that the agent had. `on_notice` is told
+        of links that are lost for long, and found. `is_wanted` says whether anybody wants to know
+        what comes of what runs there.
         """
         self.place = place
         self.hello: Mapping[str, Any] = {}
@@ -82,6 +96,16 @@ class Environment:
         self._on_events = on_events
         self._epoch = epoch
         self._on_missing = on_missing
+        self._on_notice = on_notice
+        self._is_wanted = is_wanted
+        self._woken = asyncio.Event()
+        """Set when there is less to wait for."""
+        self._patience = handle.patience if isinstance(handle, Distant) else 0.0
+        """For how many seconds there may be no link."""
+        self._ended = ""
+        """How the environment ended, if that was learnt while the agent was to be greeted."""
+        self._lost_by = ""
+        """Why the link was given up, if it was not simply cut."""
         self._seen = 0
         self._is_strange = orders is not None
         """Whether an earlier controller has acknowledged some of its events."""
@@ -101,8 +125,6 @@ class Environment:
         self.is_replaced = False
         """Whether the agent has another controller now."""
         self._trouble = ""
-        self._heard = 0
-        """How often the agent has said something."""
         self._is_closing = False
         self.links = 0
         """How many links there were."""
@@ -118,6 +140,14 @@ class Environment:
             await self._connect()
         except LinkError as error:
             raise LinkError(f"{error}{await self._last_words()}") from error
+
+    def reach_later(self) -> bool:
+        """Have `wait_gone` reach an agent that could not be; return whether there is hope."""
+        is_hopeless = self._refusal or self._trouble or self._ended
+        if not self._patience or is_hopeless:
+            return False
+        self._cut.set()
+        return True
 
     async def wait_gone(self) -> str:
         """Keep the link up for as long as the environment lives; return how it ended."""
@@ -152,6 +182,7 @@ class Environment:
             head["examine"] = True
         self._cancels[key] = frame = encode({"type": "cancel", **head})
         self._send(frame)
+        self._woken.set()
 
     async def probe(self, kinds: Sequence[str]) -> Mapping[str, bool]:
         """Ask which kinds have a runner there; raise LinkError or ProtocolError."""
@@ -247,6 +278,7 @@ class Environment:
         """Have the environment end, with all that is in it: `wait_gone` returns `why`."""
         self._trouble = why
         self._cut.set()
+        self._woken.set()
 
     def take_remains(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Take what the agent, which is gone, had still to say."""
@@ -307,7 +339,8 @@ class Environment:
         if not self._refusal:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_WORDS_WITHIN):
-                    return f": {await self._handle.wait_gone()}"
+                    self._ended = await self._handle.wait_gone()
+                    return f": {self._ended}"
         return ""
 
     async def _keep_link(self) -> str:
@@ -323,31 +356,49 @@ class Environment:
                 return trouble
 
     async def _expect_answers(self) -> None:
-        """Ask an agent that is silent to say something; give it up if it does not in time.
+        """Ask an agent that is silent to say something; if it does not in time, it is given up.
 
-        It may be stopped, or somebody traces it: then nobody keeps the limits of its attempts.
+        It may be stopped, or somebody traces it: then nobody keeps the limits of its attempts. Of
+        one that may be out of reach only the link is given up.
         """
         deadline = self._settings.get("answer_deadline", _ANSWER_WITHIN)
+        pause, most = deadline / _PARTS, _PARTS
+        if self._patience:
+            pause, most = _PING_EACH, _SILENT_PINGS
         silent = 0
         while True:
-            link, heard = self._link, self._heard
+            link = self._link
+            heard = link.heard if link is not None else 0
             # In parts: were we stopped ourselves, the time is not up before we have listened.
-            await asyncio.sleep(deadline / _PARTS)
-            if link is None or link is not self._link or heard != self._heard:
+            await asyncio.sleep(pause)
+            if link is None or link is not self._link or heard != link.heard:
                 silent = 0
                 continue
             if silent == 0:
                 link.write(_PING)
-            if silent == _PARTS:
-                self._trouble = f"the agent did not answer within {deadline:g} s"
+            if silent == most:
+                if not self._patience:
+                    self._trouble = f"the agent did not answer within {deadline:g} s"
+                    self._cut.set()
+                    return
+                self._lost_by = f"nothing was heard for {pause * (most + 1):g} s"
+                self._drop()
                 self._cut.set()
-                return
             silent += 1
 
     async def _reconnect(self) -> str:
+        """Have a link again; return why that is not possible."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        why, self._lost_by = self._lost_by or "it was cut", ""
+        is_told = False
         trouble = ""
-        for pause in _RECONNECTS:
-            await asyncio.sleep(pause)
+        for pause in self._pauses():
+            left = self._time_left(since)
+            if left <= 0:
+                lost_for = loop.time() - since
+                return self._trouble or f"{trouble or 'the link was lost'}, for {lost_for:.0f} s"
+            await self._sleep(min(pause, left))
             try:
                 await self._connect()
             except LinkError as error:
@@ -355,8 +406,38 @@ class Environment:
                 if self._refusal:
                     break
             else:
+                if is_told:
+                    lost_for = loop.time() - since
+                    self._on_notice(f"the link to {self.place} is back after {lost_for:.0f} s")
                 return ""
+            if self._patience and not is_told and loop.time() - since > _WORTH_TELLING:
+                is_told = True
+                self._on_notice(
+                    f"the link to {self.place} is lost ({why}): what runs there goes on, and it is "
+                    f"tried again for {self._patience:g} s"
+                )
         return trouble
+
+    def _time_left(self, since: float) -> float:
+        """Return for how long there may still be no link; without patience, tries are counted."""
+        if self._trouble:
+            return 0.0
+        if not self._patience:
+            return math.inf
+        patience = self._patience if self._is_wanted() else min(self._patience, _UNWANTED_FOR)
+        return since + patience - asyncio.get_running_loop().time()
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until there is less to wait for."""
+        self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    def _pauses(self) -> Iterator[float]:
+        yield from _RECONNECTS
+        while self._patience:
+            yield _LATER_RECONNECTS
 
     def _drop(self) -> None:
         link, self._link = self._link, None
@@ -389,7 +470,6 @@ class Environment:
         """Take frames as they arrive, a batch at a time: called by the link."""
         if link is not self._link:
             return
-        self._heard += 1
         try:
             self._take_all(link, frames)
         except _MALFORMED as error:
@@ -516,6 +596,8 @@ class _Link(asyncio.Protocol):
 
     def __init__(self, environment: Environment) -> None:
         self.is_greeted = False
+        self.heard = 0
+        """How often something came."""
         self._environment = environment
         self._reader = FrameReader(_decoded)
         self._transport: asyncio.Transport | None = None
@@ -526,6 +608,7 @@ class _Link(asyncio.Protocol):
         self._environment.connected(self)
 
     def data_received(self, data: bytes) -> None:
+        self.heard += 1
         frames = self._reader.feed(data)
         if frames:
             self._environment.take(self, [_with_body(frame) for frame in frames])

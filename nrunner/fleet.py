@@ -313,6 +313,10 @@ class Fleet:
             self._at.pop(number, None)
         self._harbour.missing(berth, keys)
 
+    def notice(self, text: str) -> None:
+        """Tell what people should know."""
+        self._harbour.notice(text)
+
     def _is_kept(self, berth: Berth) -> bool:
         return self._offer.sharing is not Sharing.NOBODY and berth not in self._leaving
 

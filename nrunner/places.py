@@ -52,6 +52,10 @@ class Office(Protocol):
         """Have an agent's events happen; return whether they are recorded."""
         ...
 
+    def notice(self, text: str) -> None:
+        """Record and tell what people should know, and concerns no task."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Have something done that waits, until the job is over."""
         ...
@@ -174,6 +178,10 @@ class Places:
     def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
         """End attempts of which the agent that was to run them knows nothing."""
         self._break(keys, lambda key: self._lost(key, _UNKNOWN, begun=self._is_begun(key)))
+
+    def notice(self, text: str) -> None:
+        """Tell what people should know."""
+        self._office.notice(text)
 
     def _is_begun(self, key: Key) -> bool:
         return self._office.phase_of(key[0]) is Phase.STARTED

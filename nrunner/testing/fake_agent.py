@@ -8,6 +8,7 @@ responsible for how it is reached (``nrunner.testing.fake_spawner``).
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,8 @@ class FakeAgent:
         """Uris of the requirements that were asked for, in order."""
         self.asked_for: list[str] = []
         """Paths of the files that were to be put here, all of which it says it has."""
+        self.far: dict[str, dict[str, bytes]] = {}
+        """What is in folders that only it sees, by folder and name."""
         self.gone = asyncio.Event()
         self.why = ""
         self.is_paused = False
@@ -180,8 +183,8 @@ class FakeAgent:
             self._inform(head)
         elif kind == "fulfil":
             self._fulfil(head)
-        elif kind == "ack":
-            self._spool.acknowledge(head["seq"])
+        elif kind in ("get", "ack"):
+            self._give(head)
         elif kind in ("pause", "resume"):
             self.is_paused = kind == "pause"
             self._reply(head, **{f"{kind}d": len(self._runs)})
@@ -242,6 +245,27 @@ class FakeAgent:
             self._reply(
                 head, ok=False, error=script.fields.get("fail_reason", "it could not be met")
             )
+
+    def _give(self, head: Mapping[str, Any]) -> None:
+        if head["type"] == "get":
+            self._get(head)
+            return
+        self._spool.acknowledge(head["seq"])
+        for folder in head.get("drop", ()):
+            del self.far[folder]
+
+    def _get(self, head: Mapping[str, Any]) -> None:
+        """Send a piece of what is far away: of one file, since it has but that."""
+        [(name, data)] = self.far[head["folder"]].items()
+        offset = head.get("from", 0)
+        piece = data[offset : offset + head["most"]]
+        end = offset + len(piece)
+        fields: dict[str, Any] = {"entries": [[name, 0o600, offset, len(piece), end == len(data)]]}
+        if end < len(data):
+            fields["next"] = end
+        if self._stream is not None:
+            reply = {"type": "reply", "request": head["request"], **fields}
+            self._stream.send(encode(reply, piece))
 
     def _reply(self, head: Mapping[str, Any], **fields: Any) -> None:
         if self._stream is not None:
@@ -304,7 +328,8 @@ class FakeAgent:
         if run.stop is not None:
             fields.update(result="", stop=run.stop[0], stop_detail=run.stop[1])
         if script.stdout:
-            fields["outputs"] = _keep(run.order["log_dir"], script.stdout)
+            fields["outputs"] = ["stdout"]
+            fields.update(self._kept(run.order["log_dir"], script.stdout))
         if script.trouble is Trouble.NONSENSE:
             fields.update(leaks=17, outputs=3, stop="boredom")
         name = "not_started" if script.trouble is Trouble.CONTRADICT else "ended"
@@ -314,6 +339,17 @@ class FakeAgent:
         if script.trouble is Trouble.LATE:
             self._emit(run, "started", {})
             self._emit(run, name, fields)
+
+    def _kept(self, log_dir: str, stdout: bytes) -> dict[str, Any]:
+        """Keep what was printed; return what its event says where nobody else sees it."""
+        most = self._settings.get("enclose", 0)
+        if not most:
+            _keep(log_dir, stdout)
+            return {}
+        if len(stdout) <= most:
+            return {"files": [["stdout", 0o600, base64.b64encode(stdout).decode()]]}
+        self.far[log_dir] = {"stdout": stdout}
+        return {"fetch": True}
 
     def _over(self, run: _Run, name: str, fields: Mapping[str, Any]) -> None:
         _silence(run)
@@ -363,8 +399,7 @@ def _silence(run: _Run) -> None:
         timer.cancel()
 
 
-def _keep(log_dir: str, stdout: bytes) -> list[str]:
+def _keep(log_dir: str, stdout: bytes) -> None:
     folder = Path(log_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "stdout").write_bytes(stdout)
-    return ["stdout"]

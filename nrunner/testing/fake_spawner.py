@@ -49,8 +49,11 @@ class FakeSpawner:
         destroy_takes: float = 0.0,
         protocol: int = PROTOCOL_VERSION,
         offer: Offer | None = None,
+        patience: float = 0.0,
     ) -> None:
         """`offer` is made instead of one for each of `places`.
+
+        With `patience` environments are `Distant`: nobody sees what is written there.
 
         `refuse_to_open` and `never_greet` say how many environments fail so, the first ones.
 
@@ -73,6 +76,7 @@ class FakeSpawner:
         self._open_takes = open_takes
         self._destroy_takes = destroy_takes
         self._protocol = protocol
+        self._patience = patience
 
     @property
     def alive(self) -> list[FakeHandle]:
@@ -100,6 +104,7 @@ class FakeSpawner:
         )
         handle = FakeHandle(place, token, agent, len(self.handles), self._destroy_takes)
         handle.base, handle.folder = base, folder
+        self._place_far(handle)
         self.handles.append(handle)
         return handle
 
@@ -112,7 +117,14 @@ class FakeSpawner:
         if type(number) is not int or not 0 <= number < len(self.handles):
             raise SpawnError(f"find an environment by {dict(address)}")
         agent = self.handles[number].agent
-        return FakeHandle(place, self.handles[number].token, agent, number)
+        handle = FakeHandle(place, self.handles[number].token, agent, number)
+        self._place_far(handle)
+        return handle
+
+    def _place_far(self, handle: FakeHandle) -> None:
+        if self._patience:
+            handle.folder = "/far"
+            handle.patience = self._patience
 
     async def close(self) -> None:
         """Note that it is over."""
@@ -176,7 +188,8 @@ class FakeHandle:
         self.base = ""
         """The layer from which it began."""
         self.folder = ""
-        """The folder of its own that it was given."""
+        """The folder of its own that it was given, or that it has far away."""
+        self.patience: float
         self._destroy_takes = destroy_takes
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:

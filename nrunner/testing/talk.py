@@ -13,7 +13,7 @@ from typing import Any
 
 from nrunner.environment import Environment, run_frame
 from nrunner.runnable import Runnable
-from nrunner.spawners.base import Handle
+from nrunner.spawners.base import Distant, Handle
 
 __all__ = ["Talk"]
 
@@ -47,6 +47,8 @@ class _Tapped:
         self.remains = handle.remains
         self.destroy = handle.destroy
         self.address = handle.address
+        if isinstance(handle, Distant):
+            self.folder, self.patience = handle.folder, handle.patience
         self._handle = handle
         self._taps: list[_Tap] = []
 
@@ -77,6 +79,10 @@ class Talk:
     ) -> None:
         """`adopts` says that an earlier controller has spoken with the agent."""
         self.events: list[Mapping[str, Any]] = []
+        self.notices: list[str] = []
+        """What people would be told of the link."""
+        self.is_wanted = True
+        """Whether anybody wants to know what comes of what runs."""
         self._handle = _Tapped(handle, token)
         self._news = asyncio.Event()
         self._folder = Path(settings["results_dir"])
@@ -87,6 +93,8 @@ class Talk:
             self._hear,
             epoch=epoch,
             orders={} if adopts else None,
+            on_notice=self.notices.append,
+            is_wanted=lambda: self.is_wanted,
         )
 
     def run(self, number: int, runnable: Runnable, **limits: float) -> None:

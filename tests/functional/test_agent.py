@@ -893,6 +893,8 @@ class Nobody:
 
     def missing(self, *_: Any) -> None: ...
 
+    def notice(self, _text: str) -> None: ...
+
 
 # Runners in any language.
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Stay:
         """The files that were here when the end of a task was told."""
         self.address: Mapping[str, Any] = {}
         self.lost: list[Key] = []
+        self.notices: list[str] = []
         self.records = True
         self._news = asyncio.Event()
 
@@ -73,6 +75,9 @@ class Stay:
             "runnable": Runnable("exec-test", "/bin/sh", ("-c", script)).to_json(),
             "log_dir": str(self.results / f"{task}-x"),
         }
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
 
     def run(self, task: int, script: str) -> None:
         self.berth.run_nowait(self.order(task, script))
@@ -341,3 +346,62 @@ def test_a_file_that_is_required_is_brought_into_the_tree_there(tmp_path):
         assert not (here.base / "to").exists()
 
     stay(tmp_path, body)
+
+
+def test_tests_run_once_each_though_their_link_is_cut_again_and_again(tmp_path):
+    counter = tmp_path / "counter"
+
+    async def body(here: Stay) -> None:
+        line = here.spawner.line
+        for task in range(1, 41):
+            padding = "seq 9000" if task % 7 == 0 else "true"
+            here.run(task, f"echo {task} >> {counter}; {padding}; sleep 0.0{task % 6}")
+        chance = random.Random(7)
+
+        async def cut() -> None:
+            while True:
+                await asyncio.sleep(chance.uniform(0.05, 0.2))
+                line.cut_for(chance.uniform(0.0, 0.05))
+
+        cutting = asyncio.ensure_future(cut())
+        for task in range(1, 41):
+            assert (await here.hear(task))["result"] == "pass"
+        cutting.cancel()
+        line.restore()
+        assert line.connections > 2
+        assert sorted(map(int, counter.read_text().split())) == [*range(1, 41)]
+        for task in range(1, 41):
+            told = [head["event"] for head in here.heads if head["task"] == task]
+            assert told == ["started", "ended"]
+            text = "".join(f"{number}\n" for number in range(1, 9001)) if task % 7 == 0 else ""
+            assert here.files(task) == (["stdout"] if text else [])
+            assert not text or here.read(task).decode() == text
+
+    stay(tmp_path, body)
+
+
+def test_who_goes_on_with_a_job_waits_for_a_link_that_is_lost(tmp_path):
+    async def main() -> None:
+        here = Stay(tmp_path)
+        holding = asyncio.ensure_future(_hold(here))
+        here.run(1, "sleep 0.3; echo one")
+        await here.hear(1, "started")
+        here.spawner.line.is_down = True
+        here.spawner.line.cut()
+        holding.cancel()
+        await asyncio.wait([holding])
+        later = Stay(tmp_path, epoch=2)
+        later.spawner.line.cut_for(0.5)
+        later.berth.expect(later.order(1, "unused"))
+        assert await later.berth.adopt(here.address, {(1, 1): True}) is None
+        assert later.spawner.line.connections == 0
+        staying = asyncio.ensure_future(later.berth.hold())
+        assert (await later.hear(1))["result"] == "pass"
+        assert later.read(1) == b"one\n"
+        await later.berth.close()
+        await asyncio.wait([staying])
+        await here.spawner.handles[0].wait_gone()
+        for each in (here, later):
+            await each.spawner.close()
+
+    asyncio.run(main())

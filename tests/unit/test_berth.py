@@ -33,6 +33,7 @@ class Stay:
         self.berth = Berth(offer, spawner, settings, self)
         self.addresses: list[Any] = []
         self.lost: list[Any] = []
+        self.notices: list[str] = []
 
     def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
         assert berth is self.berth
@@ -46,6 +47,9 @@ class Stay:
     def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
         assert berth is self.berth
         self.lost.extend(keys)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
 
     def run(self, task: int, uri: str = "good", attempt: int = 1) -> None:
         self.berth.run_nowait(

@@ -24,7 +24,10 @@ def talk(body, tmp_path, scripts=None, seen: int = 0, **options) -> None:
 
     async def main() -> None:
         handle = await FakeSpawner(scripts or {}, **options).open("fake")
-        conversation = Talk(handle, {"results_dir": str(tmp_path), "slots": 2})
+        settings = {"results_dir": str(tmp_path), "slots": 2}
+        if "patience" in options:
+            settings["orphan_deadline"] = 3600.0
+        conversation = Talk(handle, settings)
         try:
             await body(conversation, handle)
         finally:
@@ -147,12 +150,147 @@ def test_an_agent_that_says_anything_has_answered(tmp_path):
         handle.agent.take = lambda *_: None
         for number in range(100):
             await asyncio.sleep(50)
-            talk.environment.take(talk.environment._link, [{"type": "reply", "request": number}])
+            talk.environment._link.data_received(b'{"type":"reply","request":%d}\n' % number)
         assert not holding.done()
         holding.cancel()
         await asyncio.wait([holding])
 
     talk(body, tmp_path)
+
+
+def test_a_link_may_be_lost_for_as_long_as_there_is_patience(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.run(1, Runnable("exec-test", "cut"))
+        assert (await talk.hear(1, "ended"))["result"] == "pass"
+        assert talk.said(1) == ["started", "ended"]
+        assert talk.notices == [
+            "the link to fake is lost (it was cut): what runs there goes on, and it is tried again "
+            "for 600 s",
+            "the link to fake is back after 504 s",
+        ]
+        assert not holding.done()
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    cut = Script(run_for=10, trouble=Trouble.LOSE_LINK, link_lost_for=500)
+    talk(body, tmp_path, {"cut": cut}, patience=600)
+
+
+def test_an_environment_is_given_up_once_patience_is_over_and_not_before(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        loop = asyncio.get_running_loop()
+        handle.agent.unreachable_until = loop.time() + 10_000
+        handle.agent.hang_up()
+        before = loop.time()
+        why = await talk.environment.wait_gone()
+        assert why == "the link was lost, and could not reach the agent at fake, for 600 s"
+        assert loop.time() - before == pytest.approx(600, abs=1)
+        assert handle.is_destroyed
+
+    talk(body, tmp_path, patience=600)
+
+
+def test_people_are_spared_what_is_over_at_once(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        handle.agent.hang_up()
+        await asyncio.sleep(1000)
+        assert talk.environment.links == 2
+        assert talk.notices == []
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, patience=600)
+
+
+def test_a_link_over_which_nothing_comes_is_cut_and_made_again(tmp_path):
+    """What vanishes on the way is noticed in 15 seconds: the agent is asked each 5."""
+
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        await asyncio.sleep(1000)
+        assert talk.environment.links == 1
+        loop, hear = asyncio.get_running_loop(), handle.agent.take
+        handle.agent.take = lambda *_: None
+        talk.run(1, GOOD)
+        loop.call_later(30, setattr, handle.agent, "take", hear)
+        before = loop.time()
+        await talk.hear(1, "ended")
+        assert loop.time() - before < 60
+        assert talk.said(1) == ["started", "ended"]
+        assert "(nothing was heard for 15 s)" in talk.notices[0]
+        assert not handle.is_destroyed
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, patience=600)
+
+
+def test_nobody_waits_long_for_a_link_once_all_is_cancelled(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        loop = asyncio.get_running_loop()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.run(1, Runnable("exec-test", "hangs"))
+        await talk.hear(1, "started")
+        handle.agent.unreachable_until = loop.time() + 10_000
+        handle.agent.hang_up()
+        await asyncio.sleep(100)
+        assert not holding.done()
+        before = loop.time()
+        talk.is_wanted = False
+        talk.cancel(1)
+        await holding
+        assert loop.time() - before < 3
+
+    talk(body, tmp_path, {"hangs": Script(blocks=True)}, patience=600)
+
+
+def test_an_environment_that_is_dismissed_while_its_link_is_lost_ends_at_once(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        loop = asyncio.get_running_loop()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        handle.agent.unreachable_until = loop.time() + 10_000
+        handle.agent.hang_up()
+        await asyncio.sleep(100)
+        before = loop.time()
+        talk.environment.dismiss_nowait("it is over")
+        assert await holding == "it is over"
+        assert loop.time() == before
+
+    talk(body, tmp_path, patience=600)
+
+
+def test_an_agent_that_cannot_be_reached_now_is_reached_later(tmp_path):
+    async def body(talk, handle):
+        loop = asyncio.get_running_loop()
+        handle.agent.unreachable_until = loop.time() + 10
+        with pytest.raises(LinkError):
+            await talk.environment.open()
+        assert talk.environment.reach_later()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.run(1, GOOD)
+        await talk.hear(1, "ended")
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, patience=600)
+
+
+def test_there_is_no_hope_for_an_agent_that_is_gone(tmp_path):
+    async def body(talk, handle):
+        await handle.destroy()
+        with pytest.raises(LinkError):
+            await talk.environment.open()
+        assert not talk.environment.reach_later()
+
+    talk(body, tmp_path, patience=600)
 
 
 @pytest.mark.parametrize(
