@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,8 @@ PRINTS = Runnable("exec-test", "/bin/sh", ("-c", "echo hello; exit 3"))
 
 def entry(dut: Dut, **changes: Any) -> Entry:
     """Return a device as an inventory describes it."""
-    known: dict[str, Any] = {"key": dut.key, "host_key": dut.host_key, "slots": 2, **changes}
-    return Entry(dut.name, dut.address, dut.port, dut.user, **known)
+    known = {name: getattr(dut, name) for name in ("name", "address", "port", "user")}
+    return Entry(**{**known, "key": dut.key, "host_key": dut.host_key, "slots": 2, **changes})
 
 
 @dataclass
@@ -101,7 +102,18 @@ async def eventually(holds: Callable[[], object], what: str, within: float = 5.0
 
 
 def left(duts: Sequence[Dut]) -> list[str]:
-    """Return what is on devices and does not stay there on purpose."""
+    """Return what is on devices and does not stay there on purpose.
+
+    What carried our bytes there learns of the end of its connection from its sshd: that may take
+    a moment.
+    """
+    deadline = time.monotonic() + 2.0
+    while (found := _left(duts)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def _left(duts: Sequence[Dut]) -> list[str]:
     return [
         f"{dut.name}: {each}" for dut in duts for each in dut.left(*KEPT) if each != f"{WORK}/jobs"
     ]
