@@ -15,7 +15,7 @@ from typing import Any
 from nrunner.errors import PluginError, UsageError
 from nrunner.record import dataclass
 
-__all__ = ["GROUPS", "Plugin", "every_plugin", "find_plugin", "runner_executables"]
+__all__ = ["GROUPS", "Plugin", "every_plugin", "find_care", "find_plugin", "runner_executables"]
 
 GROUPS = ("resolvers", "runners", "spawners", "results")
 
@@ -24,6 +24,8 @@ _SPAWNERS = {
     "podman": "nrunner.spawners.podman.spawner:make_spawner",
     "ssh": "nrunner.spawners.ssh.spawner:make_spawner",
 }
+
+_CARE = "nrunner.spawners.ssh.care:make_care"
 
 _RESULTS = {
     "html": "nrunner.results.html:HtmlReport",
@@ -72,6 +74,11 @@ def find_plugin(group: str, name: str) -> Plugin:
     if name not in found:
         raise UsageError(_missing(group, name, sorted(found)))
     return found[name]
+
+
+def find_care() -> Plugin:
+    """Return what takes care of devices (`nrunner.dutcare.MakeCare`)."""
+    return Plugin("spawners", "ssh", _CARE, _origin_of_ours())
 
 
 def every_plugin(group: str) -> list[Plugin]:

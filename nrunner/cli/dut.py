@@ -13,6 +13,9 @@ __all__ = ["COMMANDS", "dut"]
 
 COMMANDS = {
     "list": ("nrunner.cli.dut_overview:list_", "List devices, and how they are."),
+    "check": ("nrunner.cli.dut_check:check", "Look whether tests can run on devices."),
+    "enrol": ("nrunner.cli.dut_enrol:enrol", "Take the host key of a device into the inventory."),
+    "release": ("nrunner.cli.dut_release:release", "Put a device into service again."),
 }
 """Each command: where it is, and what it does."""
 

@@ -74,15 +74,16 @@ class Survey:
         """Return why nothing can run there, empty if it can."""
         if not self.boot_id:
             return "it has no /proc/sys/kernel/random/boot_id (is it Linux, with /proc mounted?)"
-        if not self.can_execute:
-            return (
-                f"nothing in its work folder {self.work} can be executed (noexec?): name another"
-                ' one in the inventory (work = "/...")'
-            )
+        # First: on a full disk no file can be made that could be executed.
         if self.free < _LEAST_FREE:
             return (
                 f"its work folder {self.work} has {self.free >> 20} MiB free,"
                 f" {_LEAST_FREE >> 20} at least are needed"
+            )
+        if not self.can_execute:
+            return (
+                f"nothing in its work folder {self.work} can be executed (noexec?): name another"
+                ' one in the inventory (work = "/...")'
             )
         return ""
 

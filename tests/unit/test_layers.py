@@ -46,6 +46,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "tools",
         (
+            "nrunner.dutcare",
             "nrunner.dutfile",
             "nrunner.dutfilter",
             "nrunner.duthealth",
