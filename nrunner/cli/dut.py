@@ -16,6 +16,7 @@ COMMANDS = {
     "check": ("nrunner.cli.dut_check:check", "Look whether tests can run on devices."),
     "enrol": ("nrunner.cli.dut_enrol:enrol", "Take the host key of a device into the inventory."),
     "release": ("nrunner.cli.dut_release:release", "Put a device into service again."),
+    "train": ("nrunner.cli.dut_train:train", "Qualify a device: restart it again and again."),
 }
 """Each command: where it is, and what it does."""
 

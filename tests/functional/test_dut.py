@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -224,3 +225,65 @@ def test_a_retired_device_is_looked_at_before_it_is_put_into_service(capsys, lab
     assert state(lab, dut) is State.FREE
     lab.write_text("[dut.x]\naddress = '192.0.2.1'\nretired = 'fan'\n")
     assert "says it is retired (fan)" in said(capsys, "release", "x", code=2)[-1]
+
+
+def hooked(lab: Path, dut: Dut, **hooks: str) -> None:
+    """Give a device hooks: each a script of sh."""
+    lines = [f'{name} = ["sh", "-c", {json.dumps(script)}]' for name, script in hooks.items()]
+    text = lab.read_text()
+    lab.write_text(text.replace(f"[dut.{dut.name}]", "\n".join([f"[dut.{dut.name}]", *lines])))
+
+
+def test_a_device_that_reboots_again_and_again_is_qualified(capsys, lab, dut, job_results):
+    DutMemory().note(entry(lab, dut), Retired("new here"))
+    boots = dut.boots
+    assert "say --yes" in said(capsys, "train", dut.name, code=4)[-1]
+    lines = said(capsys, "train", dut.name, "--loops", "2", "--check", "uname", "--yes")
+    assert lines[0] == f"TRAINING   : {dut.name}, 2 loops by reboot"
+    assert [line.partition(" in ")[0] for line in lines[1:3]] == [
+        "loop 1 of 2: passed",
+        "loop 2 of 2: passed",
+    ]
+    assert lines[3:] == ["PASSED     : 2 of 2", "QUALIFIED  : yes"]
+    assert dut.boots == boots + 2
+    assert state(lab, dut) is State.FREE
+    assert list(job_results.glob("training*")) == []
+
+
+def test_a_device_that_fails_once_is_retired_and_what_it_said_is_kept(
+    capsys, lab, dut, job_results, tmp_path
+):
+    """Its power is switched by a hook, which does nothing the second time."""
+    ours, theirs = tmp_path / "asked", tmp_path / "done"
+    os.mkfifo(ours)
+    os.mkfifo(theirs)
+    hooked(
+        lab,
+        dut,
+        power_cycle=f"echo on >{ours}; read answer <{theirs}; [ $answer = ok ]",
+        console="echo booting; exec sleep 99",
+    )
+
+    def switch() -> None:
+        for answer in ("ok", "no"):
+            ours.read_text()
+            if answer == "ok":
+                dut.reboot()
+            theirs.write_text(f"{answer}\n")
+
+    with ThreadPoolExecutor(1) as pool:
+        switching = pool.submit(switch)
+        lines = said(capsys, "train", dut.name, "--loops", "2", "-y", code=1)
+        switching.result()
+    assert lines[0].endswith("2 loops by power_cycle")
+    assert lines[2].startswith("loop 2 of 2: FAILED: could not run power_cycle of ")
+    (folder,) = job_results.glob("training-*")
+    assert lines[3:5] == ["PASSED     : 1 of 2", f"FAILED     : 1 (logs in {folder})"]
+    assert lines[5] == "QUALIFIED  : no"
+    assert [path.name for path in folder.iterdir()] == ["loop-0002"]
+    assert (folder / "loop-0002" / "console.log").read_text() == "booting\n"
+    assert "could not run power_cycle" in (folder / "loop-0002" / "log").read_text()
+    health = DutMemory().health(entry(lab, dut))
+    assert health.state is State.RETIRED
+    assert health.reason.startswith("1 of 2 loops of its training failed (loop 2: could not run")
+    said(capsys, "release", dut.name)

@@ -117,6 +117,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.spawners.*",
             "nrunner.status",
             "nrunner.status.*",
+            "nrunner.training",
         ),
     ),
     (
