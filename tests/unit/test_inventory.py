@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -152,6 +155,15 @@ def test_the_inventory_is_here_else_in_the_users_folder_else_where_the_setting_s
 def test_an_inventory_that_is_not_there_is_an_error_of_the_user(tmp_path):
     with pytest.raises(ConfigError, match=r"read the inventory of devices .*no such file"):
         read_inventory(tmp_path / "duts.toml")
+
+
+def test_the_documented_inventory_is_one_and_all_keys_are_documented(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "duts.md").read_text()
+    first, second = read(tmp_path, re.search(r"```toml\n(.*?)```", page, re.DOTALL)[1]).duts
+    assert first.hooks.power_cycle == ("./pdu", "cycle", "7")
+    assert (second.uses_agent, second.slots) == (True, 4)
+    documented = re.findall(r"`(\w+)`", "\n".join(re.findall(r"(?m)^\| (`.*?) \|", page)))
+    assert set(documented) == set(load_schema("duts")["$defs"]["dut"]["properties"])
 
 
 def test_the_schema_is_one():
