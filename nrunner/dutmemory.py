@@ -1,8 +1,9 @@
 """What is remembered of devices from job to job: a small file of this user's, under a lock.
 
-A device is known by its host key: another machine under the same name starts anew. What cannot
-be stored is remembered until this process ends; no job fails for that. Not responsible for what
-follows from anything (``nrunner.duthealth``).
+A device is known by its address and host key: another machine that answers there starts anew,
+and machines made from one image, which share a key, are several. What cannot be stored is
+remembered until this process ends; no job fails for that. Not responsible for what follows from
+anything (``nrunner.duthealth``).
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ _KEPT = 90 * 86400.0
 
 
 def identity_of(dut: Dut) -> str:
-    """Return what a device is known by: its host key, until it has one where it is."""
-    words = dut.host_key.split()
-    return " ".join(words[:2]) if len(words) > 1 else f"{dut.address}:{dut.port}"
+    """Return what a device is known by: where it is, and its host key."""
+    return " ".join((f"{dut.address}:{dut.port}", *dut.host_key.split()[:2]))
 
 
 class DutMemory:

@@ -49,7 +49,7 @@ class SshCare:
 
     async def examine(self) -> AsyncIterator[Step]:
         """Yield what is found, step by step; the first that is not fine is the last one."""
-        name = "reach"
+        name, shown = "reach", None
         try:
             begun = time.monotonic()
             shown = await ask_host_key(self._dut)
@@ -71,7 +71,18 @@ class SshCare:
             name = "lease"
             yield _told_tenant(await self.tenant())
         except SpawnError as error:
-            yield Step(name, f"could not {error}", False, Failed(f"could not {error}"))
+            reason = f"could not {error}"
+            # A key that is missing here is no fault of the device.
+            is_ours = name == "identify" and not isinstance(error, LinkError)
+            is_other = shown is not None and not self._is_meant(shown)
+            happening = None if is_ours and not is_other else Failed(reason)
+            yield Step(name, reason, False, happening)
+
+    def _is_meant(self, shown: HostKey) -> bool:
+        try:
+            return HostKey.parse(self._dut.host_key) == shown
+        except SpawnError:
+            return True
 
     async def tenant(self) -> Tenant:
         """Return who holds the lease."""

@@ -137,11 +137,19 @@ def test_another_key_than_the_known_one_is_refused_until_a_person_takes_it(capsy
     line = said(capsys, "check", dut.name, code=2)[1]
     assert f"it shows the ssh-ed25519 host key {fingerprint(dut)}, the inventory has" in line
     assert "nothing was sent" in line
+    assert state(lab, dut) is State.QUARANTINED
     assert dut.log.count("Accepted") == logins
     lines = said(capsys, "enrol", dut.name, "--yes")
     assert lines[2].startswith(f"ANOTHER one than in the inventory, {old}")
     assert entry(lab, dut).host_key == dut.host_key
     assert said(capsys, "check", dut.name)[-1] == "CHECKED    : 1 (1 fine)"
+
+
+def test_a_key_that_is_missing_here_is_no_fault_of_the_device(capsys, lab, dut):
+    lab.write_text(lab.read_text().replace(str(dut.key), "/no/key"))
+    line = said(capsys, "check", dut.name, code=2)[1]
+    assert "FAILED: could not read the key /no/key for" in line
+    assert state(lab, dut) is State.FREE
 
 
 def test_a_person_at_a_terminal_is_asked(lab, dut, tmp_path):

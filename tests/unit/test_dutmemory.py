@@ -37,11 +37,11 @@ def test_what_was_noted_is_known_to_others_of_this_user_and_nobody_else(tmp_path
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
-def test_a_device_is_known_by_its_host_key_whatever_its_name_and_address(tmp_path):
+def test_a_device_is_known_by_its_address_and_host_key_whatever_its_name(tmp_path):
     memory(tmp_path).note(DUT, Retired("broken"))
-    moved = replace(DUT, name="three", address="192.0.2.9", host_key=KEY)
-    assert memory(tmp_path).health(moved).reason == "broken"
+    assert memory(tmp_path).health(replace(DUT, name="three", host_key=KEY)).reason == "broken"
     assert memory(tmp_path).health(replace(DUT, host_key=KEY[:-2] + "aa")) == Health()
+    assert memory(tmp_path).health(replace(DUT, address="192.0.2.9")) == Health()
     assert identity_of(OTHER) == "192.0.2.1:2222"
 
 
