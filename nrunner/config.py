@@ -343,6 +343,19 @@ class Config:
         Size(),
         "How large that may become; what was used least recently goes first.",
     )
+    layers_size: int | None = _setting(
+        20 << 30,
+        "cache.layers_size",
+        Size(),
+        "How much may be kept of what was prepared in containers; what was used least recently"
+        " goes first.",
+    )
+    layers_age: float | None = _setting(
+        30 * 86400.0,
+        "cache.layers_age",
+        Limit(),
+        "How long that is kept after it was last used.",
+    )
     offline: bool = _setting(
         False,
         "cache.offline",

@@ -319,6 +319,8 @@ class Machine:
         self._move(state, Phase.STARTED)
 
     def _not_started(self, state: TaskState, event: NotStarted) -> None:
+        if state.place in self._isolated and event.verdict.cause is Cause.INFRA:
+            self._leave(state.place)  # what it was to begin from may have been removed
         self._move(state, Phase.FAILED_TO_START)
         ordered = state.ordered
         verdict = event.verdict if ordered is None else never_started(ordered)

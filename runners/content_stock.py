@@ -14,13 +14,13 @@ import time
 from nrunner.record import dataclass
 from nrunner.runners.content_cache import ContentCache, failed
 from nrunner.runners.flock import is_at, is_held, lock
+from nrunner.runners.staleness import outdated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Optional
 
-__all__ = ["Entry", "entries", "outdated", "remove", "shrink", "tidy"]
+__all__ = ["Entry", "entries", "remove", "shrink", "tidy"]
 
 _JUST_USED = 60.0
 """Seconds in which whoever fetched an entry has surely got a hold on it."""
@@ -82,32 +82,6 @@ def shrink(cache: ContentCache, most: int) -> list[Entry]:
     now = time.time()
     unwanted = outdated(entries(cache), most, None, now, spare=_JUST_USED)
     return [each for each in unwanted if remove(cache, each.digest)]
-
-
-def outdated(
-    found: Sequence[Entry],
-    most: Optional[int],
-    oldest: Optional[float],
-    now: float,
-    *,
-    spare: float = 0.0,
-) -> list[Entry]:
-    """Return what has to go of entries, which are in the order in which they were used.
-
-    What was not used for `oldest` seconds goes, then what was used least recently until `most`
-    bytes are left. What is in use counts, but does not go; nor does what was used `spare` seconds
-    ago, or less.
-    """
-    total = sum(each.size for each in found)
-    gone: list[Entry] = []
-    for entry in found:
-        age = abs(now - entry.used)
-        is_old = oldest is not None and age > oldest
-        if entry.in_use or age < spare or not (is_old or (most is not None and total > most)):
-            continue
-        total -= entry.size
-        gone.append(entry)
-    return gone
 
 
 def tidy(cache: ContentCache) -> None:

@@ -25,6 +25,8 @@ __all__ = [
     "Distant",
     "Eager",
     "Handle",
+    "Keeping",
+    "Kept",
     "Layer",
     "Layered",
     "Offer",
@@ -96,6 +98,20 @@ class Layer:
     """Requirements that hold only once an agent has fulfilled them in an environment on `base`."""
     workshop: str = ""
     """What to open that environment with, if it may do more than others: install things, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a spawner keeps for later jobs: a layer that was prepared once."""
+
+    name: str
+    size: int
+    """In bytes, without what it is based on."""
+    used: float
+    """When it was last used, by the clock on the wall."""
+    holds: tuple[str, ...] = ()
+    """What was made to hold in it, fit to be shown."""
+    in_use: bool = False
 
 
 class Handle(Protocol):
@@ -212,4 +228,23 @@ class Reaping(Protocol):
 
         What runs may be gone on with: it counts only if it is asked for.
         """
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """What a spawner offers beside, if it keeps things for later jobs.
+
+    It keeps to the limits on them by itself, whenever it is closed.
+    """
+
+    def kept(self) -> list[Kept]:
+        """Return what is kept, what was used least recently first; raise CacheError.
+
+        Nothing is opened or started for that.
+        """
+        ...
+
+    async def discard(self, name: str) -> bool:
+        """Remove something; return whether it is gone: what is in use stays. Raise SpawnError."""
         ...

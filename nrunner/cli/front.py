@@ -22,7 +22,7 @@ COMMANDS = {
     "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
     "dut": ("nrunner.cli.dut:dut", "Look at devices under test, put them in or out of service."),
     "report": ("nrunner.cli.report:report", "Write reports of a job from its journal."),
-    "cache": ("nrunner.cli.cache:cache", "List and remove what was fetched for tests."),
+    "cache": ("nrunner.cli.cache:cache", "List and remove what is kept for later jobs."),
     "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),

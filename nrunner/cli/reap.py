@@ -6,18 +6,13 @@ Not responsible for what that is (spawners that are `Reaping`), nor for a job's 
 from __future__ import annotations
 
 import asyncio
-import secrets
-import tempfile
-from pathlib import Path
 
 import click
 
+from nrunner.cli.idle_spawner import idle_spawner
 from nrunner.cli.output import say
-from nrunner.cli.settings import configuration
 from nrunner.errors import ExitCode, UsageError
-from nrunner.plugins import find_plugin
-from nrunner.spawners.base import Reaping, Spawner, SpawnerContext
-from nrunner.userfolder import user_folder
+from nrunner.spawners.base import Reaping, Spawner
 
 __all__ = ["reap"]
 
@@ -34,11 +29,7 @@ def reap(running: bool, name: str) -> int:
 
     What belongs to an nrunner that lives, or was not made by nrunner, is never touched.
     """
-    config = configuration({}).for_plugins()
-    with tempfile.TemporaryDirectory(prefix="nrunner-reap-") as folder:
-        job_id = f"reap-{secrets.token_hex(8)}"
-        context = SpawnerContext(job_id, Path(folder), user_folder("cache"), 1, config)
-        spawner: Spawner = find_plugin("spawners", name).load()(context)
+    with idle_spawner(name) as spawner:
         removed = asyncio.run(_reap(spawner, running))
     for each in removed:
         say(f"removed {each}")

@@ -153,6 +153,12 @@ class FakeLayeredSpawner(FakeSpawner):
         self.unwanted: set[str] = set()
         """Uris of requirements for which nothing can be found."""
 
+    async def open(self, place: str, base: str = "", folder: str = "") -> FakeHandle:
+        """Open an environment, unless it is to begin from a layer that is not kept any more."""
+        if base and base not in self.layers.values():
+            raise SpawnError(f"begin from {base}: there is no such layer")
+        return await super().open(place, base, folder)
+
     async def find(self, place: str, requirements: Sequence[Requirement]) -> Layer:
         """Return the layer that was kept for these, or where to make it."""
         await asyncio.sleep(0)

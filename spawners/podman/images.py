@@ -1,9 +1,8 @@
 """Images: which one a container is made from, and getting those that are not there.
 
 Requirements of kind `podman-image` are met here, since no agent could: ``uri`` names an image,
-``archive`` a file to load it from, ``build`` a folder or Containerfile to build it from. What was
-prepared in a container is kept as an image that is found again by its labels: the id of what it
-began from, and all requirements that hold in it. Not responsible for the containers.
+``archive`` a file to load it from, ``build`` a folder or Containerfile to build it from. Not
+responsible for the containers, nor for images of what was prepared in one (``layers``).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,16 +20,12 @@ from nrunner.errors import RequirementError, SpawnError
 from nrunner.offload import offload
 from nrunner.runnable import Requirement
 from nrunner.spawners.podman.client import Answer, Client, escaped
-from nrunner.spawners.podman.container import MARKS
 
-__all__ = ["IMAGE_KIND", "LAYER_LABEL", "Images", "layer_key"]
+__all__ = ["IMAGE_KIND", "Images"]
 
 IMAGE_KIND = "podman-image"
-LAYER_LABEL = "nrunner.layer"
-_LAYERS = "localhost/nrunner-layer"
 _PULL_WITHIN = 1800.0
 _BUILD_WITHIN = 3600.0
-_COMMIT_WITHIN = 600.0
 _KNOWN = frozenset(("archive", "build", "file"))
 
 
@@ -57,39 +52,6 @@ class Images:
             return await self._once(requirement.key, lambda: self._provide(requirement))
         except SpawnError as error:
             raise RequirementError(str(error)) from error
-
-    async def layer(self, base: str, requirements: Sequence[Requirement]) -> str:
-        """Return the image in which these hold already, on top of `base`; empty if there is none.
-
-        Raise SpawnError.
-        """
-        label = f"{LAYER_LABEL}={layer_key(base, requirements)}"
-        params = {"filters": json.dumps({"label": [label]})}
-        answer = await self._client.ask(
-            "look for prepared images", "GET", "/images/json", params=params
-        )
-        found = sorted(answer.data or (), key=lambda each: int(each.get("Created", 0)))
-        return _plain(found[-1]["Id"]) if found else ""
-
-    async def keep(self, container: str, base: str, requirements: Sequence[Requirement]) -> str:
-        """Make an image of what a container holds; return its id. Raise SpawnError."""
-        key = layer_key(base, requirements)
-        params = {
-            "container": container,
-            "repo": _LAYERS,
-            "tag": key[:32],
-            "pause": "false",
-            # The marks of our containers are not handed on to what others make from this image.
-            "changes": [
-                f"LABEL {LAYER_LABEL}={key}",
-                f"LABEL {LAYER_LABEL}.base={base}",
-                *(f"LABEL {mark}=" for mark in MARKS),
-            ],
-        }
-        answer = await self._client.ask(
-            "keep what was prepared", "POST", "/commit", params=params, within=_COMMIT_WITHIN
-        )
-        return _plain(answer.data["Id"])
 
     async def _once(self, key: str, work: Any) -> str:
         task = self._ids.get(key)
@@ -184,12 +146,6 @@ class Images:
         if not found:
             raise SpawnError(f"{what}: podman built it, and does not have it")
         return found
-
-
-def layer_key(base: str, requirements: Sequence[Requirement]) -> str:
-    """Return what a kept image is found again by; the order of requirements does not matter."""
-    keys = sorted({each.key for each in requirements})
-    return hashlib.sha256(json.dumps([_plain(base), keys]).encode()).hexdigest()
 
 
 def _plain(image: str) -> str:

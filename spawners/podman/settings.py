@@ -11,9 +11,11 @@ from typing import Any
 
 from nrunner.record import dataclass
 
-__all__ = ["DEFAULT_IMAGE", "Limits", "Settings"]
+__all__ = ["DEFAULT_IMAGE", "Limits", "Room", "Settings"]
 
 DEFAULT_IMAGE = "python:3-slim"
+_LAYERS_SIZE = 20 << 30
+_LAYERS_AGE = 30 * 86400.0
 _TEXTS = ("image", "socket", "runtime", "pull", "network", "prepare_network", "userns", "reuse")
 
 
@@ -25,6 +27,15 @@ class Limits:
     """Bytes, swap included."""
     cpus: float | None = None
     pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of what was prepared may be kept; None for no limit."""
+
+    size: int | None = _LAYERS_SIZE
+    age: float | None = _LAYERS_AGE
+    """Seconds since it was last used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,17 @@ class Settings:
     reuse: str = "task"
     """How long a container is used: for a ``task``, a ``suite`` or the ``job``."""
     limits: Limits = Limits()
+    room: Room = Room()
+    """How much of what was prepared is kept."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Return the settings of a job; what is not in there has its default."""
         known = {name: config[f"podman.{name}"] for name in _TEXTS if config.get(f"podman.{name}")}
         limits = Limits(*(config.get(f"podman.{name}") for name in ("memory", "cpus", "pids")))
-        return cls(**known, mounts=tuple(config.get("podman.mounts", ())), limits=limits)
+        room = Room(
+            config.get("cache.layers_size", _LAYERS_SIZE),
+            config.get("cache.layers_age", _LAYERS_AGE),
+        )
+        mounts = tuple(config.get("podman.mounts", ()))
+        return cls(**known, mounts=mounts, limits=limits, room=room)

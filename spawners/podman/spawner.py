@@ -20,13 +20,14 @@ from nrunner.record import replace
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.spawners.agentfile import agent_file
-from nrunner.spawners.base import Handle, Layer, Offer, Sharing, SpawnerContext
+from nrunner.spawners.base import Handle, Kept, Layer, Offer, Sharing, SpawnerContext
 from nrunner.spawners.podman.agent import AgentSort
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.container import Identity, Plan, container_name
 from nrunner.spawners.podman.handle import ContainerHandle, Found
 from nrunner.spawners.podman.host import PodmanHost, own_ulimits
 from nrunner.spawners.podman.images import IMAGE_KIND, Images
+from nrunner.spawners.podman.layers import Layers
 from nrunner.spawners.podman.life import Life
 from nrunner.spawners.podman.opening import NoProgram, Opening, make_agent_folder
 from nrunner.spawners.podman.reap import own_controller, reap
@@ -60,6 +61,7 @@ class PodmanSpawner:
         )
         self._client = Client(self._service)
         self._images = Images(self._client, settings.pull, context.base_dir)
+        self._layers = Layers(self._client, context.cache_folder / "layers" / self.name)
         self._identity = Identity(context.job_id, boot_id(), own_controller())
         self._opened = 0
         self._chores: set[asyncio.Task[Any]] = set()
@@ -120,7 +122,7 @@ class PodmanSpawner:
     async def close(self) -> None:
         """Wait for what is being cleared away, and end our own podman service."""
         if self._opened or self._adopted:
-            self._add_chore(self._reap_own())
+            self._add_chore(self._leave())
         try:
             async with asyncio.timeout(_CLOSE_WITHIN):
                 while self._chores:
@@ -130,6 +132,7 @@ class PodmanSpawner:
         finally:
             for chore in self._chores:
                 chore.cancel()
+            self._layers.release()
             self._client.close()
             await offload(self._service.close)
 
@@ -157,7 +160,7 @@ class PodmanSpawner:
         )
         if not others:
             return Layer(base)
-        layer = await self._images.layer(base, others)
+        layer = await self._layers.find(base, others)
         if layer:
             return Layer(layer)
         return Layer(base, others, _WORKSHOP + base)
@@ -166,7 +169,15 @@ class PodmanSpawner:
         """Make an image of a container in which requirements were fulfilled; raise SpawnError."""
         known = Found.at(handle.address)
         others = self._for_agents(requirements)
-        return await self._images.keep(known.container, known.image, others)
+        return await self._layers.keep(known.container, known.image, others)
+
+    def kept(self) -> list[Kept]:
+        """Return the layers that are noted, without podman; raise CacheError."""
+        return self._layers.kept()
+
+    async def discard(self, name: str) -> bool:
+        """Remove a layer; return whether it is gone. Raise SpawnError."""
+        return await self._layers.discard(name)
 
     def _for_agents(self, requirements: Sequence[Requirement]) -> tuple[Requirement, ...]:
         base_dir, mounts = self._context.base_dir, self._settings.mounts
@@ -263,6 +274,13 @@ class PodmanSpawner:
         job, own = self._context.job_id, self._identity.controller
         with contextlib.suppress(SpawnError):
             await reap(self._client, own, job=job, with_running=True, keep=self._adopted)
+
+    async def _leave(self) -> None:
+        """Remove what nobody can want, and what is too much of what somebody might."""
+        await self._reap_own()
+        self._layers.release()
+        with contextlib.suppress(SpawnError):
+            await self._layers.trim(self._settings.room)
 
     def _add_chore(self, work: Coroutine[Any, Any, None]) -> None:
         chore = asyncio.ensure_future(work)

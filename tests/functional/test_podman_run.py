@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nrunner.runnable import Requirement
-from nrunner.spawners.podman.images import LAYER_LABEL, layer_key
+from nrunner.spawners.podman.layers import LAYER_LABEL, layer_key
 from tests.containers import busybox_image, containers_of, oci_runtime, podman, python_image
 from tests.functional.sandbox import Run, Sandbox, wait_until
 

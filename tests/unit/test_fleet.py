@@ -161,6 +161,19 @@ def test_a_layer_that_was_kept_before_needs_no_preparation(run):
     assert [each.base for each in made.handles] == ["older"]
 
 
+def test_a_layer_that_was_removed_meanwhile_is_made_again(run):
+    yard = Yard({"slow": Script(run_for=10)})
+
+    async def beside(scheduler):
+        await asyncio.sleep(5)
+        yard.made.layers.clear()
+
+    tasks = [task(1, "slow", "lib"), task(2, "slow", "lib"), task(3, "slow", "lib")]
+    done = play(run, tasks, yard, slots=1, beside=beside)
+    assert done.verdicts == dict.fromkeys((1, 2, 3), PASS)
+    assert yard.fulfilled == {"lib": 2}
+
+
 def test_while_one_is_prepared_others_run(run):
     yard = Yard({"lib": Script(run_for=100), "good": Script(run_for=1)})
     done = play(run, [task(1, "good", "lib"), task(2, "good")], yard, slots=1)

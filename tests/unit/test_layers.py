@@ -177,8 +177,12 @@ IMPLEMENTATIONS = frozenset(
     }
 )
 IMPLEMENTATIONS_MAY = frozenset({"facade", "words", "data", "tasks", "tools"})
-OF_AGENTS = ("nrunner.runners.procfs", "nrunner.runners.slot", "nrunner.runners.spool")
-"""What spawners may know of agents: their processes, their folders, what they left there."""
+OF_AGENTS = (
+    *("nrunner.runners.procfs", "nrunner.runners.slot", "nrunner.runners.spool"),
+    *("nrunner.runners.flock", "nrunner.runners.staleness"),
+)
+"""What spawners may know of agents: their processes, their folders, what they left there. And what
+both are made with: locks, and the choice of what has to go of what is kept."""
 FOLDERS = ("nrunner.resolver", "nrunner.results", "nrunner.runners", "nrunner.spawners")
 
 # How registries write down where an implementation is.

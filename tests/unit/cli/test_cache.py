@@ -13,6 +13,8 @@ from nrunner.cli.main import main
 from nrunner.errors import ExitCode
 from nrunner.runners.content_cache import ContentCache
 from nrunner.runners.content_stock import entries
+from nrunner.spawners.podman import layers
+from nrunner.spawners.shelf import Shelf
 
 DAY = 86400
 
@@ -110,6 +112,8 @@ def test_pruning_removes_what_is_old_and_then_what_is_too_much(
 def test_pruning_goes_down_to_the_size_that_is_set(
     kept: ContentCache, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for name in ("SIZE", "AGE"):
+        monkeypatch.setenv(f"NRUNNER_CACHE_LAYERS_{name}", "none")
     assert main(["cache", "prune"]) == ExitCode.USAGE
     assert "say --size or --age, or set cache.size" in capsys.readouterr().err
     monkeypatch.setenv("NRUNNER_CACHE_SIZE", "2500")
@@ -171,3 +175,110 @@ def test_a_cache_that_is_not_there_is_empty(
     assert main(["cache", "list"]) == main(["cache", "clear"]) == 0
     assert capsys.readouterr().out.splitlines()[0].startswith("0 files, 0B in ")
     assert len(left(kept)) == 3
+
+
+@pytest.fixture
+def shelved(kept: ContentCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """Two layers of podman's beside the files, of 4000 bytes and 1000; no podman to ask."""
+    del kept
+    monkeypatch.setenv("PATH", "/nowhere")
+    folder = tmp_path / "home" / ".cache" / "nrunner" / "layers" / "podman"
+    shelved = Shelf(folder)
+    for name, size, days in (("aaaa", 4000, 20.0), ("bbbb", 1000, 0.2)):
+        shelved.hold(name)
+        shelved.note(name, size, [f"package {name}", "noop"])
+        shelved.release()
+        os.utime(folder / name, (time.time() - days * DAY,) * 2)
+    return shelved
+
+
+@pytest.fixture
+def removing(shelved: Shelf, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The layers that are removed from a podman that is not there."""
+    removed: list[str] = []
+
+    async def images(_layers: layers.Layers, key: str) -> list[str]:
+        removed.append(key)
+        return []
+
+    monkeypatch.setattr(layers.Layers, "_images", images)
+    return removed
+
+
+def test_layers_are_listed_beside_files_and_nobody_is_asked(
+    shelved: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelved.hold("bbbb")
+    assert main(["cache", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3].startswith("3 files, 5.4K in ")
+    assert [line.split() for line in lines[4:6]] == [
+        ["aaaa", "3.9K", "20d", "ago", "free", "podman", "package", "aaaa,", "noop"],
+        ["bbbb", "1000B", "now", "in", "use", "podman", "package", "bbbb,", "noop"],
+    ]
+    assert lines[6:] == ["2 layers, 4.9K"]
+    assert main(["cache", "list", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["size"] == 5500
+    assert data["layers"][0] == {
+        "spawner": "podman",
+        "name": "aaaa",
+        "size": 4000,
+        "used": pytest.approx(time.time() - 20 * DAY, abs=60),
+        "in_use": False,
+        "holds": ["package aaaa", "noop"],
+    }
+    shelved.release()
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "layers"),
+    [
+        (["--size", "7500"], 2, ["aaaa", "bbbb"]),
+        (["--size", "7000"], 2, ["bbbb"]),
+        (["--size", "2000"], 1, ["bbbb"]),
+        (["--age", "10d"], 2, ["bbbb"]),
+        (["--age", "30d"], 2, ["aaaa", "bbbb"]),
+        ([], 3, ["bbbb"]),
+    ],
+)
+def test_layers_and_files_are_pruned_as_one(
+    kept: ContentCache,
+    shelved: Shelf,
+    removing: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    files: int,
+    layers: list[str],
+) -> None:
+    monkeypatch.setenv("NRUNNER_CACHE_LAYERS_SIZE", "1500")
+    assert main(["cache", "prune", *words]) == 0
+    assert len(left(kept)) == files
+    assert [each.name for each in shelved.entries()] == layers
+    assert removing == (["aaaa"] if "aaaa" not in layers else [])
+
+
+def test_what_went_is_told_apart_and_what_is_in_use_stays(
+    shelved: Shelf, removing: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelved.hold("aaaa")
+    assert main(["cache", "clear", "--yes", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (len(data["removed"]), data["size"]) == (3, 0)
+    assert [each["name"] for each in data["layers"]["removed"]] == ["bbbb"] == removing
+    assert [each["name"] for each in data["layers"]["in_use"]] == ["aaaa"]
+    assert data["layers"]["size"] == 4000
+    assert main(["cache", "clear", "--yes"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "removed 0 files, 0B; left: 1 layer, 3.9K",
+        "in use, and therefore kept: 1 layer, 3.9K",
+    ]
+    shelved.release()
+
+
+def test_layers_that_podman_cannot_be_asked_about_stay(
+    shelved: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "clear", "--yes"]) == ExitCode.JOB_FAILED
+    assert "there is no podman on PATH" in capsys.readouterr().err
+    assert len(shelved.entries()) == 2

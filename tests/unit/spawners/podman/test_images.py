@@ -1,25 +1,12 @@
-"""What prepared images are found again by."""
+"""Images that are built, and what podman says while it gets one."""
 
 from __future__ import annotations
 
 import pytest
 
 from nrunner.errors import SpawnError
-from nrunner.runnable import Requirement
 from nrunner.spawners.podman.client import Answer
-from nrunner.spawners.podman.images import _check_stream, _packed, layer_key
-
-ONE = Requirement("package", "one")
-TWO = Requirement("package", "two")
-
-
-def test_a_layer_is_what_it_began_from_and_all_that_holds_in_it():
-    key = layer_key("sha256:abc", [ONE, TWO])
-    assert layer_key("abc", [TWO, ONE, ONE]) == key
-    assert layer_key("abd", [ONE, TWO]) != key
-    assert layer_key("abc", [ONE]) != key
-    other = Requirement("package", "two", kwargs={"action": "remove"})
-    assert layer_key("abc", [ONE, other]) != key
+from nrunner.spawners.podman.images import _check_stream, _packed
 
 
 def test_an_error_in_the_middle_of_a_long_answer_is_one():

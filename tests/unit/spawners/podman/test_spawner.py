@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nrunner.errors import PluginError
-from nrunner.spawners.base import Eager, Layered, Reaping, SpawnerContext
+from nrunner.spawners.base import Eager, Keeping, Layered, Reaping, SpawnerContext
 from nrunner.spawners.podman import spawner
 
 
@@ -18,6 +18,6 @@ def test_without_its_library_people_are_told_how_to_get_it(tmp_path, monkeypatch
 def test_making_one_starts_nothing(tmp_path):
     made = spawner.make_spawner(SpawnerContext("job", tmp_path, tmp_path, 2))
     assert list(tmp_path.iterdir()) == []
-    assert all(isinstance(made, each) for each in (Eager, Layered, Reaping))
+    assert all(isinstance(made, each) for each in (Eager, Keeping, Layered, Reaping))
     (offer,) = made.offers()
     assert (offer.slots, offer.is_shared, offer.shares_files) == (2, False, False)
