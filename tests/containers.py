@@ -27,6 +27,7 @@ __all__ = [
     "busybox_image",
     "containers_of",
     "image_exists",
+    "make_archive",
     "make_image",
     "oci_runtime",
     "podman",
@@ -120,15 +121,20 @@ def make_image(
     """Return the name of an image of what `add` adds, made if `key` is new."""
     name = f"localhost/nrunner-test-{kind}:{key}"
     if not image_exists(name, prefix):
-        archive = _CACHE / "images" / f"{kind}-{key}.tar"
-        if not archive.exists():
-            archive.parent.mkdir(parents=True, exist_ok=True)
-            with _written(archive) as whole, tarfile.open(fileobj=whole, mode="w") as tar:
-                add(tar)
         change = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        with archive.open("rb") as file:
+        with make_archive(kind, key, add).open("rb") as file:
             podman("import", "-q", "-c", change, "-", name, prefix=prefix, stdin=file)
     return name
+
+
+def make_archive(kind: str, key: str, add: Callable[[tarfile.TarFile], None]) -> Path:
+    """Return the archive that an image is made from, made if `key` is new."""
+    archive = _CACHE / "images" / f"{kind}-{key}.tar"
+    if not archive.exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with _written(archive) as whole, tarfile.open(fileobj=whole, mode="w") as tar:
+            add(tar)
+    return archive
 
 
 @contextlib.contextmanager

@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.containers import add_text, as_root, make_image
+from tests.containers import add_text, as_root, make_archive, make_image
 
-__all__ = ["PACKAGES", "debian_image"]
+__all__ = ["PACKAGES", "debian_archive", "debian_image"]
 
 PACKAGES = ("nrunner-test-one", "nrunner-test-two")
 """Packages that can be installed in the image: each brings a file /usr/share/NAME/here."""
@@ -38,8 +38,16 @@ _FOLDERS = (
 
 def debian_image(prefix: Sequence[str] = ()) -> str:
     """Return the name of the image; `prefix` runs podman as somebody."""
-    told = hashlib.sha256(Path(__file__).read_bytes() + _STATUS.read_bytes())
-    return make_image("debian", told.hexdigest()[:12], _add_all, prefix)
+    return make_image("debian", _key(), _add_all, prefix)
+
+
+def debian_archive() -> Path:
+    """Return the archive that the image is made from: all files of a small Debian."""
+    return make_archive("debian", _key(), _add_all)
+
+
+def _key() -> str:
+    return hashlib.sha256(Path(__file__).read_bytes() + _STATUS.read_bytes()).hexdigest()[:12]
 
 
 def _add_all(tar: tarfile.TarFile) -> None:
