@@ -207,7 +207,7 @@ class Config:
         default_text="job-results in nrunner's folder for user data",
     )
     results: tuple[str, ...] = _setting(
-        ("json", "tap", "html"),
+        ("json", "xunit", "tap", "html"),
         "run.results",
         Words(),
         "Reports written into the job's folder.",

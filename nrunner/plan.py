@@ -46,7 +46,7 @@ class JobPlan:
     payload_env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     """``runner.*``, ``spawner.*`` and ``status.*`` keys that plugins read."""
-    writers: tuple[str, ...] = ("json", "tap", "html")
+    writers: tuple[str, ...] = ("json", "xunit", "tap", "html")
     """Result plugins that write into the job's folder."""
     reports: tuple[ReportTarget, ...] = ()
     suites_in_order: bool = True

@@ -28,9 +28,12 @@ _SPAWNERS = {
 _CARE = "nrunner.spawners.ssh.care:make_care"
 
 _RESULTS = {
+    "ctrf": "nrunner.results.ctrf:CtrfReport",
     "html": "nrunner.results.html:HtmlReport",
     "json": "nrunner.results.json_report:JsonReport",
     "tap": "nrunner.results.tap:TapReport",
+    "trace": "nrunner.results.trace:TraceReport",
+    "xunit": "nrunner.results.xunit:XunitReport",
 }
 
 _PREFIXES = ("nrunner-runner-", "avocado-runner-")

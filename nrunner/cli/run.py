@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "REPORTS", "asked_reports", "carry_out", "run_tests"]
 
-REPORTS = {"json": "JSON", "tap": "TAP", "html": "a page"}
+REPORTS = {
+    "json": "JSON",
+    "xunit": "JUnit XML",
+    "tap": "TAP",
+    "ctrf": "CTRF",
+    "html": "a page",
+    "trace": "a trace for Perfetto",
+}
 """Reports that have a flag of their own: what each is."""
 
 FORM = Form(

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from nrunner.results.ctrf import CtrfReport
 from nrunner.results.html import HtmlReport
 from nrunner.results.json_report import JsonReport
 from nrunner.results.tap import TapReport
+from nrunner.results.trace import TraceReport
+from nrunner.results.xunit import XunitReport
 from nrunner.testing.result_contract import ResultWriterContract
 from nrunner.testing.sample import sample_job, sample_report
 
@@ -21,6 +24,23 @@ class TestJsonReport(ResultWriterContract):
 class TestHtmlReport(ResultWriterContract):
     def make_writer(self):
         return HtmlReport()
+
+
+class TestXunitReport(ResultWriterContract):
+    def make_writer(self):
+        return XunitReport()
+
+
+class TestCtrfReport(ResultWriterContract):
+    def make_writer(self):
+        return CtrfReport()
+
+
+class TestTraceReport(ResultWriterContract):
+    is_streaming = False
+
+    def make_writer(self):
+        return TraceReport()
 
 
 class TestTapReport(ResultWriterContract):
@@ -76,7 +96,7 @@ def test_each_test_of_the_suite_fails_for_a_writer_that_is_wrong(name):
         getattr(suite, name)()
 
 
-@pytest.mark.parametrize("writer", [JsonReport(), TapReport()])
+@pytest.mark.parametrize("writer", [JsonReport(), TapReport(), XunitReport(), CtrfReport()])
 def test_time_for_a_task_does_not_grow_with_their_number(writer):
     def pieces(count):
         written = []

@@ -48,7 +48,7 @@ def test_true_and_false_are_told_and_kept_as_documented(sandbox: Sandbox) -> Non
     assert (sandbox.base / "latest").readlink().name == sandbox.job.name
     assert stat.S_IMODE(sandbox.job.stat().st_mode) == 0o700
     kept = {path.name for path in sandbox.job.iterdir() if not path.is_symlink()}
-    reports = {"results.html", "results.json", "results.tap"}
+    reports = {"results.html", "results.json", "results.tap", "results.xml"}
     assert kept == {"id", "lock", "job.log", "journal.jsonl", "test-results", *reports}
     assert list((sandbox.job / "test-results").iterdir()) == []
     assert (sandbox.job / "job.log").read_text().count("/bin/") == 2

@@ -30,7 +30,7 @@ def error_of(call, *arguments):
 def test_without_files_variables_and_flags_there_are_defaults(here):
     config = load({}, here)
     assert config.job_timeout is None
-    assert config.results == ("json", "tap", "html")
+    assert config.results == ("json", "xunit", "tap", "html")
     assert config.max_parallel_tasks >= 1
     assert {config.source(key) for key in OPTIONS} == {"default"}
 

@@ -29,7 +29,7 @@ def test_programs_get_value_source_variable_and_flag(tmp_path, monkeypatch, job_
     data = json.loads(capsys.readouterr().out)
     assert list(data) == list(OPTIONS)
     assert data["run.results"] == {
-        "value": ["json", "tap", "html"],
+        "value": ["json", "xunit", "tap", "html"],
         "source": "default",
         "variable": "NRUNNER_RUN_RESULTS",
         "flag": "",

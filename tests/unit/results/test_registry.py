@@ -28,7 +28,7 @@ def points(monkeypatch):
     return add
 
 
-@pytest.mark.parametrize("name", ["json", "tap", "html"])
+@pytest.mark.parametrize("name", ["json", "xunit", "tap", "ctrf", "html", "trace"])
 def test_our_writers_are_found_by_name(name, points):
     points(name, "no_such_module:Thing")
     assert registry.find_writer(name).name == name
