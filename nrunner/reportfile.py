@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from nrunner.errors import NrunnerError
-from nrunner.journal import Journal
 from nrunner.layout import JobFolder
 from nrunner.plan import ReportTarget
-from nrunner.results.base import JobReport, ResultWriter
+from nrunner.results.base import JobReport, ResultWriter, TaskReport
 from nrunner.results.registry import find_writer
 
-__all__ = ["write_reports"]
+__all__ = ["Settled", "write_reports"]
+
+
+class Settled(Protocol):
+    """What reports are made of: a journal, or several."""
+
+    def settled(self) -> Iterable[TaskReport]:
+        """Return the reports of all settled tasks, in order of their numbers."""
+        ...
 
 
 def write_reports(
@@ -28,7 +35,7 @@ def write_reports(
     reports: Sequence[ReportTarget],
     folder: JobFolder,
     job: JobReport,
-    journal: Journal,
+    journal: Settled,
 ) -> Iterator[str]:
     """Write reports: those of `writers` into the job's folder, and others where they are wanted.
 
@@ -48,7 +55,7 @@ def write_reports(
             yield f"report {name!r} failed: {type(error).__name__}: {error}"
 
 
-def _write(writer: ResultWriter, path: str, job: JobReport, journal: Journal) -> None:
+def _write(writer: ResultWriter, path: str, job: JobReport, journal: Settled) -> None:
     if path == "-":
         try:
             writer.write(job, journal.settled(), sys.stdout)

@@ -15,7 +15,7 @@ from nrunner.cli.settings import configuration, flags_of
 from nrunner.layout import JobFolder, find_job, id_of, list_jobs, short_id
 from nrunner.register import registered
 
-__all__ = ["chosen_job", "every_job", "job_argument", "results_folder_of"]
+__all__ = ["chosen_job", "complete_job", "every_job", "job_argument", "results_folder_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -35,7 +35,8 @@ def chosen_job(name: str, flags: Mapping[str, Any]) -> JobFolder:
     return find_job(results_folder_of(flags), name, registered())
 
 
-def _complete(_context: Any, _parameter: Any, incomplete: str) -> list[str]:
+def complete_job(_context: Any, _parameter: Any, incomplete: str) -> list[str]:
+    """Return the names of jobs that a word may become, for a shell."""
     try:
         jobs = every_job(results_folder_of({}))
     except Exception:  # a shell that completes a word is no place to complain
@@ -47,5 +48,5 @@ def _complete(_context: Any, _parameter: Any, incomplete: str) -> list[str]:
 def job_argument(*, is_due: bool = False) -> Callable[[_Command], _Command]:
     """Return a decorator that adds the argument JOB to a command: the latest unless it `is_due`."""
     if is_due:
-        return click.argument("job", shell_complete=_complete)
-    return click.argument("job", default="latest", shell_complete=_complete)
+        return click.argument("job", shell_complete=complete_job)
+    return click.argument("job", default="latest", shell_complete=complete_job)

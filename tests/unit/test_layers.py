@@ -125,7 +125,9 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "nrunner.job",
             "nrunner.launch",
+            "nrunner.difference",
             "nrunner.leftover",
+            "nrunner.merger",
             "nrunner.pastjob",
             "nrunner.reportfile",
             "nrunner.resumption",
