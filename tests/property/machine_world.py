@@ -206,7 +206,8 @@ class World:
             assert self.how[twin.place] == "open"
             twin.places.append(twin.place)
             twin.choice = ()
-        if move.phase is Phase.TRIAGING and move.number in self.machine._pool:
+        is_back = isinstance(self.history[-1], (Closed, GivenUp)) and not twin.phase.is_end
+        if is_back and move.phase is Phase.TRIAGING and twin.phase is not Phase.REQUESTED:
             twin.choice = self.machine.state(move.number).choice
         if move.phase is Phase.READY:
             assert self.needs(twin) <= self.met
