@@ -71,6 +71,10 @@ class Watcher(Protocol):
         """Attempts that were to run here are not known to the agent, which lives."""
         ...
 
+    def closing(self, berth: Berth, why: str) -> None:
+        """The environment here is gone; what its agent had still to say is told after this."""
+        ...
+
     def notice(self, text: str) -> None:
         """There is something that people should know."""
         ...
@@ -310,6 +314,10 @@ class Berth:
 
     # The environment.
 
+    def refuse(self, error: NrunnerError) -> None:
+        """Tell those who wait for an environment that there will be none."""
+        self._fail(error)
+
     def want_nowait(self) -> None:
         """Have an environment opened before there is anything for it."""
         self._wanted.set()
@@ -460,6 +468,7 @@ class Berth:
         generation = self._generation
         if environment.is_replaced:
             return Gone(why, generation, is_replaced=True)
+        self._watcher.closing(self, why)
         if self._outpost is not None:
             self._outpost.give_up(why)
         remains = read_remains(self._spool) if self._spool else None

@@ -59,10 +59,6 @@ def _setting(default: Any, key: str, sort: Sort, text: str, flag: str = "", **mo
     return field(default=default, metadata={"option": option})
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 def _results_folder() -> str:
     return str(results_folder())
 
@@ -79,13 +75,13 @@ def _interpreter() -> str:
 class Config:
     """All settings, typed; made by ``nrunner.layer``."""
 
-    max_parallel_tasks: int = _setting(
-        _processors,
+    max_parallel_tasks: int | None = _setting(
+        None,
         "run.max_parallel_tasks",
         Count(1),
         "How many tasks may run at once.",
         "--max-parallel-tasks",
-        default_text="the number of processors",
+        default_text="the number of processors; on devices, as many as they take",
     )
     job_timeout: float | None = _setting(
         None,

@@ -86,7 +86,7 @@ def _tree(options: Iterable[Option]) -> dict[str, Any]:
 
 def settings_table() -> str:
     """Return the table of settings in Markdown."""
-    defaults = Config(results_dir="", python="", max_parallel_tasks=1)
+    defaults = Config(results_dir="", python="")
     lines = ["| key | default | flag | meaning |", "|---|---|---|---|"]
     for key, option in OPTIONS.items():
         shown = json.dumps(option.sort.to_json(defaults.value(key)), ensure_ascii=False)

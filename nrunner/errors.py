@@ -28,6 +28,7 @@ __all__ = [
     "RunnerError",
     "SpawnError",
     "TakenOverError",
+    "UnfitError",
     "UsageError",
 ]
 
@@ -72,6 +73,10 @@ class RecipeError(ResolveError):
 
 class SpawnError(NrunnerError):
     """A spawner could not provide an environment."""
+
+
+class UnfitError(SpawnError):
+    """An environment cannot be opened at a place, and could not be if it were tried again."""
 
 
 class LinkError(SpawnError):

@@ -313,6 +313,9 @@ class Fleet:
             self._at.pop(number, None)
         self._harbour.missing(berth, keys)
 
+    def closing(self, berth: Berth, why: str) -> None:
+        """Pass over that an environment is gone: each one here is for itself."""
+
     def notice(self, text: str) -> None:
         """Tell what people should know."""
         self._harbour.notice(text)

@@ -21,7 +21,7 @@ from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
-from nrunner.launch import Launch
+from nrunner.launch import Launch, parallel
 from nrunner.layout import (
     JobFolder,
     attempt_folder_name,
@@ -227,11 +227,12 @@ class Job:
             plan.tasks,
             limits,
             in_order=plan.suites_in_order,
-            together=max(1, limits.most // plan.max_parallel),
+            together=max(1, limits.most // parallel(plan, spawner.offers())),
             fail_fast=plan.fail_fast,
             dry_run=plan.dry_run,
             leak=leak,
             isolated=[each.place for each in spawner.offers() if each.isolates],
+            pooled={each.place: each.slots for each in spawner.offers() if each.is_pooled},
         )
         adoption = None
         if self._resumption is not None:
@@ -455,7 +456,9 @@ def _limits(plan: JobPlan, offers: Sequence[Offer]) -> Limits:
     """Say how many tasks may be ordered, in the job and at each place."""
     # With fail-fast nothing is ordered in advance, since it might start after the failure.
     ahead = {each.place: 0 if plan.fail_fast else each.queue for each in offers}
-    limits = Limits(plan.max_parallel + max(ahead.values(), default=0))
+    queued = [ahead[each.place] for each in offers]
+    pooled = [ahead[each.place] for each in offers if each.is_pooled]
+    limits = Limits(parallel(plan, offers) + (sum(pooled) or max(queued, default=0)))
     for offer in offers:
         limits.set_place(offer.place, offer.slots + ahead[offer.place])
     return limits

@@ -7,7 +7,9 @@ module imports little for that reason. Not responsible for anything after the fi
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
+from collections.abc import Iterable
 from pathlib import Path
 
 from nrunner.errors import NrunnerError, SpawnError
@@ -15,10 +17,10 @@ from nrunner.layout import new_job_id, runtime_folder
 from nrunner.plan import JobPlan
 from nrunner.plugins import find_plugin
 from nrunner.runners.slot import remove_tree
-from nrunner.spawners.base import Eager, Spawner, SpawnerContext
+from nrunner.spawners.base import Eager, Offer, Spawner, SpawnerContext
 from nrunner.userfolder import user_folder
 
-__all__ = ["Launch"]
+__all__ = ["Launch", "parallel", "processors"]
 
 _LEAST_FILES = 32
 
@@ -38,7 +40,7 @@ class Launch:
             self.job_id,
             self.runtime,
             user_folder("cache"),
-            plan.max_parallel,
+            plan.max_parallel or processors(),
             plan.config,
             str(plan.base_dir),
         )
@@ -54,6 +56,18 @@ class Launch:
             self.spawner.abandon()
         if not keep:
             remove_tree(str(self.runtime))
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def parallel(plan: JobPlan, offers: Iterable[Offer]) -> int:
+    """Return how many tasks run at once: on pooled places as many as they take, unless said."""
+    if plan.max_parallel is not None:
+        return plan.max_parallel
+    return sum(each.slots for each in offers if each.is_pooled) or processors()
 
 
 def _check_descriptors() -> None:

@@ -7,16 +7,19 @@ Not responsible for what is to run (``nrunner.scheduler``), for one environment
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from nrunner import candidate
 from nrunner.adoption import MOST_CRASHES, Adoption, lost_verdict
 from nrunner.berth import Berth, Gone, Watcher
 from nrunner.environment import Environment, Key
 from nrunner.errors import NrunnerError, SpawnError, TakenOverError
 from nrunner.event import Broken, Event, NotStarted
 from nrunner.fleet import Fleet, bundle
+from nrunner.keeper import Keeper
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result, Verdict
 from nrunner.runnable import Requirement
@@ -90,6 +93,11 @@ class Places:
         self._office = office
         self._offers = {offer.place: offer for offer in spawner.offers()}
         self._stations = {name: self._station(offer) for name, offer in self._offers.items()}
+        self._keepers = {
+            name: Keeper(offer, spawner, office, self._use)
+            for name, offer in self._offers.items()
+            if offer.is_pooled
+        }
 
     @property
     def environments(self) -> Sequence[Environment]:
@@ -104,18 +112,52 @@ class Places:
         """Whether each attempt at a place is assigned an environment of its own."""
         return isinstance(self._stations[place], Fleet)
 
-    def candidate(self, number: int, avoid: Sequence[str]) -> Station | None:
-        """Return a place where a task was not tried, or whose environment is a new one since."""
+    def candidates(self, task: Task, avoid: Sequence[str]) -> tuple[list[Station], str]:
+        """Return the places where a task may run, and why it may not at the others.
+
+        They are those where it was not tried, or else whose environment is a new one since; of
+        places that are not pooled, the first. Raise RecipeError.
+        """
+        fresh: list[Station] = []
+        renewed: list[Station] = []
+        reasons = []
         for place, station in self._stations.items():
-            if place not in avoid or station.is_renewed(number):
-                return station
-        return None
+            why = candidate.misfit(self._offers[place], task.runnable.requirements)
+            if not why and place not in avoid:
+                fresh.append(station)
+            elif not why and station.is_renewed(task.number):
+                renewed.append(station)
+            else:
+                reasons.append(f"{place}: {why or 'it was tried there'}")
+        found = fresh or renewed
+        is_pooled = bool(found) and self._offers[found[0].place].is_pooled
+        return (found if is_pooled else found[:1]), "; ".join(reasons)
 
     def needs(
         self, station: Station, requirements: Sequence[Requirement]
     ) -> tuple[Requirement, ...]:
         """Return what has to be fulfilled at a place for these: where layers are kept, at once."""
-        return bundle(requirements) if isinstance(station, Fleet) else tuple(requirements)
+        own = candidate.for_agents(requirements)
+        return bundle(own) if isinstance(station, Fleet) else own
+
+    async def learn(self, station: Station, kinds: Sequence[str]) -> None:
+        """Ask an agent at a place about kinds; raise LinkError or SpawnError."""
+        keeper = self._keepers.get(station.place)
+        if keeper is not None:
+            if keeper.is_given_up:
+                raise SpawnError(f"ask the agent at {station.place}: the place is given up")
+            keeper.open_nowait()
+        await station.learn(kinds)
+
+    def open_nowait(self, place: str) -> None:
+        """Have an environment opened at a pooled place."""
+        self._keepers[place].open_nowait()
+
+    def release_nowait(self, place: str) -> None:
+        """Have the environment at a pooled place end."""
+        station = self._stations[place]
+        assert isinstance(station, Berth)
+        self._keepers[place].release_nowait(station)
 
     def run_nowait(self, place: str, task: Task, order: Mapping[str, Any]) -> None:
         """Have an attempt run at a place; raise ProtocolError."""
@@ -136,6 +178,15 @@ class Places:
         for station in self._stations.values():
             if isinstance(station, Berth):
                 self.keep(station)
+                self._go_on_with(station)
+
+    def _go_on_with(self, berth: Berth) -> None:
+        """Have a pooled place opened where an earlier controller has left something to do."""
+        keeper = self._keepers.get(berth.place)
+        if keeper is not None and berth.is_open:
+            keeper.open_nowait()
+            if berth.environment is not None:
+                keeper.opened()
 
     async def close(self, *, leave: bool) -> None:
         """End all environments; with `leave` what runs there is for another controller."""
@@ -148,7 +199,9 @@ class Places:
 
     def keep(self, berth: Berth) -> None:
         """Have an environment at a berth whenever one is wanted."""
-        self._office.spawn(self._keep(berth), f"keep {berth.place}")
+        keeper = self._keepers.get(berth.place)
+        work = self._keep(berth) if keeper is None else keeper.keep(berth)
+        self._office.spawn(work, f"keep {berth.place}")
 
     def assigned(self, berth: Berth, key: Key) -> None:
         """Record that an attempt is about to be ordered at a berth."""
@@ -170,10 +223,22 @@ class Places:
                 "address": address,
             }
         )
+        keeper = self._keepers.get(berth.place)
+        if keeper is not None:
+            keeper.opened()
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Tell what an agent said; return whether it is recorded."""
+        keeper = self._keepers.get(berth.place)
+        if keeper is not None and not keeper.has_served and _tells_of_an_end(heads):
+            self._office.spawn(keeper.served(), f"note that {berth.place} is of use")
         return self._office.heard(berth, heads)
+
+    def closing(self, berth: Berth, why: str) -> None:
+        """Tell that a place is in trouble before what was lost there is told."""
+        keeper = self._keepers.get(berth.place)
+        if keeper is not None:
+            keeper.closing(why)
 
     def missing(self, berth: Berth, keys: Sequence[Key]) -> None:
         """End attempts of which the agent that was to run them knows nothing."""
@@ -291,16 +356,25 @@ class Places:
         """Have an environment at a berth whenever something is to run there."""
         while True:
             await berth.wait_wanted()
-            try:
-                gone = await berth.hold()
-            except NrunnerError as error:
-                verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
-                lost = berth.abandon()
-                now = time.monotonic()
-                events = (NotStarted(now, task, attempt, verdict) for task, attempt in lost)
-                self._office.feed(*events)
-            else:
-                await self._bury(berth, gone, _broken)
+            # What could not be opened is told by the ends of what waited for it.
+            with contextlib.suppress(NrunnerError):
+                await self._use(berth)
+
+    async def _use(self, berth: Berth) -> str:
+        """Open an environment and stay with it to its end; return how it ended.
+
+        Raise NrunnerError if it could not be opened.
+        """
+        try:
+            gone = await berth.hold()
+        except NrunnerError as error:
+            verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
+            lost = berth.abandon()
+            now = time.monotonic()
+            self._office.feed(*(NotStarted(now, task, attempt, verdict) for task, attempt in lost))
+            raise
+        await self._bury(berth, gone, _broken)
+        return gone.why
 
     async def _bury(self, berth: Berth, gone: Gone, verdict: Callable[..., Verdict]) -> None:
         """End what an environment that is gone took with it, then remove what is left of it."""
@@ -319,6 +393,10 @@ class Places:
 
     def _lost(self, key: Key, why: str, *, begun: bool) -> Verdict:
         return lost_verdict(why, begun=begun, crashes=self._adoption.crashes.get(key, 0))
+
+
+def _tells_of_an_end(heads: Sequence[Mapping[str, Any]]) -> bool:
+    return any(head["event"] == "ended" for head in heads)
 
 
 def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:

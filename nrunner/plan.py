@@ -38,7 +38,8 @@ class JobPlan:
     command: tuple[str, ...] = ()
     """The command line, for reports."""
     spawner: str = "process"
-    max_parallel: int = 1
+    max_parallel: int | None = 1
+    """How many tasks run at once; None for what is usual where they run."""
     job_timeout: float | None = None
     """Seconds."""
     fail_fast: bool = False

@@ -15,10 +15,22 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nrunner.action import Action, Fulfil, Move, Retried, Settle, Start, StopAttempt, Triage
+from nrunner.action import (
+    Action,
+    Fulfil,
+    Move,
+    OpenPlace,
+    Release,
+    Retried,
+    Settle,
+    Start,
+    StopAttempt,
+    Triage,
+)
 from nrunner.adoption import Adoption
 from nrunner.agentevent import translate
 from nrunner.berth import Berth
+from nrunner.candidate import for_agents
 from nrunner.environment import Environment
 from nrunner.errors import (
     JournalError,
@@ -254,38 +266,55 @@ class Scheduler:
             reason = str(task.runnable.kwargs.get("reason", "it can never work"))
             self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, reason))
             return
-        station = self._places.candidate(task.number, action.avoid)
-        if station is None:
-            detail = f"no other environment than {', '.join(action.avoid)}"
+        try:
+            stations, why_not = self._places.candidates(task, action.avoid)
+        except RecipeError as error:
+            self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, str(error)))
+            return
+        if not stations:
+            detail = f"no place suits it: {why_not}"
             self._refuse(task, Verdict(Result.SKIP, Cause.UNSUITABLE, detail))
             return
-        kinds = [task.runnable.kind, *(each.kind for each in task.runnable.requirements)]
-        if all(station.knows(kind) for kind in kinds):
-            self._accept(task, station, kinds)
+        needed = for_agents(task.runnable.requirements)
+        kinds = [task.runnable.kind, *(each.kind for each in needed)]
+        if all(station.knows(kind) for kind in kinds for station in stations):
+            self._accept(task, stations, kinds)
         else:
-            self.spawn(self._ask(task, station, kinds), f"triage {task.id}")
+            self.spawn(self._ask(task, stations, kinds), f"triage {task.id}")
 
-    async def _ask(self, task: Task, station: Station, kinds: Sequence[str]) -> None:
+    async def _ask(self, task: Task, stations: Sequence[Station], kinds: Sequence[str]) -> None:
+        """Ask one place, or of several that are pooled each, until one has what it takes."""
         trouble = ""
-        for _ in range(_MOST_ASKED):
+        # The environment of a place that is no other's equal is another one next time.
+        asked = stations if len(stations) > 1 else [*stations] * _MOST_ASKED
+        for station in asked:
             try:
-                await station.learn(kinds)
+                if not all(station.knows(kind) for kind in kinds):
+                    await self._places.learn(station, kinds)
             except NrunnerError as error:
-                trouble = f"triage could not {error}"
-            else:
-                self._accept(task, station, kinds)
+                trouble = trouble or f"triage could not {error}"
+                continue
+            if len(stations) == 1 or all(station.has(kind) for kind in kinds):
+                self._accept(task, [station], kinds)
                 return
-        self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, trouble))
-
-    def _accept(self, task: Task, station: Station, kinds: Sequence[str]) -> None:
-        unknown = [kind for kind in kinds if not station.has(kind)]
-        if unknown:
-            detail = station.unknown_kind(unknown[0])
-            self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, detail))
+        known = [each for each in stations if all(each.knows(kind) for kind in kinds)]
+        if known and not trouble:
+            self._accept(task, known, kinds)
         else:
+            self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, trouble))
+
+    def _accept(self, task: Task, stations: Sequence[Station], kinds: Sequence[str]) -> None:
+        able = [each for each in stations if all(each.has(kind) for kind in kinds)]
+        if not able:
+            unknown = [kind for kind in kinds if not stations[0].has(kind)]
+            detail = stations[0].unknown_kind(unknown[0])
+            self._refuse(task, Verdict(Result.ERROR, Cause.MALFORMED, detail))
+            return
+        first, others = able[0], tuple(each.place for each in able[1:])
+        for station in able:
             station.accept(task.number)
-            needs = self._places.needs(station, task.runnable.requirements)
-            self.feed(Triaged(time.monotonic(), task.number, station.place, needs))
+        needs = self._places.needs(first, task.runnable.requirements)
+        self.feed(Triaged(time.monotonic(), task.number, first.place, needs, others))
 
     def _refuse(self, task: Task, verdict: Verdict) -> None:
         self.feed(Refused(time.monotonic(), task.number, verdict))
@@ -375,6 +404,8 @@ class Scheduler:
         StopAttempt: _stop,
         Move: _tell,
         Retried: lambda _self, _action: None,
+        OpenPlace: lambda self, action: self._places.open_nowait(action.place),
+        Release: lambda self, action: self._places.release_nowait(action.place),
         _Reported: _settle,
     }
 

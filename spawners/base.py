@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from nrunner.runners.spool import Remains
 
 __all__ = [
+    "Bar",
     "Distant",
     "Eager",
+    "Guarding",
     "Handle",
     "Keeping",
     "Kept",
@@ -61,6 +63,13 @@ class Offer:
     """Who shares an environment, if not all tasks share one."""
     ahead: int = 0
     """How many environments are opened before there is an attempt for them."""
+    is_pooled: bool = False
+    """Whether other places of the job may be as good for a task.
+
+    Then an environment is opened here before anything is bound to it.
+    """
+    give_up_after: float = 60.0
+    """Seconds of nothing but trouble after which a job does without a pooled place."""
     shares_files: bool = True
     """Whether the agent sees the job's folder and the user's files under the same paths.
 
@@ -203,6 +212,37 @@ class Layered(Protocol):
 
     async def keep(self, handle: Handle, requirements: Sequence[Requirement]) -> str:
         """Keep what is in an environment, where they hold now, as a layer; raise SpawnError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A place is not to be used now."""
+
+    seconds: float
+    """For how long."""
+    reason: str
+    is_final: bool = False
+    """Whether it is not to be used any more in this job."""
+
+
+@runtime_checkable
+class Guarding(Protocol):
+    """What a spawner offers beside, if it remembers, from job to job, how its pooled places are.
+
+    What follows from an environment that could not be opened it knows by itself.
+    """
+
+    async def bar(self, place: str) -> Bar | None:
+        """Return why a place is not to be used now, None if it may be."""
+        ...
+
+    async def lost(self, place: str, why: str) -> None:
+        """Note that an environment ended though nobody wanted it to."""
+        ...
+
+    async def served(self, place: str) -> None:
+        """Note that an attempt at a place ended as it should."""
         ...
 
 

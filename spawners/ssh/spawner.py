@@ -46,8 +46,10 @@ class SshSpawner:
             Offer(
                 place,
                 device.dut.slots,
-                queue=device.dut.slots,
+                # One that runs a single test gets the next once it is free: another may be sooner.
+                queue=device.dut.slots - 1,
                 shares_files=False,
+                is_pooled=True,
                 tags=device.dut.tags,
             )
             for place, device in self._devices.items()

@@ -39,6 +39,9 @@ class Stay:
         assert berth is self.berth
         self.addresses.append((generation, address))
 
+    def closing(self, berth: Berth, why: str) -> None:
+        assert berth is self.berth
+
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         assert berth is self.berth
         self.heads.extend(heads)

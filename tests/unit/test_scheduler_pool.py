@@ -1,0 +1,180 @@
+"""The scheduler with pooled places: opened when wanted, left alone in trouble, given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from nrunner.errors import SpawnError, UnfitError
+from nrunner.record import replace
+from nrunner.result import Cause, Result
+from nrunner.runnable import Requirement
+from nrunner.spawners.base import Bar, Offer
+from nrunner.testing.fake_pool import FakePool
+from nrunner.testing.fake_spawner import Script, Trouble
+from tests.unit.scheduler_job import run_tasks, task
+
+PASS = (Result.PASS, Cause.TEST)
+INFRA = (Result.ERROR, Cause.INFRA)
+UNSUITABLE = (Result.SKIP, Cause.UNSUITABLE)
+TWO = (Offer("a", 1), Offer("b", 1))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs tasks in a pool; the pool is `run.pool` afterwards."""
+
+    def run(tasks, offers=TWO, scripts=None, *, before=lambda pool: None, **more):
+        refusals = more.pop("refusals", None)
+
+        def made():
+            run.pool = FakePool(offers, scripts, refusals=refusals)
+            before(run.pool)
+            return run.pool
+
+        slots = {each.place: each.slots for each in offers}
+        return run_tasks(tmp_path, tasks, made, pooled=slots, **more)
+
+    return run
+
+
+def places(done):
+    return {each.number: [a.environment for a in each.attempts] for each in done.ears.reports}
+
+
+def requiring(number, uri, *tags):
+    made = task(number, uri)
+    needs = (Requirement("dut", kwargs={"tags": list(tags)}),)
+    return replace(made, runnable=replace(made.runnable, requirements=needs))
+
+
+def test_tasks_are_spread_over_all_places(run):
+    scripts = {name: Script(run_for=1) for name in "xyzw"}
+    done = run([task(n, name) for n, name in enumerate("xyzw", 1)], scripts=scripts)
+    assert set(done.verdicts.values()) == {PASS}
+    assert sorted(place for (place,) in places(done).values()) == ["a", "a", "b", "b"]
+    assert sorted(run.pool.opened) == ["a", "b"]
+    assert sorted(run.pool.notes) == [("a", "served"), ("b", "served")]
+
+
+def test_a_single_task_opens_a_single_place(run):
+    run([task(1, "x")])
+    assert run.pool.opened == ["a"]
+
+
+def test_a_place_that_cannot_be_opened_is_tried_again_while_others_do_the_work(run):
+    refusals = {"a": [SpawnError("reach a: no route to host")]}
+    scripts = {"x": Script(run_for=5), "y": Script(run_for=5), "z": Script(run_for=5)}
+    done = run([task(n, u) for n, u in enumerate("xyz", 1)], scripts=scripts, refusals=refusals)
+    assert set(done.verdicts.values()) == {PASS}
+    assert all(len(each.attempts) == 1 for each in done.ears.reports)
+    assert run.pool.opened == ["a", "b", "a"]
+    assert done.ears.notices == ["a is left alone for 1 s: could not reach a: no route to host"]
+
+
+def test_places_in_nothing_but_trouble_are_given_up_in_bounded_time(run):
+    refusals = {place: [SpawnError(f"reach {place}: no route")] * 99 for place in "ab"}
+    done = run([task(1, "x")], refusals=refusals)
+    assert done.verdicts == {1: INFRA}
+    whys = [f"{place}: could not reach {place}: no route" for place in "ab"]
+    assert done.report(1).detail == f"no place is left: {'; '.join(whys)}"
+    assert 50 < done.seconds < 70
+    assert done.report(1).attempts == ()
+
+
+def test_a_place_that_is_unfit_is_not_tried_again(run):
+    refusals = {place: [UnfitError(f"use {place}: another host key")] for place in "ab"}
+    done = run([task(1, "x")], refusals=refusals)
+    assert done.verdicts == {1: INFRA}
+    assert run.pool.opened == ["a", "b"]
+    assert done.seconds < 1
+    assert "a is not used any more in this job: could not use a: another host key" in (
+        done.ears.notices
+    )
+
+
+def test_a_place_that_is_barred_is_not_opened(run):
+    def bar(pool):
+        pool.bars = {"a": Bar(3600.0, "retired", is_final=True)}
+
+    done = run([task(1, "x"), task(2, "y")], before=bar)
+    assert places(done) == {1: ["b"], 2: ["b"]}
+    assert set(run.pool.opened) == {"b"}
+
+
+def test_what_ran_where_an_environment_died_is_tried_at_another_place(run):
+    scripts = {"x": [Script(run_for=1, trouble=Trouble.DIE), Script()]}
+    done = run([task(1, "x")], scripts=scripts)
+    assert done.verdicts == {1: PASS}
+    assert places(done) == {1: ["a", "b"]}
+    lost = [each for each in run.pool.notes if each[1] != "served"]
+    assert [place for place, _ in lost] == ["a"]
+
+
+def test_a_task_that_kills_every_place_is_tried_at_three_and_no_more(run):
+    offers = [Offer(name, 1) for name in "abcd"]
+    done = run([task(1, "x")], offers, {"x": Script(trouble=Trouble.DIE)})
+    assert done.verdicts == {1: INFRA}
+    assert places(done) == {1: ["a", "b", "c"]}
+
+
+def test_a_place_is_released_as_soon_as_nothing_more_can_run_there(run):
+    scripts = {"x": Script(run_for=1), "y": Script(run_for=50)}
+    ended = {}
+
+    async def watch(scheduler):
+        import asyncio
+
+        await asyncio.sleep(25)
+        ended["open"] = [each.place for each in scheduler.environments]
+
+    run([task(1, "x"), task(2, "y")], scripts=scripts, beside=watch)
+    assert ended["open"] == ["b"]
+
+
+def test_a_task_gets_a_place_whose_tags_it_asks_for(run):
+    offers = (
+        Offer("a", 1, tags=frozenset({"x86"})),
+        Offer("b", 1, tags=frozenset({"arm64", "rc"})),
+        Offer("c", 1, tags=frozenset({"arm64"})),
+    )
+    done = run([requiring(1, "x", "arm64", "!rc"), requiring(2, "y", "x86")], offers)
+    assert places(done) == {1: ["c"], 2: ["a"]}
+
+
+def test_a_task_that_no_place_suits_is_told_why_each_does_not(run):
+    offers = (Offer("a", 1), Offer("b", 1, tags=frozenset({"arm64", "rc"})))
+    done = run([requiring(1, "x", "arm64", "!rc")], offers)
+    assert done.verdicts == {1: UNSUITABLE}
+    assert done.report(1).detail == (
+        "no place suits it: a: it is not tagged arm64; b: it is tagged rc"
+    )
+    assert run.pool.opened == []
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "reason"),
+    [
+        ({"tag": ["x"]}, 'requirement dut: it knows no "tag" (there is tags)'),
+        ({"tags": "x"}, 'requirement dut, key "tags": expected a list such as ["arm64", "!rc"]'),
+        ({"tags": ["a b"]}, 'requirement dut, key "tags": could not use the tags'),
+    ],
+)
+def test_a_wish_that_cannot_be_understood_is_malformed(run, kwargs, reason):
+    made = task(1, "x")
+    needs = (Requirement("dut", kwargs=kwargs),)
+    done = run([replace(made, runnable=replace(made.runnable, requirements=needs))])
+    assert done.verdicts == {1: (Result.ERROR, Cause.MALFORMED)}
+    assert done.report(1).detail.startswith(reason)
+
+
+def test_a_kind_is_asked_about_where_it_is_to_run(run):
+    strange = task(1, "x", kind="strange")
+    done = run([strange], before=lambda pool: setattr(pool, "_kinds", frozenset({"strange"})))
+    assert done.verdicts == {1: PASS}
+    assert run.pool.opened == ["a"]
+
+
+def test_a_kind_that_no_place_has_is_malformed(run):
+    done = run([task(1, "x", kind="strange")])
+    assert run.pool.opened == ["a", "b"]
+    assert done.verdicts == {1: (Result.ERROR, Cause.MALFORMED)}
