@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import LinkError, NrunnerError, RequirementError, SpawnError
+from nrunner.errors import LinkError, NrunnerError, ProtocolError, RequirementError, SpawnError
 from nrunner.folders import Folders
 from nrunner.record import dataclass
 from nrunner.requirement import is_brought
@@ -155,7 +155,7 @@ class Berth:
     @property
     def is_holding(self) -> bool:
         """Whether attempts are over whose files are not here yet."""
-        return self._outpost is not None and self._outpost.is_holding
+        return self._outpost is not None and self._outpost.harvest.is_holding
 
     # What runs here.
 
@@ -171,7 +171,7 @@ class Berth:
         """Have an attempt run as soon as there is an environment; raise ProtocolError."""
         key = (order["task"], order["attempt"])
         if self.environment is not None:
-            self.environment.run_nowait(key, run_frame(self._there(order)))
+            self._order_nowait(self.environment, order)
         else:
             frame = run_frame(order)
             if self._folders is None:
@@ -182,11 +182,14 @@ class Berth:
         self._running[key] = False
         self.accept(order["task"])
 
-    def _there(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an order in the words of the environment that is here."""
+    def _order_nowait(self, environment: Environment, order: Mapping[str, Any]) -> None:
+        """Order an attempt in the words of the environment that is here; raise ProtocolError."""
         if self._outpost is not None:
-            return self._outpost.order(order)
-        return order if self._folders is None else self._folders.redirected(order, self._folder)
+            self._outpost.run_nowait(environment, order)
+            return
+        if self._folders is not None:
+            order = self._folders.redirected(order, self._folder)
+        environment.run_nowait((order["task"], order["attempt"]), run_frame(order))
 
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
         """Have an attempt end early; one that no agent knows of has ended on return.
@@ -194,15 +197,21 @@ class Berth:
         `examine` says that people will ask what it did.
         """
         key, detail = (task, attempt), "cancelled"
-        if self._pending.pop(key, None) or self._waiting.pop(key, None):
+        if self._withdraw(key):
             del self._running[key]
             event = _event("not_started", key, cause="cancelled", reason=detail)
             self._watcher.heard(self, [event])
-        elif self._outpost is not None and self._outpost.hurry(key, kill=kill):
+        elif self._outpost is not None and self._outpost.harvest.hurry(key, kill=kill):
             pass  # it is over
         elif self.environment is not None:
             self._cancelled.add(key)
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
+
+    def _withdraw(self, key: Key) -> bool:
+        """Order an attempt no more; return whether that was still to be done."""
+        if self._outpost is not None and self._outpost.withdraw(key):
+            return True
+        return bool(self._pending.pop(key, None) or self._waiting.pop(key, None))
 
     def forget(self, number: int) -> None:
         """A task is settled: nothing about it is needed any more."""
@@ -256,6 +265,8 @@ class Berth:
         is_new = False
         if is_brought(requirement) or self._has_to_fetch(requirement):
             is_new, requirement = await self._bring(environment, requirement, timeout)
+        elif self._outpost is not None:
+            requirement = await self._outpost.requirement(environment, requirement)
         target = f"{self._settings['results_dir']}/requirements/{self._errands}"
         log_dir, folders, outpost = target, self._folders, self._outpost
         if folders is not None:
@@ -268,7 +279,7 @@ class Berth:
             return await environment.fulfil(requirement, fields) or is_new
         finally:
             if outpost is not None:
-                await outpost.fetch(environment, log_dir, target)
+                await outpost.harvest.fetch(environment, log_dir, target)
             elif folders is not None:
                 folders.bring(log_dir, target)
 
@@ -282,13 +293,15 @@ class Berth:
         try:
             async with asyncio.timeout(timeout):
                 if is_brought(requirement):
-                    there = "" if self._outpost is None else self._outpost.base_dir
-                    delivery = delivery_of(requirement, self._settings["base_dir"], there)
+                    delivery = delivery_of(requirement, self._settings["base_dir"])
+                    if self._outpost is not None:
+                        delivery = self._outpost.delivery(delivery)
                 elif await environment.check(requirement) is None:
                     return False, requirement
                 else:
                     delivery = await self._fetch(requirement)
-                return await deliver(delivery, put), delivery.arrived
+                pace = None if self._outpost is None else self._outpost.pace
+                return await deliver(delivery, put, pace), delivery.arrived
         except TimeoutError as error:
             raise RequirementError(f"past its {timeout:g} s limit") from error
 
@@ -356,11 +369,8 @@ class Berth:
         self._running.update(running)
         for task, _ in running:
             self.accept(task)
-        self._arrive(handle)
-        for order in self._expected:
-            self._there(order)
-        self._expected.clear()
-        pending = self._take_pending()
+        self._arrive(handle, is_new=False)
+        pending = self._resume_orders()
         environment = self.environment = self._environment(handle, pending)
         try:
             await environment.open()
@@ -393,31 +403,68 @@ class Berth:
             self._fail(error)
             raise
         self._handle = handle
-        self._arrive(handle)
+        self._arrive(handle, is_new=True)
         environment = self._environment(handle, None)
         await self._greet(environment)
         self._watcher.opened(self, self._generation, handle.address)
         self._settle_in(environment)
-        for key, frame in self._take_pending().items():
+        pending, self._pending = self._pending, {}
+        for key, frame in pending.items():
             environment.run_nowait(key, frame)
+        waiting, self._waiting = self._waiting, {}
+        for order in waiting.values():
+            self._order_late(environment, order)
 
-    def _arrive(self, handle: Handle) -> None:
+    def _order_late(self, environment: Environment, order: Mapping[str, Any]) -> None:
+        """Order an attempt that waited for the environment."""
+        try:
+            self._order_nowait(environment, order)
+        except ProtocolError as error:
+            key = order["task"], order["attempt"]
+            reason = f"could not {error}"
+            self._refuse(_event("not_started", key, cause="malformed", reason=reason))
+
+    def _refuse(self, head: Mapping[str, Any]) -> None:
+        """Tell that an attempt will not be ordered."""
+        del self._running[head["task"], head["attempt"]]
+        self._watcher.heard(self, [head])
+
+    def _arrive(self, handle: Handle, *, is_new: bool) -> None:
         """See what is known of our files where an environment is."""
         self._outpost = None
         if isinstance(handle, Distant):
-            from nrunner.outpost import Outpost, allowance_of
+            from nrunner.outpost import Outpost
 
-            allowance = allowance_of(self._settings)
             tell = functools.partial(self._watcher.heard, self)
-            self._outpost = Outpost(handle.folder, tell, allowance, epoch=self._epoch)
+            self._outpost = Outpost(
+                handle.folder,
+                self._settings,
+                tell,
+                self._refuse,
+                epoch=self._epoch,
+                is_new=is_new,
+            )
 
-    def _take_pending(self) -> dict[Key, bytes]:
-        """Return the frames of all that is to be ordered."""
-        pending, self._pending = self._pending, {}
+    def _resume_orders(self) -> dict[Key, bytes]:
+        """Return the frames of what may have to be ordered where somebody else did, or did not."""
+        expected, self._expected = self._expected, []
         waiting, self._waiting = self._waiting, {}
+        outpost, folders = self._outpost, self._folders
+        frames, self._pending = self._pending, {}
+        for order in expected:
+            if outpost is not None:
+                outpost.expect(order)
+            elif folders is not None:
+                folders.redirected(order, self._folder)
         for key, order in waiting.items():
-            pending[key] = run_frame(self._there(order))
-        return pending
+            if outpost is None:
+                there = order if folders is None else folders.redirected(order, self._folder)
+                frames[key] = run_frame(there)
+            elif outpost.is_ready_for(order):
+                frames[key] = outpost.frame(order)
+            else:
+                outpost.hold(order)
+        return frames
 
     @property
     def _folder(self) -> str:
@@ -433,7 +480,7 @@ class Berth:
         folder = self._settings.get("spool_dir")
         if self._outpost is not None:
             self._spool = ""
-            settings = self._outpost.settings(settings)
+            settings = self._outpost.settings()
         elif self._folders is not None:
             self._spool = settings["spool"] = f"{self._folder}/spool"
             settings["kept_dir"] = _KEPT
@@ -493,15 +540,30 @@ class Berth:
 
     def _look_for_missing(self, here: frozenset[Key]) -> None:
         environment = self.environment
+        waiting = self._forget_waiting(here)
         lost = [
             key
             for key in self._running
-            if key not in here and environment is not None and not environment.is_ordered(key)
+            if key not in here
+            and key not in waiting
+            and environment is not None
+            and not environment.is_ordered(key)
         ]
         for key in lost:
             del self._running[key]
         if lost:
             self._watcher.missing(self, lost)
+
+    def _forget_waiting(self, here: frozenset[Key]) -> Sequence[Key]:
+        """Return what waits for its order; what the agent has, or had, was ordered before."""
+        outpost, environment = self._outpost, self.environment
+        if outpost is None or environment is None:
+            return ()
+        for key in outpost.waiting:
+            if key in here or key not in self._running:
+                outpost.withdraw(key)
+        outpost.go_on(environment)
+        return outpost.waiting
 
     async def clear(self) -> None:
         """Remove what is left of an environment that is gone."""
@@ -572,7 +634,7 @@ class Berth:
         if self._outpost is not None:
             # It acknowledges by itself, once the files are here.
             numbered = [(head["seq"], self._checked(head)) for head in heads]
-            self._outpost.hear(environment, numbered)
+            self._outpost.harvest.hear(environment, numbered)
             return False
         news = [head for head in map(self._checked, heads) if head is not None]
         if self._folders is not None:

@@ -497,6 +497,24 @@ class Config:
         Count(1),
         "How many files of one attempt's output are fetched from a device.",
     )
+    ssh_tree_exclude: tuple[str, ...] = _setting(
+        (),
+        "ssh.tree_exclude",
+        Words(),
+        "Patterns of what is not brought to devices of the folder that nrunner is started in.",
+    )
+    ssh_tree_most_bytes: int | None = _setting(
+        1 << 29,
+        "ssh.tree_most_bytes",
+        Size(),
+        "How large the folder that nrunner is started in may be to be brought to devices.",
+    )
+    ssh_tree_most_files: int = _setting(
+        20_000,
+        "ssh.tree_most_files",
+        Count(1),
+        "How many files that folder may have.",
+    )
     sources: Mapping[str, str] = field(default_factory=dict)
     """Key to source, of every setting that does not have its default."""
 

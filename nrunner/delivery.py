@@ -12,12 +12,14 @@ import os
 import re
 import stat
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from nrunner.errors import RequirementError
 from nrunner.offload import offload
+from nrunner.pace import Pace
 from nrunner.record import dataclass, replace
 from nrunner.requirement import is_brought
 from nrunner.runnable import Requirement
@@ -45,11 +47,8 @@ class Delivery:
     """What has to hold there then."""
 
 
-def delivery_of(requirement: Requirement, base_dir: str, there: str = "") -> Delivery:
-    """Return what has to be brought; raise RequirementError that names the key.
-
-    `there` is what `base_dir` is called where it goes, if it has another name.
-    """
+def delivery_of(requirement: Requirement, base_dir: str) -> Delivery:
+    """Return what has to be brought; raise RequirementError that names the key."""
     kwargs = requirement.kwargs
     name = requirement.uri or kwargs.get("name") or kwargs.get("path")
     source, digest = kwargs.get("from", name), kwargs.get("sha256", "")
@@ -64,7 +63,7 @@ def delivery_of(requirement: Requirement, base_dir: str, there: str = "") -> Del
     rest = {key: value for key, value in kwargs.items() if key not in _OWN}
     return Delivery(
         os.path.normpath(Path(base_dir, str(source))),
-        os.path.normpath(Path(there or base_dir, str(name))),
+        os.path.normpath(Path(base_dir, str(name))),
         digest.lower(),
         replace(requirement, kwargs=rest),
     )
@@ -90,10 +89,11 @@ def _pinned(requirement: Requirement, base_dir: Path) -> Requirement:
     return replace(requirement, kwargs={**requirement.kwargs, "sha256": digest})
 
 
-async def deliver(delivery: Delivery, put: Put | None) -> bool:
+async def deliver(delivery: Delivery, put: Put | None, pace: Pace | None = None) -> bool:
     """Bring a file by `put`, or where there is none, since files are shared, by copying it.
 
-    Return whether it had to be brought. Raise RequirementError or LinkError.
+    Return whether it had to be brought. `pace` says how much is sent at once. Raise
+    RequirementError or LinkError.
     """
     if put is None:
         return await offload(_share, delivery)
@@ -101,9 +101,27 @@ async def deliver(delivery: Delivery, put: Put | None) -> bool:
         digest = await offload(source.digest)
         source.check(digest)
         fields = {"size": source.size, "mode": source.mode, "sha256": digest}
-        return await put(
-            {"path": delivery.target, **fields}, lambda offset: offload(source.read, offset)
-        )
+        pieces = _Pieces(source, pace)
+        return await put({"path": delivery.target, **fields}, pieces.read)
+
+
+class _Pieces:
+    """The pieces of a file, as large as they can be sent in a moment."""
+
+    def __init__(self, source: Source, pace: Pace | None) -> None:
+        self._source = source
+        self._pace = pace
+        self._since = 0.0
+
+    async def read(self, offset: int) -> bytes:
+        """Return the piece at an offset: called once the one before has arrived."""
+        now, pace = time.monotonic(), self._pace
+        if pace is None:
+            return await offload(self._source.read, offset)
+        if offset:
+            pace.took(now - self._since)
+        self._since = now
+        return await offload(self._source.read, offset, pace.size)
 
 
 def _share(delivery: Delivery) -> bool:
@@ -141,9 +159,9 @@ class Source:
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
 
-    def read(self, offset: int) -> bytes:
+    def read(self, offset: int, most: int = _PIECE) -> bytes:
         """Return the piece that begins at `offset`; raise RequirementError if there is no more."""
-        length = min(_PIECE, self.size - offset)
+        length = min(most, self.size - offset)
         try:
             piece = os.pread(self._fd, length, offset)
         except OSError as error:

@@ -103,7 +103,7 @@ class Environment:
         self._patience = handle.patience if isinstance(handle, Distant) else 0.0
         """For how many seconds there may be no link."""
         self._ended = ""
-        """How the environment ended, if that was learnt while the agent was to be greeted."""
+        """How the environment ended, once that is known."""
         self._lost_by = ""
         """Why the link was given up, if it was not simply cut."""
         self._seen = 0
@@ -161,6 +161,7 @@ class Environment:
             for each in (*both, asker):
                 each.cancel()
         self._drop()
+        self._ended = why
         for _, future in self._asked.values():
             if not future.done():
                 future.set_exception(LinkError(f"ask the agent: {why}"))
@@ -236,6 +237,13 @@ class Environment:
                 return True
             if not piece:
                 raise RequirementError(f"put {fields['path']}: its end was not taken for its end")
+
+    async def put_many(self, fields: Mapping[str, Any], body: bytes = b"") -> Mapping[str, Any]:
+        """Put many small files there, or ask which are; return the answer.
+
+        Raise RequirementError with the reason, or LinkError.
+        """
+        return await self._put(fields, body)
 
     async def _put(self, fields: Mapping[str, Any], piece: bytes = b"") -> Mapping[str, Any]:
         reply = await self._ask({"type": "put", **fields}, piece)
@@ -562,6 +570,8 @@ class Environment:
         self, head: Mapping[str, Any], body: bytes = b"", *, cancel: str = ""
     ) -> Mapping[str, Any]:
         """Return the answer; one that nobody waits for any more is taken back by `cancel`."""
+        if self._ended:
+            raise LinkError(f"ask the agent: {self._ended}")
         self.requests += 1
         number = self.requests
         frame = encode({**head, "request": number}, body)

@@ -58,6 +58,11 @@ from nrunner.watch import Watch
 __all__ = ["Job", "resume_job", "run_job"]
 
 _FOR_RUNNERS = ("cache.", "runner.")
+_FAR = (
+    *("fetch_most_bytes", "fetch_most_files"),
+    *("tree_exclude", "tree_most_bytes", "tree_most_files"),
+)
+"""What is set for devices and matters wherever none of our files are seen."""
 """Settings that reach agents."""
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
@@ -425,6 +430,9 @@ class Job:
             "config": {**runner, **ours} if plan.spawner == "process" else runner,
             "our_config": ours,
         }
+        for name in _FAR:
+            if f"ssh.{name}" in plan.config:
+                settings[name] = plan.config[f"ssh.{name}"]
         for name in ("orphan_deadline", "answer_deadline"):
             deadline = plan.config.get(f"agent.{name}")
             if deadline is not None:

@@ -1,353 +1,224 @@
-"""An environment that sees none of our files: how orders are put for it, and its news taken.
+"""An environment that sees none of our files: how orders are put for it, and what they need there.
 
-What an attempt wrote there is brought to where it belongs before the end of the attempt counts, and
-only then the agent may forget it: whoever goes on with the job after a crash fetches it again. Ends
-that wait for their files hold back nothing but themselves and the acknowledgement. Not responsible
-for the frames (``nrunner.environment``), nor for when an environment ends (``nrunner.berth``).
+Orders speak of a copy of the folder that references are relative to; it is brought when the first
+attempt needs it, and those that need it wait for that. Not responsible for what comes back
+(``nrunner.harvest``), nor for when an environment ends (``nrunner.berth``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from nrunner.arrival import LEFT_OUT, Allowance, Arrival
-from nrunner.environment import Environment, Key
-from nrunner.errors import LinkError, NrunnerError, ProtocolError
+from nrunner.delivery import Delivery
+from nrunner.environment import Environment, Key, run_frame
+from nrunner.errors import LinkError, NrunnerError, RecipeError
+from nrunner.harvest import Harvest, Tell, allowance_of
 from nrunner.offload import offload
-from nrunner.receipts import Receipts
+from nrunner.pace import Pace
+from nrunner.record import replace
+from nrunner.runnable import Requirement
+from nrunner.translation import Translation
 
-__all__ = ["Outpost", "allowance_of"]
+__all__ = ["Outpost"]
 
 _ENCLOSED = 16 << 10
 """Bytes of files that come with the event of an attempt's end, and cost no time on the way."""
-_AT_ONCE = 4
-"""How many attempts' files are fetched at once; others wait for these."""
-_PIECES = (1 << 14, 1 << 18, 1 << 20)
-"""Bytes of one piece: the fewest, the first time, the most."""
-_QUICK, _SLOW = 0.5, 3.0
-"""Seconds that a piece takes from which the next ones are larger, and smaller."""
-_PROGRESS_WITHIN = 60.0
-"""Seconds without a piece, while the link holds, after which no more is hoped for."""
-_HURRY = 2.0
-"""Seconds that what is left to fetch has once its task is cancelled."""
-_MOST_EMPTY = 10_000
-"""Answers without files, in which the agent looked through folders."""
-_ENDS = ("ended", "not_started")
-
-_T = TypeVar("_T")
-Tell = Callable[[Sequence[Mapping[str, Any]]], bool]
+_FIRST_PIECE = 1 << 16
+"""Bytes: what goes there is not heard of before it has arrived as a whole."""
+_OURS = (
+    *("results_dir", "spool_dir", "our_config", "fetch_most_files", "fetch_most_bytes"),
+    *("tree_exclude", "tree_most_files", "tree_most_bytes"),
+)
+"""Settings that are no business of an agent that sees none of our files."""
+_PLACES = {"base_dir": "tree", "slots_dir": "slots", "spool": "spool", "kept_dir": "kept"}
 
 
 class Outpost:
     """One such environment."""
 
     def __init__(
-        self, folder: str, tell: Tell, allowance: Allowance | None = None, *, epoch: int = 1
+        self,
+        folder: str,
+        settings: Mapping[str, Any],
+        tell: Tell,
+        refused: Callable[[Mapping[str, Any]], None],
+        *,
+        epoch: int,
+        is_new: bool,
     ) -> None:
-        """`folder` is there; `tell` returns whether events are recorded."""
+        """`folder` is there, and with `is_new` nothing is in it yet.
+
+        `tell` returns whether events are recorded; `refused` is told of attempts that will not be
+        ordered, as an event that an agent could have told.
+        """
         self.folder = folder
         """There, of all that belongs to the job."""
-        self._tell = tell
-        self._allowance = allowance or Allowance()
+        self.base_dir = f"{folder}/{_PLACES['base_dir']}"
+        """What the folder that references are relative to is called there."""
+        self.harvest = Harvest(tell, allowance_of(settings))
+        self.pace = Pace(_FIRST_PIECE)
+        """How much is sent there at once."""
+        self._settings = settings
+        self._refused = refused
         self._epoch = epoch
-        self._ways: dict[Key, tuple[str, str]] = {}
-        """Where the logs of attempts are written there, and where they belong here."""
-        self._receipts = Receipts()
-        self._drops: list[str] = []
-        """Folders there that nobody needs any more."""
-        self._held: dict[Key, _Patience] = {}
-        """Ends that wait for their files."""
-        self._work: set[asyncio.Task[None]] = set()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._piece = _PIECES[1]
-        self._gone = ""
-        """Why nothing can be fetched any more, if it cannot."""
+        self._is_new = is_new
+        self._translation = Translation(settings["base_dir"], self.base_dir)
+        self._waiting: dict[Key, Mapping[str, Any]] = {}
+        """Orders of attempts that need the tree, until it is there."""
+        self._planting: asyncio.Task[None] | None = None
+        self._ordering: asyncio.Task[None] | None = None
 
-    def settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Return what its agent is to know: paths that mean something there."""
-        own = {key: each for key, each in settings.items() if key not in _OURS}
-        folder = self.folder
-        places = {name: f"{folder}/{inner}" for name, inner in _PLACES.items()}
+        own = {key: each for key, each in self._settings.items() if key not in _OURS}
+        own["env"] = self._translation.variables(own.get("env", {}))
+        places = {name: f"{self.folder}/{inner}" for name, inner in _PLACES.items()}
         return {**own, **places, "enclose": _ENCLOSED}
 
-    def order(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an order as its agent is to have it."""
+    # Attempts.
+
+    def run_nowait(self, environment: Environment, order: Mapping[str, Any]) -> None:
+        """Order an attempt, as soon as what it needs is there; raise ProtocolError."""
         key = order["task"], order["attempt"]
-        there = f"{self.folder}/logs-{key[0]}-{key[1]}"
-        self._ways[key] = there, order["log_dir"]
-        return {**order, "log_dir": there}
+        if self.is_ready_for(order):
+            environment.run_nowait(key, self.frame(order))
+        else:
+            self.hold(order)
+            self.go_on(environment)
+
+    def hold(self, order: Mapping[str, Any]) -> None:
+        """Have an attempt wait for what it needs, until `go_on`."""
+        self._waiting[order["task"], order["attempt"]] = order
+
+    def go_on(self, environment: Environment) -> None:
+        """Bring what the attempts that wait need, and order them then."""
+        if self._waiting and (self._ordering is None or self._ordering.done()):
+            work = self._order_waiting(environment)
+            self._ordering = asyncio.get_running_loop().create_task(work, name="order what waits")
+
+    def is_ready_for(self, order: Mapping[str, Any]) -> bool:
+        """Whether what an attempt needs is there."""
+        is_planted = self._planting is not None and _is_well(self._planting)
+        return is_planted or not self._translation.needs_copy(order["runnable"])
+
+    def frame(self, order: Mapping[str, Any]) -> bytes:
+        """Return an order as its agent is to have it; raise ProtocolError."""
+        self.expect(order)
+        told = self._translation.order(order)
+        return run_frame({**told, "log_dir": self._log_dir(order)})
+
+    def expect(self, order: Mapping[str, Any]) -> None:
+        """Note an attempt that runs there, or will."""
+        key = order["task"], order["attempt"]
+        self.harvest.expect(key, self._log_dir(order), order["log_dir"])
+
+    def _log_dir(self, order: Mapping[str, Any]) -> str:
+        return f"{self.folder}/logs-{order['task']}-{order['attempt']}"
+
+    @property
+    def waiting(self) -> Sequence[Key]:
+        """The attempts that wait for what they need: their agent knows nothing of them."""
+        return [*self._waiting]
+
+    def withdraw(self, key: Key) -> bool:
+        """Order an attempt no more; return whether it waited."""
+        return self._waiting.pop(key, None) is not None
+
+    def give_up(self, why: str) -> None:
+        """The environment is gone: nothing goes there any more, and nothing comes from it."""
+        self._waiting.clear()
+        for task in (self._planting, self._ordering):
+            if task is not None:
+                task.cancel()
+        self.harvest.give_up(why)
+
+    # Requirements.
+
+    async def requirement(self, environment: Environment, requirement: Requirement) -> Requirement:
+        """Return a requirement in words that mean something there, once what it needs is there.
+
+        Raise RecipeError, RequirementError or LinkError.
+        """
+        data = requirement.to_json()
+        if self._translation.needs_copy(data):
+            await self._planted(environment)
+        return Requirement.from_json(self._translation.runnable(data))
+
+    def delivery(self, delivery: Delivery) -> Delivery:
+        """Return how a file is brought there."""
+        arrived = Requirement.from_json(self._translation.runnable(delivery.arrived.to_json()))
+        return replace(delivery, target=self._translation.path(delivery.target), arrived=arrived)
 
     def requirement_folder(self, number: int) -> str:
         """Return where the output of a requirement is written there: another one for each."""
         return f"{self.folder}/requirement-{self._epoch}-{number}"
 
-    @property
-    def base_dir(self) -> str:
-        """What the folder that references are relative to is called there."""
-        return f"{self.folder}/{_PLACES['base_dir']}"
+    # The tree.
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether attempts are over whose files are not here yet."""
-        return bool(self._held)
-
-    def hear(
-        self, environment: Environment, news: Sequence[tuple[int, Mapping[str, Any] | None]]
-    ) -> None:
-        """Take events by their numbers; None is one that is about nothing here."""
-        heads: list[Mapping[str, Any]] = []
-        numbers: list[int] = []
-        for number, head in news:
-            self._receipts.expect(number)
-            if head is None:
-                self._receipts.settle(number)
-            elif head.get("fetch") is True and head["event"] == "ended" and not self._gone:
-                self._hold(environment, number, head)
-            else:
-                heads.append(self._unpacked(head))
-                numbers.append(number)
-        self._pass_on(environment, heads, numbers)
-
-    def hurry(self, key: Key, *, kill: bool) -> bool:
-        """Nobody wants to wait for the files of an attempt; return whether that is what is left."""
-        held = self._held.get(key)
-        if held is None:
-            return False
-        if kill:
-            held.give_up("it was cancelled")
-        else:
-            asyncio.get_running_loop().call_later(_HURRY, held.give_up, "it was cancelled")
-        return True
-
-    def give_up(self, why: str) -> None:
-        """The environment is gone: what is not here will not come."""
-        self._gone = self._gone or why
-        for patience in [*self._held.values()]:
-            patience.give_up(why)
-        self._ways.clear()
-
-    async def fetch(self, environment: Environment, there: str, here: str) -> None:
-        """Bring a folder of logs, as far as it can be."""
-        arrival = Arrival(here, self._allowance)
-        with contextlib.suppress(OSError):
-            await self._bring(environment, there, arrival, _Patience())
-            environment.acknowledge_nowait(self._receipts.told, [there])
-
-    # Ends that wait for their files.
-
-    def _hold(self, environment: Environment, number: int, head: Mapping[str, Any]) -> None:
-        key = head["task"], head["attempt"]
-        patience = self._held[key] = _Patience()
-        way = self._ways.pop(key, ("", ""))
-        work = self._bring_home(environment, number, head, way, patience)
-        task = asyncio.get_running_loop().create_task(work, name=f"fetch files of {key}")
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
-
-    async def _bring_home(
-        self,
-        environment: Environment,
-        number: int,
-        head: Mapping[str, Any],
-        way: tuple[str, str],
-        patience: _Patience,
-    ) -> None:
-        """Fetch the files of an attempt; then its end counts, whatever came."""
-        there, here = way
-        arrival = Arrival(here, self._allowance)
-        trouble = ""
+    async def _order_waiting(self, environment: Environment) -> None:
+        fields: dict[str, str] = {}
         try:
-            await self._bring(environment, there, arrival, patience)
-        except OSError as error:
-            trouble = f"its results cannot be kept: {error.strerror}"
-        finally:
-            del self._held[head["task"], head["attempt"]]
-            self._drops.append(there)
-            self._pass_on(environment, [_retold(head, arrival, trouble)], [number])
-
-    async def _bring(
-        self, environment: Environment, there: str, arrival: Arrival, patience: _Patience
-    ) -> None:
-        """Bring what is in a folder, and say what is not; raise OSError if it cannot be kept."""
-        try:
-            async with self._turn(patience):
-                await self._bring_all(environment, there, arrival, patience)
+            await self._planted(environment)
+        except LinkError:
+            return  # what waits is lost with the environment
         except NrunnerError as error:
-            arrival.leave_out("the rest", f"could not {error}")
-        finally:
-            arrival.close()
-        await offload(arrival.end)
+            cause = "malformed" if isinstance(error, RecipeError) else "infra"
+            fields = {"cause": cause, "reason": f"could not {error}"}
+        waiting, self._waiting = self._waiting, {}
+        for key, order in waiting.items():
+            if fields:
+                self._refuse(key, fields)
+                continue
+            try:
+                environment.run_nowait(key, self.frame(order))
+            except NrunnerError as error:
+                self._refuse(key, {"cause": "malformed", "reason": f"could not {error}"})
 
-    @contextlib.asynccontextmanager
-    async def _turn(self, patience: _Patience) -> AsyncIterator[None]:
-        """Wait until few others are at it."""
-        await patience.wait_for(self._turns.acquire())
+    def _refuse(self, key: Key, fields: Mapping[str, str]) -> None:
+        self._refused({"event": "not_started", "task": key[0], "attempt": key[1], **fields})
+
+    async def _planted(self, environment: Environment) -> None:
+        """Wait until the tree is there."""
+        task = self._tree(environment)
         try:
-            yield
-        finally:
-            self._turns.release()
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise LinkError("bring files: the environment is gone") from error
+            raise
 
-    async def _bring_all(
-        self, environment: Environment, there: str, arrival: Arrival, patience: _Patience
-    ) -> None:
-        cursor: Any = None
-        empty = 0
-        while True:
-            answer = await self._next(environment, there, cursor, patience)
-            entries, left_out = answer.get("entries"), answer.get("left_out", [])
-            if not isinstance(entries, list) or not isinstance(left_out, list):
-                raise ProtocolError("fetch files: the agent's answer makes no sense")
-            for each in left_out:
-                arrival.leave_out(*_reason(each))
-            empty = 0 if entries else empty + 1
-            if empty > _MOST_EMPTY:
-                raise ProtocolError("fetch files: the agent goes on without sending any")
-            if entries:
-                body = answer.get("body")
-                await offload(arrival.take, entries, body if isinstance(body, bytes) else b"")
-            cursor = answer.get("next")
-            if cursor is None:
-                return
+    def _tree(self, environment: Environment) -> asyncio.Task[None]:
+        """Have the tree brought, unless it is there; what failed is tried again."""
+        task = self._planting
+        if task is None or (task.done() and not _is_well(task)):
+            work = self._plant(environment)
+            task = asyncio.get_running_loop().create_task(work, name="bring the tree")
+            task.add_done_callback(_is_well)
+            self._planting = task
+        return task
 
-    async def _next(
-        self, environment: Environment, there: str, cursor: Any, patience: _Patience
-    ) -> Mapping[str, Any]:
-        """Ask for a piece, and see how large the next one may be."""
-        limits = {"most_files": self._allowance.files, "most_bytes": self._allowance.bytes}
-        fields = {"folder": there, "most": self._piece, **limits}
-        if cursor is not None:
-            fields["from"] = cursor
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        answer = await patience.wait_for(environment.get(fields), environment)
-        took = loop.time() - began
-        if took > _SLOW:
-            self._piece = max(_PIECES[0], self._piece // 2)
-        elif took < _QUICK:
-            self._piece = min(_PIECES[-1], self._piece * 2)
-        return answer
+    async def _plant(self, environment: Environment) -> None:
+        from nrunner.tree import TreeLimits, survey
+        from nrunner.treedelivery import plant
 
-    # What is told.
-
-    def _unpacked(self, head: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an event as it can be told here, once the files that it carries are kept."""
-        event = head["event"]
-        if event == "started":
-            # Its slot is a folder there.
-            return {name: each for name, each in head.items() if name != "slot"}
-        if event not in _ENDS:
-            return head
-        _, here = self._ways.pop((head["task"], head["attempt"]), ("", ""))
-        files, fetch = head.get("files"), head.get("fetch")
-        if not files and not fetch:
-            return head
-        arrival, trouble = Arrival(here, self._allowance), ""
-        if fetch:
-            arrival.leave_out("all files", self._gone)
-        try:
-            _keep(arrival, files)
-        except ProtocolError as error:
-            arrival.leave_out("the rest", f"could not {error}")
-        except OSError as error:
-            trouble = f"its results cannot be kept: {error.strerror}"
-        with contextlib.suppress(OSError):
-            arrival.end()
-        return _retold(head, arrival, trouble)
-
-    def _pass_on(
-        self,
-        environment: Environment,
-        heads: Sequence[Mapping[str, Any]],
-        numbers: Sequence[int],
-    ) -> None:
-        """Tell events, and acknowledge what can be then."""
-        if heads and not self._tell(heads):
-            return
-        for number in numbers:
-            self._receipts.settle(number)
-        due = self._receipts.due()
-        if due is not None or self._drops:
-            drops, self._drops = self._drops, []
-            environment.acknowledge_nowait(self._receipts.told, drops)
+        settings = self._settings
+        usual = TreeLimits()
+        size = settings.get("tree_most_bytes", usual.bytes)
+        limits = TreeLimits(
+            settings.get("tree_most_files", usual.files),
+            1 << 62 if size is None else size,
+            tuple(settings.get("tree_exclude", usual.exclude)),
+        )
+        # Above the job's own folder are those of other jobs.
+        results = Path(settings["results_dir"]).parent.parent
+        tree = await offload(survey, settings["base_dir"], str(results), limits)
+        await plant(environment, tree, self.base_dir, self.pace, is_new=self._is_new)
+        self._is_new = False
 
 
-def allowance_of(settings: Mapping[str, Any]) -> Allowance:
-    """Return how much may come of one attempt, as a job has it."""
-    usual = Allowance()
-    files, size = settings.get("fetch_most_files"), settings.get("fetch_most_bytes")
-    return Allowance(usual.files if files is None else files, usual.bytes if size is None else size)
-
-
-class _Patience:
-    """How long files of an attempt are waited for: until they are given up, or nothing comes."""
-
-    def __init__(self) -> None:
-        self._why: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def give_up(self, why: str) -> None:
-        """Have nobody wait for what is not here yet."""
-        if not self._why.done():
-            self._why.set_result(why)
-
-    async def wait_for(
-        self, wanted: Coroutine[Any, Any, _T], environment: Environment | None = None
-    ) -> _T:
-        """Wait for something; raise LinkError once it is given up.
-
-        For an answer of an `environment` as long as its link is down, or something comes.
-        """
-        work = asyncio.ensure_future(wanted)
-        try:
-            while True:
-                links = environment.links if environment is not None else 0
-                either: set[asyncio.Future[Any]] = {work, self._why}
-                hope = None if environment is None else _PROGRESS_WITHIN
-                await asyncio.wait(either, timeout=hope, return_when=asyncio.FIRST_COMPLETED)
-                if work.done():
-                    return work.result()
-                if self._why.done():
-                    raise LinkError(f"fetch files: {self._why.result()}")
-                if environment is not None and environment.is_linked and environment.links == links:
-                    raise LinkError(f"fetch files: nothing came for {_PROGRESS_WITHIN:g} s")
-        finally:
-            work.cancel()
-
-
-_OURS = ("results_dir", "spool_dir", "our_config", "fetch_most_files", "fetch_most_bytes")
-_PLACES = {"base_dir": "tree", "slots_dir": "slots", "spool": "spool", "kept_dir": "kept"}
-
-
-def _retold(head: Mapping[str, Any], arrival: Arrival, trouble: str) -> dict[str, Any]:
-    """Return the end of an attempt as it can be told here."""
-    told = {name: each for name, each in head.items() if name not in ("files", "fetch")}
-    if trouble:
-        told["trouble"] = trouble
-    if not arrival.is_whole:
-        told["outputs"] = [*_texts(head.get("outputs")), LEFT_OUT]
-    return told
-
-
-def _keep(arrival: Arrival, files: Any) -> None:
-    """Keep the files that came with an event; raise ProtocolError or OSError."""
-    for each in files if isinstance(files, list) else ():
-        try:
-            path, mode, text = each
-            data = base64.b64decode(text, validate=True)
-        except (TypeError, ValueError, binascii.Error) as error:
-            raise ProtocolError(f"receive files: {each!r:.100} describes none") from error
-        arrival.take([[path, mode, 0, len(data), True]], data)
-
-
-def _texts(value: Any) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-
-def _reason(value: Any) -> tuple[str, str]:
-    if isinstance(value, list) and len(value) == 2 and _texts(value) == value:
-        return value[0], value[1]
-    return "something", "the agent does not say what, nor why"
+def _is_well(task: asyncio.Task[None]) -> bool:
+    """Whether something is done, and has not failed."""
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -30,8 +30,8 @@ class Line:
         """Bytes a second in each direction, 0 for as many as there are."""
         self.connections = 0
         """How many there were."""
-        self.received = 0
-        """How many bytes arrived here."""
+        self.received = self.sent = 0
+        """How many bytes arrived here, and there."""
         self._open: set[_End] = set()
         self._news = asyncio.Event()
 
@@ -50,8 +50,17 @@ class Line:
         """Wait until so many more bytes have arrived here."""
         until = self.received + more
         while self.received < until:
-            self._news.clear()
-            await self._news.wait()
+            await self._wait()
+
+    async def wait_sent(self, more: int) -> None:
+        """Wait until so many more bytes have arrived there."""
+        until = self.sent + more
+        while self.sent < until:
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        await self._news.wait()
 
     def restore(self) -> None:
         """Have it as it was at first."""
@@ -65,9 +74,10 @@ class Line:
         self.connections += 1
         await connect(lambda: _End(self, factory()))
 
-    def arrived(self, size: int) -> None:
-        """Count bytes that arrived here."""
-        self.received += size
+    def arrived(self, *, here: int = 0, there: int = 0) -> None:
+        """Count bytes that arrived."""
+        self.received += here
+        self.sent += there
         self._news.set()
 
     def note(self, end: _End, *, is_open: bool) -> None:
@@ -131,11 +141,12 @@ class _End(asyncio.Protocol):
 
     def _arrive(self, data: bytes) -> None:
         if self._transport is not None and not self._line.is_silent:
-            self._line.arrived(len(data))
+            self._line.arrived(here=len(data))
             self._protocol.data_received(data)
 
     def _leave(self, data: bytes) -> None:
         if self._transport is not None and not self._line.is_silent:
+            self._line.arrived(there=len(data))
             with contextlib.suppress(OSError):
                 self._transport.write(data)
 

@@ -26,7 +26,7 @@ class Stay:
 
     def __init__(self, folder: Path, *, spawner: DistantSpawner | None = None, epoch=1, **more):
         self.folder = folder
-        self.results = folder / "results"
+        self.results = folder / "job-results" / "job-1" / "test-results"
         self.base = folder / "base"
         self.base.mkdir(exist_ok=True)
         runtime = folder / "run"
@@ -67,20 +67,33 @@ class Stay:
     def missing(self, _berth: Berth, keys: Sequence[Key]) -> None:
         self.lost.extend(keys)
 
-    def order(self, task: int, script: str) -> dict[str, Any]:
+    def order(self, task: int, script: str | Runnable) -> dict[str, Any]:
+        if isinstance(script, str):
+            script = Runnable("exec-test", "/bin/sh", ("-c", script))
         return {
             "task": task,
             "attempt": 1,
             "id": f"{task}-x",
-            "runnable": Runnable("exec-test", "/bin/sh", ("-c", script)).to_json(),
+            "runnable": script.to_json(),
             "log_dir": str(self.results / f"{task}-x"),
         }
+
+    def run(self, task: int, script: str | Runnable) -> None:
+        self.berth.run_nowait(self.order(task, script))
 
     def notice(self, text: str) -> None:
         self.notices.append(text)
 
-    def run(self, task: int, script: str) -> None:
-        self.berth.run_nowait(self.order(task, script))
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file where references are relative to."""
+        (self.base / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.base / path).write_text(text)
+        (self.base / path).chmod(mode)
+
+    @property
+    def tree(self) -> Path:
+        """Return what there is of it where tests run."""
+        return Path(self.spawner.handles[0].folder) / "tree"
 
     async def hear(self, task: int, event: str = "ended") -> Mapping[str, Any]:
         while True:
@@ -117,7 +130,8 @@ def stay(folder: Path, body, **more) -> None:
                 await body(here)
         finally:
             await here.berth.close()
-            await asyncio.wait([holding])
+            await asyncio.wait([holding], timeout=5)
+            holding.cancel()
             await here.berth.clear()
             await here.spawner.close()
         assert [*(folder / "run").iterdir()] == []
@@ -314,7 +328,7 @@ def test_who_cancels_does_not_wait_for_files(tmp_path):
     async def body(here: Stay) -> None:
         here.run(1, "true")
         await here.hear(1)
-        here.spawner.line.rate = 100 << 10
+        here.spawner.line.rate = 1 << 20
         here.run(2, f"head -c {BIG} /dev/zero")
         await here.spawner.line.wait_received(5000)
         assert here.berth.is_holding
@@ -405,3 +419,133 @@ def test_who_goes_on_with_a_job_waits_for_a_link_that_is_lost(tmp_path):
             await each.spawner.close()
 
     asyncio.run(main())
+
+
+# The tree.
+
+
+def test_tests_find_the_files_of_the_folder_that_they_are_relative_to(tmp_path):
+    async def body(here: Stay) -> None:
+        here.write("lib/help.py", "WORD = 'helped'\n")
+        here.write(
+            "tests/test_it.py",
+            "import unittest\nfrom lib.help import WORD\n"
+            "class T(unittest.TestCase):\n    def test(self):\n        print(WORD)\n",
+        )
+        here.write("check.sh", "#!/bin/sh\npwd; cat data/x; ls -A\n", 0o755)
+        here.write("data/x", "content\n")
+        here.write(".git/config", "secret")
+        (here.base / "link").symlink_to("data/x")
+        here.run(1, Runnable("exec-test", "./check.sh"))
+        here.run(2, Runnable("python-unittest", "tests/test_it.py:T.test"))
+        here.run(3, Runnable("exec-test", str(here.base / "check.sh")))
+        here.run(4, Runnable("exec-test", "/bin/cat", (str(here.base / "link"),)))
+        for task in (1, 3):
+            assert (await here.hear(task))["result"] == "pass"
+            pwd, content, *names = here.read(task).decode().split()
+            assert (pwd, content) == (str(here.tree), "content")
+            assert {"check.sh", "data", "lib", "link", "tests"} == set(names) - {"__pycache__"}
+        assert (await here.hear(2))["result"] == "pass"
+        assert b"helped" in here.read(2)
+        await here.hear(4)
+        assert here.read(4) == b"content\n"
+
+    stay(tmp_path, body)
+
+
+def test_who_needs_nothing_of_the_folder_does_not_wait_for_it(tmp_path):
+    async def body(here: Stay) -> None:
+        here.write("check.sh", "#!/bin/sh\n", 0o755)
+        here.run(1, "echo hello")
+        await here.hear(1)
+        assert [*here.tree.iterdir()] == []
+        here.run(2, Runnable("exec-test", "check.sh"))
+        assert (await here.hear(2))["result"] == "pass"
+        assert [each.name for each in here.tree.iterdir()] == ["check.sh"]
+
+    stay(tmp_path, body)
+
+
+def test_a_folder_that_is_too_large_ends_those_who_need_it_and_nobody_else(tmp_path):
+    async def body(here: Stay) -> None:
+        for number in range(5):
+            here.write(f"data/{number}", "x")
+        here.run(1, Runnable("exec-test", "data/1"))
+        here.run(2, "true")
+        assert (await here.hear(2))["result"] == "pass"
+        refusal = await here.hear(1, "not_started")
+        assert refusal["cause"] == "malformed"
+        assert "it has more than 4 files, most of them in 'data'" in refusal["reason"]
+
+    stay(tmp_path, body, tree_most_files=4)
+
+
+def test_a_link_that_breaks_while_the_tree_is_brought_costs_nothing_but_time(tmp_path):
+    async def body(here: Stay) -> None:
+        for number in range(300):
+            here.write(f"data/{number // 50}/{number}", f"{number}\n" * 50)
+        here.write("big", "0123456789abcdef" * (1 << 16))
+        here.run(1, "true")
+        await here.hear(1)
+        line = here.spawner.line
+        line.rate = 8 << 20
+        here.run(2, Runnable("exec-test", "/bin/sh", ("-c", "cat data/*/* | wc -l; wc -c < big")))
+        for _ in range(4):
+            await asyncio.sleep(0.06)
+            line.cut()
+        assert (await here.hear(2))["result"] == "pass"
+        assert line.connections == 5
+        assert here.read(2).split() == [b"15000", b"1048576"]
+
+    stay(tmp_path, body)
+
+
+def test_who_goes_on_with_a_job_brings_what_is_not_there_yet(tmp_path):
+    """The controller dies while it brings the tree: what is there stays, the rest follows."""
+
+    async def main() -> None:
+        here = Stay(tmp_path)
+        for number in range(100):
+            here.write(f"data/{number}", "x" * 20_000)
+        holding = asyncio.ensure_future(_hold(here))
+        here.run(1, "true")
+        await here.hear(1)
+        here.spawner.line.rate = 1 << 20
+        want = Runnable("exec-test", "/bin/sh", ("-c", "cat data/* | wc -c"))
+        here.run(2, want)
+        await here.spawner.line.wait_sent(300_000)
+        holding.cancel()
+        await asyncio.wait([holding])
+        here.spawner.line.is_silent = True
+        there = len([*here.tree.rglob("*")])
+        assert 5 < there < 100
+        inode = (here.tree / "data" / "0").stat().st_ino
+        later = Stay(tmp_path, epoch=2)
+        later.berth.expect(later.order(2, want))
+        later.berth.order_later(later.order(2, want))
+        assert await later.berth.adopt(here.address, {(2, 1): False}) is None
+        staying = asyncio.ensure_future(later.berth.hold())
+        assert (await later.hear(2))["result"] == "pass"
+        assert later.read(2).strip() == b"2000000"
+        assert (here.tree / "data" / "0").stat().st_ino == inode
+        assert later.lost == []
+        await later.berth.close()
+        await asyncio.wait([staying])
+        await here.spawner.handles[0].wait_gone()
+        for each in (here, later):
+            await each.spawner.close()
+
+    asyncio.run(main())
+
+
+def test_a_test_that_waits_for_the_tree_can_be_cancelled(tmp_path):
+    async def body(here: Stay) -> None:
+        here.write("big", "0" * 3_000_000)
+        here.run(1, "true")
+        await here.hear(1)
+        here.spawner.line.rate = 1 << 20
+        here.run(2, Runnable("exec-test", "big"))
+        here.berth.cancel_nowait(2, 1, kill=False)
+        assert (await here.hear(2, "not_started"))["cause"] == "cancelled"
+
+    stay(tmp_path, body)
