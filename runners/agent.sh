@@ -171,6 +171,7 @@ run_attempt() {
     (payload)
     status=$?
     fate
+    has_room || printf '@ full %s %s %s\n' "$n" "$task" "$attempt" >&3
     read -r pid <"pid-$n" || pid=
     if [ -z "$pid" ] || nobody_since "$pid"; then
         tidy
@@ -235,6 +236,15 @@ is_payload() { # PID
         c=$((c - 1))
     done
     false
+}
+
+# Whether there is room for more where output goes. If not, some of it may be lost, and who was told so
+# may have failed of that. Where nothing can be made, that has another reason.
+has_room() {
+    x=$slots/$n/probe
+    [ ! -p "$x" ] || return 0 # a test has put it there
+    { printf '%4096s' '' >"$x" && : >"$x"; } 2>/dev/null && return
+    { ! : >"$x"; } 2>/dev/null
 }
 
 unfit() { # WHY
@@ -424,6 +434,7 @@ heard() { # WORD SLOT TASK ATTEMPT ...: from a process of ours
         shift 4
         note "$n" "$word" "$*"
         ;;
+    full) note "$2" trouble "its results cannot be kept: no space left where its output is" ;;
     killed)
         # Else its worker will tell.
         eval "x=\$lost_$2"

@@ -40,9 +40,15 @@ class ShellSpawner:
     name = "shell"
     description = "processes on this machine, supervised by sh"
 
-    def __init__(self, context: SpawnerContext, shell: Sequence[str]) -> None:
+    def __init__(self, context: SpawnerContext, shell: Sequence[str], prepare: str = "") -> None:
+        """`prepare` is run by sh before, in a namespace of mounts of the agent's own."""
         self._context = context
         self._shell = (str(shutil.which(shell[0])), *shell[1:])
+        if prepare:
+            users = () if os.geteuid() == 0 else ("-r",)
+            script = f'{prepare}\nexec "$@"'
+            words = (str(shutil.which("unshare")), "-m", *users, "/bin/sh", "-ec", script, "sh")
+            self._shell = (*words, *self._shell)
         self._opened = 0
 
     def offers(self) -> tuple[Offer, ...]:

@@ -53,11 +53,13 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, shell: str, **settings: Any) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, shell: str, prepare: str = "", **settings: Any
+) -> AsyncIterator[Scene]:
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     context = SpawnerContext(JOB, runtime, folder / "cache", 2)
-    handle = await ShellSpawner(context, SHELLS[shell]).open("shell")
+    handle = await ShellSpawner(context, SHELLS[shell], prepare).open("shell")
     it = Scene(folder, handle, **settings)
     try:
         await it.talk.environment.open()
@@ -203,6 +205,26 @@ def test_what_was_printed_is_kept_however_much_it_is(play):
         assert it.read(1, "stderr") == b"oops\n"
 
     play(body)
+
+
+@everywhere
+def test_a_disk_without_room_for_output_is_no_failure_of_a_test(tmp_path, shell):
+    slots = tmp_path / "slots"
+    slots.mkdir()
+    # Since mounts are the agent's own, we do not see what it keeps, nor take it away.
+    prepare = f"/bin/mount -t tmpfs -o size=64k tmpfs {slots}"
+    fill, clear = f"cat /dev/zero > {slots}/filler 2>/dev/null", f"rm {slots}/filler"
+    trouble = "its results cannot be kept: no space left where its output is"
+
+    async def main() -> None:
+        async with asyncio.timeout(WITHIN), scene(tmp_path, shell, prepare) as it:
+            assert (await it.end(1, "echo said && exit 3"))["returncode"] == 3
+            assert (await it.end(2, f"{fill}; echo said"))["trouble"] == trouble
+            assert (await it.end(3, "echo said; exit 0"))["trouble"] == trouble
+            assert (await it.end(4, f"{fill}; {clear}; echo said"))["result"] == "pass"
+            assert (await it.end(5, "cat /dev/zero"))["trouble"] == trouble
+
+    asyncio.run(main())
 
 
 def test_a_silent_test_leaves_no_file(play):
