@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from nrunner.errors import LinkError, SpawnError
+from nrunner.errors import LinkError, SpawnError, UnfitError
 from nrunner.spawners.ssh.host import Host, label
 from nrunner.spawners.ssh.hostkey import HostKey
 
@@ -27,7 +27,7 @@ __all__ = ["log_in", "shown_key", "translated", "wanted_key"]
 def log_in(sock: socket.socket, host: Host, within: float) -> Transport:
     """Return a transport to the machine that the inventory means, with its user logged in.
 
-    Raise SpawnError for what is refused, by us or by the machine, and LinkError for the rest.
+    Raise UnfitError for what is refused, by us or by the machine, and LinkError for the rest.
     """
     wanted = wanted_key(host)
     transport = _transport(sock, wanted)
@@ -80,14 +80,14 @@ def _reason(error: BaseException) -> str:
 def wanted_key(host: Host) -> HostKey:
     """Return the key that a machine has to show; raise SpawnError if the inventory has none."""
     if not host.host_key.strip():
-        raise SpawnError(
+        raise UnfitError(
             f"trust {label(host)}: its host key is not in the inventory"
             f" (nrunner dut enrol {host.name})"
         )
     try:
         return HostKey.parse(host.host_key)
     except SpawnError as error:
-        raise SpawnError(f"trust {label(host)}: could not {error}") from error
+        raise UnfitError(f"trust {label(host)}: could not {error}") from error
 
 
 def _transport(sock: socket.socket, wanted: HostKey | None) -> Transport:
@@ -128,7 +128,7 @@ def _verify(transport: Transport, host: Host, wanted: HostKey) -> None:
     """Raise SpawnError unless it is the machine that is meant."""
     shown = HostKey.parse(_shown(transport))
     if shown != wanted:
-        raise SpawnError(
+        raise UnfitError(
             f"trust {label(host)}: it shows the {shown.sort} host key {shown.fingerprint}, the"
             f" inventory has the {wanted.sort} key {wanted.fingerprint}: another machine answers"
             " there, or it was installed anew (then: nrunner dut enrol"
@@ -160,7 +160,7 @@ def _authenticate(transport: Transport, host: Host, within: float) -> None:
         offered, f"it takes none of {offered} keys"
     )
     where = "the SSH agent" if host.key is None else str(host.key)
-    raise SpawnError(
+    raise UnfitError(
         f"log in to {label(host)}: {keys} of {where}"
         f" (is it in authorized_keys of {host.user} there?)"
     )
@@ -176,7 +176,7 @@ def _keys(host: Host) -> Iterator[PKey]:
     elif host.uses_agent:
         yield from _keys_of_agent(host)
     else:
-        raise SpawnError(
+        raise UnfitError(
             f"log in to {label(host)}: the inventory has neither a key (key = FILE) nor asks for"
             " the SSH agent (agent = true)"
         )
@@ -191,15 +191,15 @@ def _key_in_file(host: Host) -> PKey:
     try:
         return PKey.from_path(str(host.key.expanduser()))
     except PasswordRequiredException as error:
-        raise SpawnError(
+        raise UnfitError(
             f"{what}: it has a passphrase (add it to an SSH agent, and say agent = true)"
         ) from error
     except OSError as error:
-        raise SpawnError(f"{what}: {error.strerror or error}") from error
+        raise UnfitError(f"{what}: {error.strerror or error}") from error
     except (SSHException, UnknownKeyType, TypeError, ValueError) as error:
         # Those that have a passphrase are told by the wrong type of it in some versions.
         hint = "it has a passphrase" if "password" in str(error).lower() else "it is no private key"
-        raise SpawnError(f"{what}: {hint}, or none of a known sort") from error
+        raise UnfitError(f"{what}: {hint}, or none of a known sort") from error
 
 
 def _keys_of_agent(host: Host) -> Iterator[PKey]:

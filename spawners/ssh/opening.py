@@ -11,9 +11,10 @@ import secrets
 import socket
 from pathlib import Path
 
-from nrunner.errors import SpawnError
+from nrunner.errors import SpawnError, UnfitError
 from nrunner.record import dataclass
 from nrunner.spawners.ssh.device import Device
+from nrunner.spawners.ssh.guard import BorkedError, LeasedError
 from nrunner.spawners.ssh.handle import DutHandle, Found
 from nrunner.spawners.ssh.lease import held_by
 from nrunner.spawners.ssh.settings import Settings
@@ -50,7 +51,7 @@ class Opening:
             raise SpawnError(f"use {device.label}: {complaint}")
         if not survey.has_python:
             version = ".".join(map(str, survey.python)) or "none"
-            raise SpawnError(
+            raise UnfitError(
                 f"use {device.label}: the agent needs Python 3.9 or newer,"
                 f" {device.dut.python} there is {version}"
             )
@@ -82,11 +83,13 @@ class Opening:
         lease = {**answer.fields, "held": True}
         lease["holder"] = holder or lease.get("holder")
         if not lease["holder"] or lease.get("answers") is False:
-            raise SpawnError(
+            raise BorkedError(
                 f"use {device.label}: it is borked: its lease is held, and no agent answers there"
                 f" (nrunner dut release --force {device.dut.name})"
             )
-        raise SpawnError(f"use {device.label}: it is {held_by(lease, device.clock_offset)}")
+        held, until = held_by(lease, device.clock_offset), float(lease["holder"].get("until") or 0)
+        why = f"use {device.label}: it is {held}"
+        raise LeasedError(why, held, until + device.clock_offset if until else 0.0)
 
     async def undo(self) -> None:
         """End what may have been started, if it can be reached."""

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nrunner.dutmemory import DutMemory
 from nrunner.errors import PluginError, SpawnError
 from nrunner.inventory import Dut
 from nrunner.offload import offload
 from nrunner.spawners.agentfile import agent_file
-from nrunner.spawners.base import Handle, Offer, SpawnerContext
+from nrunner.spawners.base import Bar, Handle, Offer, SpawnerContext
 from nrunner.spawners.ssh.device import Device
+from nrunner.spawners.ssh.guard import Guard
 from nrunner.spawners.ssh.handle import DutHandle, Found
 from nrunner.spawners.ssh.opening import Opening
 from nrunner.spawners.ssh.settings import Settings
@@ -38,6 +42,11 @@ class SshSpawner:
         self._context = context
         self._settings = settings
         self._devices = {_place(dut): Device(dut) for dut in duts}
+        self._guard = Guard(
+            DutMemory(),
+            {place: device.dut for place, device in self._devices.items()},
+            f"job {context.job_id[:7]} of this machine (pid {os.getpid()})",
+        )
         self._chores: set[asyncio.Task[Any]] = set()
 
     def offers(self) -> tuple[Offer, ...]:
@@ -65,7 +74,7 @@ class SshSpawner:
         archive = await offload(agent_file, context.cache_folder, context.runtime_folder)
         opening = Opening(self._devices[place], context.job_id, archive, self._settings)
         try:
-            return await opening.open(place)
+            return await self._guard.opened(place, partial(opening.open, place))
         except BaseException:
             self._add_chore(opening.undo())
             raise
@@ -81,7 +90,20 @@ class SshSpawner:
         token = str(said.get("token", ""))
         handle = DutHandle(place, device, found, token, self._settings.patience)
         handle.note(answer)
+        await self._guard.take(place, handle)
         return handle
+
+    async def bar(self, place: str) -> Bar | None:
+        """Return why a device is not to be used now, None if it may be."""
+        return await self._guard.bar(place)
+
+    async def lost(self, place: str, why: str) -> None:
+        """Remember that a device failed while we had it."""
+        await self._guard.lost(place, why)
+
+    async def served(self, place: str) -> None:
+        """Remember that a device was of use."""
+        await self._guard.served(place)
 
     async def close(self) -> None:
         """Wait for what is being cleared away, and hang up everywhere."""
@@ -94,6 +116,7 @@ class SshSpawner:
         finally:
             for chore in self._chores:
                 chore.cancel()
+            await self._guard.close()
             for device in self._devices.values():
                 await device.close()
 
