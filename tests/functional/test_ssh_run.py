@@ -1,0 +1,132 @@
+"""`nrunner run --spawner ssh`: verdicts, which device a test gets, and what is left of a job."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.duts import Dut, bench, write_inventory
+from tests.functional.sandbox import End, Sandbox
+from tests.functional.ssh_device import left
+
+PRINTS = '#!/bin/sh\necho said\necho complained >&2\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n'
+
+
+@pytest.fixture(scope="module")
+def devices() -> Iterator[list[Dut]]:
+    with bench(3) as found:
+        yield found
+
+
+@pytest.fixture
+def box(sandbox: Sandbox, devices: list[Dut]) -> Sandbox:
+    """Return a sandbox whose runs find an inventory with all devices."""
+    path = write_inventory(sandbox.here.parent / "duts.toml", devices)
+    sandbox.env["NRUNNER_SSH_INVENTORY"] = str(path)
+    return sandbox
+
+
+def run(box: Sandbox, *argv: str) -> End:
+    """Run nrunner on devices."""
+    return box.run("run", "--spawner", "ssh", *argv)
+
+
+def verdicts(box: Sandbox) -> dict[str, str]:
+    return {each["name"]: each["status"] for each in box.results()["tests"]}
+
+
+def places(box: Sandbox) -> Counter[str]:
+    """Return how many attempts there were at each place."""
+    tests = box.results()["tests"]
+    return Counter(each["environment"] for test in tests for each in test["attempts"])
+
+
+def test_the_examples_end_as_they_do_here_and_nothing_is_left(box, devices, root):
+    shutil.copytree(root / "examples", box.here, dirs_exist_ok=True)
+    cases = sorted(path.name for path in box.here.glob("test_*.py"))
+    references = ["programs", "tap", "recipes", "failing", *cases]
+    here = box.run("run", *references)
+    expected = verdicts(box)
+    there = run(box, *references)
+    assert (there.code, verdicts(box)) == (here.code, expected), there.out + there.err
+    assert len(expected) > 14
+    assert set(places(box)) == {f"ssh:{dut.name}" for dut in devices}
+    assert left(devices) == []
+    assert box.run("dut", "list").out.count("free") == 3
+
+
+def test_what_a_test_writes_is_brought_here(box, devices):
+    box.write("t.sh", PRINTS)
+    assert run(box, "t.sh").code == 0
+    (folder,) = (box.job / "test-results").glob("1-*")
+    assert (folder / "stdout").read_text() == "said\n"
+    assert (folder / "stderr").read_text() == "complained\n"
+    assert (folder / "output/file").read_text() == "kept\n"
+
+
+def test_devices_that_are_not_there_cost_no_test_an_attempt(box, devices):
+    box.write("t.sh", "#!/bin/sh\nsleep 0.2\n")
+    devices[0].cut_power()
+    try:
+        end = run(box, *["t.sh"] * 4)
+    finally:
+        devices[0].switch_on()
+    assert end.code == 0, end.out + end.err
+    assert set(places(box)) == {f"ssh:{dut.name}" for dut in devices[1:]}
+    assert sum(places(box).values()) == 4
+
+
+def test_another_machine_under_the_same_address_gets_nothing(box, devices):
+    box.write("t.sh", PRINTS)
+    key = devices[0].host_key
+    devices[0].swap_host_key()
+    try:
+        end = run(box, "--dut", devices[0].name, "t.sh")
+    finally:
+        write_inventory(box.here.parent / "duts.toml", devices)
+    assert devices[0].host_key != key
+    (test,) = box.results()["tests"]
+    assert (test["status"], test["cause"]) == ("ERROR", "infra"), end.out
+    assert "no place is left" in test["fail_reason"]
+    assert "host key" in test["fail_reason"]
+    assert left(devices[:1]) == []
+
+
+def test_a_test_gets_a_device_with_the_tags_that_it_asks_for(box, devices):
+    path = Path(box.env["NRUNNER_SSH_INVENTORY"])
+    text = path.read_text()
+    for number, tags in enumerate(("['x86']", "['arm64', 'rc']", "['arm64']")):
+        name = f"[dut.{devices[number].name}]"
+        head, tail = text.split(name)
+        text = head + name + tail.replace("tags = []", f"tags = {tags}", 1)
+    path.write_text(text)
+    recipes = [
+        {"kind": "noop", "identifier": name, "requirements": [{"type": "dut", "tags": tags}]}
+        for name, tags in (("any", []), ("arm", ["arm64", "!rc"]), ("none", ["riscv"]))
+    ]
+    box.write("needy.json", json.dumps(recipes), executable=False)
+    end = run(box, "needy.json")
+    found = {each["name"]: each for each in box.results()["tests"]}
+    assert found["arm"]["attempts"][0]["environment"] == f"ssh:{devices[2].name}", end.out
+    assert (found["none"]["status"], found["none"]["cause"]) == ("SKIP", "unsuitable")
+    assert "it is not tagged riscv" in found["none"]["fail_reason"]
+    chosen = run(box, "--dut-tags", "arm64,!rc", *["needy.json"])
+    assert set(places(box)) == {f"ssh:{devices[2].name}"}, chosen.out
+
+
+def test_a_device_that_is_retired_is_left_alone(box, devices):
+    assert box.run("dut", "list").code == 0
+    memory = Path(box.env["XDG_STATE_HOME"]) / "nrunner/duts.json"
+    run(box, "--dut", devices[0].name, "/bin/true")
+    known = json.loads(memory.read_text())
+    (entry,) = known.values()
+    retired = {**entry, "state": "retired", "reason": "it smokes"}
+    memory.write_text(json.dumps(dict.fromkeys(known, retired)))
+    end = run(box, "--dut", devices[0].name, "/bin/true")
+    (test,) = box.results()["tests"]
+    assert "it is retired: it smokes" in test["fail_reason"], end.out
