@@ -16,8 +16,8 @@
 
 # What is in the environment under these names would be passed on with our values.
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
-    group grown guard hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
-    newest now o orphans_since over p patience pattern paused_at pid pipes rest running seconds seen sessions setsid settings sig \
+    group grown guard heard_at hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
+    newest now o orphans_since over p patience pattern paused_at pid pipes renew_at rest running seconds seen sessions setsid settings sig \
     silence since slots slow state status stop table task ticks_at timeout token unfit until up word \
     worker x
 
@@ -187,7 +187,8 @@ run_attempt() {
 
 payload() {
     read -r pid rest </proc/self/stat
-    exec >"$o.out" 2>"$o.err" 4>&-
+    # 9 is the lock of whoever has leased the machine, if anybody has.
+    exec >"$o.out" 2>"$o.err" 4>&- 9>&-
     # Sets $p, the program; $d, its folder; the words to be executed; and what `place` needs.
     . "./run-$n"
     place
@@ -521,8 +522,12 @@ tick() {
     if [ -n "$leave_at" ]; then
         [ "$now" -lt "$leave_at" ] || exit 0
     elif [ -z "$controller" ] && [ "$now" -ge "$alone_until" ]; then
+        [ ! -e lease ] || : >forsaken
         [ "$epoch" -ge 0 ] || exit 0
         abandon "no controller for $((patience / 100)) s"
+    elif [ -n "$controller" ] && [ -e lease ] && [ "$now" -ge $((heard_at + 6000)) ]; then
+        # Over a link that may be cut without a word: who is there says something.
+        part
     fi
     arm
 }
@@ -595,6 +600,11 @@ arm() {
         for x in $list; do [ "$x" -ge "$until" ] || until=$x; done
     done
     for x in $leave_at; do [ -n "$until" ] && [ "$until" -le "$x" ] || until=$x; done
+    if [ -n "$controller" ] && [ -e lease ]; then
+        x=$((heard_at + 6000))
+        [ -n "$until" ] && [ "$until" -le "$x" ] || until=$x
+        renew
+    fi
     if [ -z "$controller$leave_at" ]; then
         [ -n "$until" ] && [ "$until" -le "$alone_until" ] || until=$alone_until
     fi
@@ -653,8 +663,19 @@ resume() {
 
 # ---- The controller.
 
+# A machine is leased until so long after the controller was heard of at last.
+renew() {
+    [ -e lease ] && [ "$now" -ge "$renew_at" ] || return 0
+    renew_at=$((now + 1000))
+    read -r x <lease
+    seconds=$(($(date +%s) + patience / 100))
+    sed "s/\"until\": [0-9]*/\"until\": $seconds/; s/\"epoch\": -*[0-9]*/\"epoch\": $epoch/" "$x" >lease.new 2>/dev/null &&
+        mv -f lease.new "$x"
+}
+
 part() { # the controller is gone
-    controller=
+    controller='' renew_at=0
+    renew
     exec 5>&-
     resume
     alone_until=$((now + patience))
@@ -687,7 +708,7 @@ meet() { # ID, and what it says
         # Opened both ways it does not wait for a reader, who may be gone; as a writer only we hear of that.
         command exec 7<>"c-$1.out" && command exec 5>"c-$1.out" || return
         exec 7>&-
-        controller=$1
+        controller=$1 heard_at=$now
         epoch=$4
         watch "$1" 5>&- 6>&- &
         leave_at=
@@ -734,6 +755,9 @@ configure() { # PATIENCE CODE
     printf '%s\n' "$2" >place
     . ./place
     record "slots $slots"
+    renew_at=0
+    renew
+    arm
 }
 
 check() { # REQUEST WHAT NAME
@@ -746,6 +770,7 @@ check() { # REQUEST WHAT NAME
 }
 
 ordered() { # LINE
+    heard_at=$now
     case $1 in
     '+ '*)
         buffer=$buffer${1#??}
@@ -803,7 +828,7 @@ main() {
     : >spool
     exec </dev/null 6>>spool
     controller='' epoch=-1 last=0 acked=0 kept_from=0 settings=0 running='' leave_at='' \
-        ticks_at=0 paused_at='' patience=6000
+        ticks_at=0 paused_at='' patience=6000 heard_at=0 renew_at=0
     clock
     alone_until=$((now + 1500))
     arm
@@ -915,7 +940,11 @@ relay() { # FOLDER
     IFS= read -r line || exit
     printf '%s %s\n' "$id" "$line" >&3
     {
-        sleep 15
+        # In parts: a sleep outlives who waits for it, and this one is soon killed.
+        c=0
+        while [ "$c" -lt 150 ]; do
+            if sleep 0.1 2>/dev/null; then c=$((c + 1)); else c=$((c + 10)) && sleep 1; fi
+        done
         kill "$id"
     } </dev/null >/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- &
     timeout=$!

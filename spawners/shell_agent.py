@@ -19,12 +19,17 @@ from nrunner.spawners.shell_door import Door
 from nrunner.spawners.shell_link import ShellLink
 from nrunner.spawners.shell_story import read_spool
 
-__all__ = ["ShellAgent", "agent_script"]
+__all__ = ["ShellAgent", "agent_script", "device_script"]
 
 
 def agent_script() -> Path:
     """Return the agent: one file, to be had by ``sh`` where the tests run."""
     return Path(nrunner.runners.__file__).with_name("agent.sh")
+
+
+def device_script() -> bytes:
+    """Return the agent for a device: one file, with what is asked of devices in front of it."""
+    return agent_script().with_name("dut.sh").read_bytes() + b"\n" + agent_script().read_bytes()
 
 
 class ShellAgent:

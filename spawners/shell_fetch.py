@@ -33,6 +33,10 @@ class Fetcher:
         self._ask = ask
         self._piece = bytearray()
 
+    def drop(self, key: tuple[int, int]) -> None:
+        """Have the agent remove what an attempt wrote: it is here."""
+        self._send(b"drop %d.%d" % key)
+
     def take(self, said: bytes) -> None:
         """Take a line of numbers."""
         self._piece += bytes.fromhex(said.decode("ascii"))
@@ -46,7 +50,6 @@ class Fetcher:
                     trouble.append(await self._fetch_file(key, ending, Path(log_dir, name)))
                 except OSError as error:
                     trouble.append(f"its results cannot be kept: {error}")
-        self._send(b"drop %d.%d" % key)
         return "; ".join(filter(None, trouble))
 
     async def _fetch_file(self, key: tuple[int, int], ending: str, target: Path) -> str:

@@ -15,9 +15,10 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-from nrunner.errors import NrunnerError
+from nrunner.errors import NrunnerError, ProtocolError
 from nrunner.record import replace
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
@@ -30,6 +31,7 @@ from nrunner.spawners.shell_greeting import SHELL_KINDS, Greeting
 from nrunner.spawners.shell_order import settings_line
 from nrunner.spawners.shell_queue import ShellQueue
 from nrunner.spawners.shell_requirement import question_of
+from nrunner.spawners.shell_shelf import Shelf
 from nrunner.spawners.shell_story import Key, Story, Told
 from nrunner.spawners.shell_words import line
 
@@ -49,14 +51,20 @@ class ShellLink(asyncio.Transport):
         reach: Callable[[ShellLink], Peer],
         *,
         shares_files: bool = True,
+        staging: Path | None = None,
     ) -> None:
-        """`reach` connects to the agent; it may raise LinkError."""
+        """`reach` connects to the agent; it may raise LinkError.
+
+        Where nothing is shared, `staging` is a folder here for what is on its way to whoever asks
+        for files, as any agent is asked; without one it goes where the orders say.
+        """
         super().__init__()
         self._protocol = protocol
         self._frames = FrameReader()
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._story = Story(shares_files=shares_files)
+        self._story = Story(shares_files=shares_files, staging=staging)
+        self._shelf = None if staging is None else Shelf(self._story.staged)
         self._queue = ShellQueue()
         self._epoch = 0
         self._acknowledged = 0
@@ -153,7 +161,7 @@ class ShellLink(asyncio.Transport):
     def _pump(self) -> None:
         """Have attempts run for which there are slots."""
         for order, said in self._queue.due():
-            self._story.orders[order.task, order.attempt] = order
+            self._story.expect(order)
             self._send(said)
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
@@ -214,13 +222,25 @@ class ShellLink(asyncio.Transport):
         recipe = {"config": {}, **runnable.to_json()}
         key = {"task": -whole(head["request"]), "attempt": self._epoch}
         order = Order.from_json({**head, **key, "runnable": recipe}, self._queue.settings.config)
-        self._story.orders[order.task, order.attempt] = order
+        self._story.expect(order)
         if not self._queue.has((order.task, order.attempt)):
             self._queue.add(order, first=True)
             self._pump()
 
+    def _get(self, head: Mapping[str, Any]) -> None:
+        if self._shelf is None:
+            raise ProtocolError("take files out of an environment without Python")
+        fields, body = self._shelf.take(head)
+        self._deliver({"type": "reply", "request": whole(head["request"]), **fields}, body)
+
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
-        self._send(b"ack %d" % whole(head["seq"]))
+        number = whole(head["seq"])
+        self._send(b"ack %d" % number)
+        if self._shelf is not None:
+            for folder in head.get("drop", ()):
+                self._shelf.drop(folder)
+            for key in self._shelf.acknowledged(number):
+                self._fetcher.drop(key)
 
     def _show_up(self, head: Mapping[str, Any]) -> None:
         self._ask("ping", lambda _status: self._answer(head))
@@ -250,6 +270,7 @@ class ShellLink(asyncio.Transport):
         "probe": _probe,
         "check": _check,
         "fulfil": _fulfil,
+        "get": _get,
         "put": _put,
         "ack": _acknowledge,
         "ping": _show_up,
@@ -361,6 +382,11 @@ class ShellLink(asyncio.Transport):
         fields = self._story.fields(told)
         if trouble:
             fields["trouble"] = trouble
+        if self._shelf is None or order is None:
+            self._fetcher.drop(told.key)
+        else:
+            most = self._queue.settings.enclose
+            fields.update(self._shelf.put(told, order.log_dir, most))
         self._report(told, fields)
         self._teller = None
         self._tell_on()
@@ -385,11 +411,11 @@ class ShellLink(asyncio.Transport):
             reason = fields.get("fail_reason") or fields.get("reason") or fields.get("stop_detail")
             self._answer(head, error=reason or "it ended without a reason")
 
-    def _deliver(self, head: Mapping[str, Any]) -> None:
+    def _deliver(self, head: Mapping[str, Any], body: bytes = b"") -> None:
         """Hand a frame to the controller, with whatever else is said in this turn of the loop."""
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(encode(head))
+        self._out.append(encode(head, body))
 
     def _flush(self) -> None:
         data, self._out = b"".join(self._out), []

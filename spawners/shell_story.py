@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.errors import NrunnerError, RunnerError
-from nrunner.record import dataclass
+from nrunner.record import dataclass, replace
 from nrunner.runners import registry
 from nrunner.runners.attempt import Order
 from nrunner.runners.base import Exit, Outcome, Place
@@ -25,7 +25,7 @@ from nrunner.runners.slot import make_folder, remove_tree
 from nrunner.runners.spool import Remains
 from nrunner.spawners.shell_order import order_of
 
-__all__ = ["Story", "Told", "read_spool"]
+__all__ = ["Story", "Told", "read_spool", "remains_in"]
 
 _LONGEST_TEXT = 64 << 10
 _KEPT = {"o": ("out", "stdout"), "e": ("err", "stderr"), "d": ("output", "output")}
@@ -66,9 +66,14 @@ class Told:
 class Story:
     """What is known of the attempts of one agent."""
 
-    def __init__(self, *, shares_files: bool = True) -> None:
-        """`shares_files` says whether what the agent writes is to be found here."""
+    def __init__(self, *, shares_files: bool = True, staging: Path | None = None) -> None:
+        """`shares_files` says whether what the agent writes is to be found here.
+
+        If it is not, `staging` is where what was fetched is kept, unless that goes to the tasks'
+        folders at once.
+        """
         self._shares_files = shares_files
+        self._staging = staging
         self._slots_dir = ""
         self.orders: dict[Key, Order] = {}
         """Attempts that were ordered, and of whose end nobody has asked."""
@@ -85,7 +90,7 @@ class Story:
         key = int(task), int(attempt)
         if word == "order":
             with contextlib.suppress(*_NO_BYTES):
-                self.orders[key] = order_of(*key, text)
+                self.expect(order_of(*key, text))
             return None
         self._note(self._facts.setdefault(key, {}), word, text)
         return None
@@ -101,6 +106,16 @@ class Story:
             process = {"pid": int(pid), "command": _printable(command), "age": int(age) / 100}
             channel = "" if channel == "0" else channel
             facts.setdefault(name, []).append({**process, "wait_channel": channel})
+
+    def expect(self, order: Order) -> None:
+        """Note what an attempt is about, of which the agent will tell."""
+        if self._staging is not None:
+            order = replace(order, log_dir=self.staged(order.log_dir))
+        self.orders[order.task, order.attempt] = order
+
+    def staged(self, log_dir: str) -> str:
+        """Return where it is kept here what an attempt writes to its folder there."""
+        return log_dir if self._staging is None else str(self._staging / Path(log_dir).name)
 
     def forget(self, told: Told) -> None:
         """Forget the attempt of an event that has been heard before, if it was its last."""
@@ -158,7 +173,9 @@ def _ending(
     else:
         try:
             more["outputs"] = _collect(prefix, order.log_dir, kept)
-            if end is not None and "stop" not in facts and "trouble" not in facts:
+            if _lacks_words(order, kept, more["outputs"]):
+                more["trouble"] = "what it wrote was lost with its agent"
+            elif end is not None and "stop" not in facts and "trouble" not in facts:
                 outcome = _judged(order, end)
         except OSError as error:
             more["trouble"] = f"its results cannot be kept: {error}"
@@ -175,6 +192,11 @@ def _ending(
         data.update(result="", stop=facts["stop"], stop_detail=_detail(order, facts))
     told = {name: facts[name] for name in ("leaks", "unkillable", "trouble") if name in facts}
     return {**data, **{name: value for name, value in {**more, **told}.items() if value}}
+
+
+def _lacks_words(order: Order, kept: str, outputs: list[str]) -> bool:
+    """Whether it cannot be judged: what it wrote, which says how it ended, is not here."""
+    return "o" in kept and "stdout" not in outputs and order.runnable.kind != "exec-test"
 
 
 def _exit(status: str, number: str, core: str) -> Exit | None:
@@ -240,10 +262,14 @@ def _printable(text: str) -> str:
 def read_spool(path: Path) -> Remains | None:
     """Return what an agent has left in the file of its spool; None if there is none."""
     try:
-        data = path.read_bytes()
+        return remains_in(path.read_bytes())
     except OSError:
         return None
-    story = Story()
+
+
+def remains_in(data: bytes, *, shares_files: bool = True) -> Remains:
+    """Return what the spool of an agent that has left tells."""
+    story = Story(shares_files=shares_files)
     events, begun = [], set()
     for each in _lines(data):
         word, _, rest = each.partition(" ")

@@ -63,7 +63,7 @@ class SshCare:
             yield Step(name, f"{shown.sort} {shown.fingerprint}, logged in as {self._dut.user}")
             name = "look over"
             survey = await self._device.look_over()
-            complaint = survey.complaint() or _python_complaint(self._dut, survey)
+            complaint = survey.complaint()
             if complaint:
                 yield Step(name, complaint, False, Failed(complaint))
                 return
@@ -130,12 +130,9 @@ class SshCare:
     async def _ask(self, word: str) -> Mapping[str, Any]:
         """Have our file do what a word says in the work folder there; it is brought if need be."""
         archive = await offload(agent_file, *self._folders)
-        survey = await self._device.look_over(archive.name)
-        complaint = _python_complaint(self._dut, survey)
-        if complaint:
-            raise SpawnError(f"ask {self._device.label} for its lease: {complaint}")
-        there = await self._device.bring(archive)
-        return (await self._device.ask(there, word, survey.work)).fields
+        there = await self._device.equip(archive)
+        assert self._device.survey is not None
+        return (await self._device.ask(there, word, self._device.survey.work)).fields
 
 
 def make_care(dut: Dut, folders: tuple[Path, ...]) -> SshCare:
@@ -147,18 +144,11 @@ def make_care(dut: Dut, folders: tuple[Path, ...]) -> SshCare:
     return SshCare(dut, folders)
 
 
-def _python_complaint(dut: Dut, survey: Survey) -> str:
-    if survey.has_python:
-        return ""
-    version = ".".join(map(str, survey.python))
-    found = f"is {version}" if version else "is not there"
-    return f"the agent needs Python 3.9 or newer, {dut.python} {found}"
-
-
 def _told(survey: Survey, offset: float) -> str:
-    python = ".".join(map(str, survey.python))
+    version = ".".join(map(str, survey.python))
+    python = f"Python {version}" if survey.has_python else "no Python: an agent of sh"
     parts = [
-        f"{survey.arch}, Python {python}",
+        f"{survey.arch}, {python}",
         f"{survey.free >> 20} MiB free in {survey.work}",
         f"load {survey.load:g} on {survey.cpus}",
     ]

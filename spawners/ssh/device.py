@@ -7,7 +7,6 @@ responsible for what follows from an answer (``handle``, ``opening``).
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 import time
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import TYPE_CHECKING
 from nrunner.errors import LinkError, SpawnError
 from nrunner.inventory import Dut
 from nrunner.offload import offload
+from nrunner.spawners.ssh.agent import PYTHON, SHELL, AgentFile, Asked, sort_of
 from nrunner.spawners.ssh.connection import Connection, Output, connect
 from nrunner.spawners.ssh.dial import ATTEMPTS
 from nrunner.spawners.ssh.host import label
 from nrunner.spawners.ssh.survey import Survey, read_survey, survey_command
-from nrunner.spawners.ssh.words import Answer, copy_command, dut_command, read_answer
+from nrunner.spawners.ssh.words import Answer, copy_command, read_answer
 
 if TYPE_CHECKING:
     from paramiko.channel import Channel
@@ -105,51 +105,74 @@ class Device:
         self.survey = survey
         return survey
 
-    async def bring(self, archive: Path) -> str:
-        """Have the agent's file there, unless it is there already; return its name there.
+    async def equip(self, archive: Path) -> str:
+        """Look it over, and have the agent's file that will do there; return its name there.
 
-        Raise LinkError or SpawnError; the device has to have been looked over for it.
+        `archive` is the usual agent, here. Raise LinkError, or SpawnError if nothing can run there.
         """
+        sort = PYTHON if self.survey is None or self.survey.has_python else SHELL
+        while True:
+            file = await offload(sort.file, archive)
+            survey = await self.look_over(file.name)
+            complaint = survey.complaint()
+            if complaint:
+                raise SpawnError(f"use {self.label}: {complaint}")
+            fit = PYTHON if survey.has_python else SHELL
+            if fit is sort:
+                return await self._bring(file)
+            sort = fit
+
+    async def _bring(self, file: AgentFile) -> str:
         assert self.survey is not None
-        data = await offload(archive.read_bytes)
-        digest = hashlib.sha256(data).hexdigest()
         work = self.survey.work
+        digest = await offload(lambda: file.digest)
         if self.survey.agent != digest:
             nonce = secrets.token_hex(6)
-            command = copy_command(work, archive.name, len(data), digest, nonce)
+            command = copy_command(work, file.name, len(file.data), digest, nonce)
             connection = await self.connected()
             output = await connection.run(
-                "copy the agent", command, data=data, within=self.patience
+                "copy the agent", command, data=file.data, within=self.patience
             )
             if output.status != 0:
                 raise SpawnError(f"copy the agent to {work} on {self.label}: {_why(output)}")
-        return f"{work}/agents/{archive.name}"
+        return f"{work}/agents/{file.name}"
 
     # By way of the agent's file.
 
     async def ask(
-        self,
-        archive: str,
-        word: str,
-        argument: str,
-        *,
-        data: bytes = b"",
-        attempts: int = ATTEMPTS,
+        self, archive: str, word: str, argument: str, *, attempts: int = ATTEMPTS
     ) -> Answer:
         """Have the agent's file do what a word says; return the answer.
 
         Raise LinkError, or SpawnError if it could not be done.
         """
         connection = await self.connected(attempts)
-        command = dut_command(self.dut.python, archive, word, argument)
-        output = await connection.run(word, command, data=data, within=self.patience)
+        command = sort_of(archive).command(self.dut.python, archive, word, argument)
+        output = await connection.run(word, command, within=self.patience)
         try:
             found = read_answer(output.stdout)
         except ValueError as error:
             raise SpawnError(f"{word} on {self.label}: {error}") from error
         if found is None:
             raise SpawnError(f"{word} on {self.label}: {output.complaint}")
-        answer, _ = found
+        return self._checked(word, found[0])
+
+    async def start(self, archive: str, asked: Asked) -> Answer:
+        """Have an agent started; return who it is, or who has the device.
+
+        Raise LinkError, or SpawnError if it could not be done.
+        """
+        connection = await self.connected(attempts=1)
+        command, data = sort_of(archive).start(self.dut.python, archive, asked)
+        channel = await connection.channel("start the agent", command, self.patience)
+        try:
+            answer, _ = await self._first_answer("start the agent", channel, data)
+        finally:
+            # What was started may be the guardian: it goes on.
+            await offload(channel.close)
+        return self._checked("start", answer)
+
+    def _checked(self, word: str, answer: Answer) -> Answer:
         if "error" in answer.fields:
             raise SpawnError(f"{word} on {self.label}: {answer.fields['error']}")
         return answer
@@ -159,44 +182,49 @@ class Device:
 
         Raise LinkError, or SpawnError for what another attempt does not help.
         """
-        command = dut_command(self.dut.python, archive, "relay", folder)
+        was = self._connection
         try:
-            channel = await self._channel(command)
+            return await self._relay(archive, folder)
         except LinkError:
-            if self.is_connected:
+            if was is None or self._connection is not was:
                 raise
-            # That the connection was lost shows when it is used: it is not the agent's fault.
-            channel = await self._channel(command)
+            # That a connection was lost shows when it is used: it is not the agent's fault.
+            self.abort()
+        return await self._relay(archive, folder)
+
+    async def _relay(self, archive: str, folder: str) -> tuple[Channel, Answer, bytes]:
+        sort = sort_of(archive)
+        command = sort.command(self.dut.python, archive, sort.relay, folder)
+        connection = await self.connected(attempts=1)
+        channel = await connection.channel("reach the agent", command, self.patience)
+        try:
+            return channel, *await self._first_answer("reach the agent", channel)
+        except BaseException:
+            await offload(channel.close)
+            raise
+
+    async def _first_answer(
+        self, what: str, channel: Channel, data: bytes = b""
+    ) -> tuple[Answer, bytes]:
+        """Return what is answered first to `data`, and what came with it; raise LinkError."""
         try:
             async with asyncio.timeout(self.patience):
-                answer, rest = await offload(_first_answer, channel, self.patience)
-        except BaseException as error:
-            await offload(channel.close)
-            if isinstance(error, OSError | EOFError | ValueError):
-                reason = str(error) or "no answer in time"
-                raise LinkError(f"reach the agent on {self.label}: {reason}") from error
-            raise
-        return channel, answer, rest
-
-    async def _channel(self, command: str) -> Channel:
-        connection = await self.connected(attempts=1)
-        try:
-            return await connection.channel("reach the agent", command, self.patience)
-        except LinkError as error:
-            if isinstance(error.__cause__, TimeoutError):
-                self.abort()
-            raise
+                return await offload(_first_answer, channel, data, self.patience)
+        except (OSError, EOFError, ValueError) as error:
+            reason = str(error) or "no answer in time"
+            raise LinkError(f"{what} on {self.label}: {reason}") from error
 
 
-def _first_answer(channel: Channel, within: float) -> tuple[Answer, bytes]:
-    """Return the answer, and what came with it; raise OSError or ValueError."""
+def _first_answer(channel: Channel, said: bytes, within: float) -> tuple[Answer, bytes]:
+    """Return the answer, and what came with it; raise OSError, EOFError or ValueError."""
     channel.settimeout(within)
+    channel.sendall(said)
     data = b""
     while True:
         piece = channel.recv(_PIECE)
         if not piece:
-            said = channel.recv_stderr(_PIECE).decode("utf-8", "replace").strip().splitlines()
-            raise EOFError(said[-1] if said else "the connection was lost")
+            words = channel.recv_stderr(_PIECE).decode("utf-8", "replace").strip().splitlines()
+            raise EOFError(words[-1] if words else "the connection was lost")
         data += piece
         found = read_answer(data)
         if found is not None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from nrunner.errors import LinkError, SpawnError
 from nrunner.offload import offload
 from nrunner.record import dataclass
-from nrunner.runners.spool import Remains, remains_of
+from nrunner.runners.slot import remove_tree
+from nrunner.runners.spool import Remains
+from nrunner.spawners.ssh.agent import sort_of
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.lease import held_by
-from nrunner.spawners.ssh.link import ChannelLink
 from nrunner.spawners.ssh.words import Answer
 
-__all__ = ["DutHandle", "Found"]
+__all__ = ["DutHandle", "Found", "Home"]
 
 _DESTROY_WITHIN = 15.0
 _REACH_WITHIN = 4.0
@@ -58,20 +60,29 @@ class Found:
             raise SpawnError(f"find an agent by {dict(address)}: {error!r}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The controller's side of a handle."""
+
+    patience: float
+    """For how many seconds its link may be lost."""
+    staging: Path
+    """Where files may be kept here for a while."""
+
+
 class DutHandle:
     """An agent on a device, or what is left of one."""
 
-    def __init__(
-        self, name: str, device: Device, found: Found, token: str, patience: float
-    ) -> None:
-        """`patience` is for how many seconds its link may be lost."""
-        self.patience = patience
+    def __init__(self, name: str, device: Device, found: Found, token: str, home: Home) -> None:
+        self.patience = home.patience
         self.name = name
         self.token = token
         self.address: Mapping[str, Any] = found.address
         self.folder = found.folder
         self._device = device
         self._found = found
+        self._sort = sort_of(found.archive)
+        self._staging = home.staging / found.folder.rpartition("/")[2]
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._left: Remains | None = None
         self._is_removed = False
@@ -98,7 +109,7 @@ class DutHandle:
             if why:
                 self.is_gone(why)
             raise LinkError(f"{reach}: {why or answer.fields.get('why')}")
-        ChannelLink(channel, factory(), rest, self._relay_ended)
+        self._sort.speak(channel, factory, rest, self._relay_ended, self._staging)
 
     async def wait_gone(self) -> str:
         """Wait until the agent is certainly gone; return how, in words."""
@@ -146,6 +157,7 @@ class DutHandle:
                 self._is_removed = True
             except (SpawnError, TimeoutError):
                 self._device.abort()
+        await offload(remove_tree, str(self._staging))
         self.is_gone("it was ended")
 
     def _reach_within(self) -> float:
@@ -153,7 +165,7 @@ class DutHandle:
 
     def _keep(self, answer: Answer) -> None:
         if answer.fields.get("spool") is True:
-            self._left = remains_of(answer.body.splitlines())
+            self._left = self._sort.remains(answer.body)
 
     def _relay_ended(self, status: int) -> None:
         if status == _VANISHED:

@@ -6,16 +6,15 @@ Not responsible for the handle on it (``handle``), nor for being cancelled (``sp
 from __future__ import annotations
 
 import getpass
-import json
 import secrets
 import socket
 from pathlib import Path
 
-from nrunner.errors import SpawnError, UnfitError
 from nrunner.record import dataclass
+from nrunner.spawners.ssh.agent import Asked
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.guard import BorkedError, LeasedError
-from nrunner.spawners.ssh.handle import DutHandle, Found
+from nrunner.spawners.ssh.handle import DutHandle, Found, Home
 from nrunner.spawners.ssh.lease import held_by
 from nrunner.spawners.ssh.settings import Settings
 
@@ -32,49 +31,36 @@ class _Agent:
 class Opening:
     """One agent on its way."""
 
-    def __init__(self, device: Device, job: str, archive: Path, settings: Settings) -> None:
-        """`archive` is the agent's file, here."""
+    def __init__(
+        self, device: Device, job: str, archive: Path, settings: Settings, home: Home
+    ) -> None:
+        """`archive` is the usual agent's file, here."""
         self._device = device
         self._job = job
         self._archive = archive
-        self._may_group = settings.may_group
-        self._patience = settings.patience
+        self._settings = settings
+        self._home = home
         self._ordered: _Agent | None = None
         """What may be there, from the moment that it was asked for."""
 
     async def open(self, place: str) -> DutHandle:
         """Look the device over, copy the agent and start it; raise LinkError or SpawnError."""
         device = self._device
-        survey = await device.look_over(self._archive.name)
-        complaint = survey.complaint()
-        if complaint:
-            raise SpawnError(f"use {device.label}: {complaint}")
-        if not survey.has_python:
-            version = ".".join(map(str, survey.python)) or "none"
-            raise UnfitError(
-                f"use {device.label}: the agent needs Python 3.9 or newer,"
-                f" {device.dut.python} there is {version}"
-            )
-        archive = await device.bring(self._archive)
+        archive = await device.equip(self._archive)
+        assert device.survey is not None
+        work = device.survey.work
         name = f"{self._job[:12]}.{secrets.token_hex(4)}"
-        agent = self._ordered = _Agent(archive, f"{survey.work}/jobs/{name}")
+        agent = self._ordered = _Agent(archive, f"{work}/jobs/{name}")
         token = secrets.token_hex(16)
-        asked = {
-            "work": survey.work,
-            "name": name,
-            "job": self._job,
-            "who": _who(),
-            "token": token,
-            "group": self._may_group,
-        }
-        data = json.dumps(asked).encode()
-        answer = await device.ask(archive, "start", str(len(data)), data=data, attempts=1)
+        slots, may_group = device.dut.slots, self._settings.may_group
+        asked = Asked(work, name, self._job, _who(), token, slots, may_group)
+        answer = await device.start(archive, asked)
         said = answer.fields
         if said.get("held") is True:
             self._ordered = None
-            await self._refuse(archive, survey.work, said.get("holder"))
+            await self._refuse(archive, work, said.get("holder"))
         known = Found.at({**said, "dut": device.dut.name, "archive": agent.archive})
-        return DutHandle(place, device, known, token, self._patience)
+        return DutHandle(place, device, known, token, self._home)
 
     async def _refuse(self, archive: str, work: str, holder: object) -> None:
         """Raise SpawnError that says who has the device."""

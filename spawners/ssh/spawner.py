@@ -23,7 +23,7 @@ from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.base import Bar, Handle, Offer, SpawnerContext
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.guard import Guard
-from nrunner.spawners.ssh.handle import DutHandle, Found
+from nrunner.spawners.ssh.handle import DutHandle, Found, Home
 from nrunner.spawners.ssh.opening import Opening
 from nrunner.spawners.ssh.settings import Settings
 
@@ -47,6 +47,7 @@ class SshSpawner:
             {place: device.dut for place, device in self._devices.items()},
             f"job {context.job_id[:7]} of this machine (pid {os.getpid()})",
         )
+        self._home = Home(settings.patience, context.runtime_folder / "staged")
         self._chores: set[asyncio.Task[Any]] = set()
 
     def offers(self) -> tuple[Offer, ...]:
@@ -72,7 +73,8 @@ class SshSpawner:
         del base, folder
         context = self._context
         archive = await offload(agent_file, context.cache_folder, context.runtime_folder)
-        opening = Opening(self._devices[place], context.job_id, archive, self._settings)
+        device = self._devices[place]
+        opening = Opening(device, context.job_id, archive, self._settings, self._home)
         try:
             return await self._guard.opened(place, partial(opening.open, place))
         except BaseException:
@@ -88,7 +90,7 @@ class SshSpawner:
         answer = await device.ask(found.archive, "look", found.folder)
         said = answer.fields
         token = str(said.get("token", ""))
-        handle = DutHandle(place, device, found, token, self._settings.patience)
+        handle = DutHandle(place, device, found, token, self._home)
         handle.note(answer)
         await self._guard.take(place, handle)
         return handle

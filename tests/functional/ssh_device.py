@@ -74,6 +74,7 @@ class Site:
             "results_dir": f"{handle.folder}/results",
             "slots_dir": f"{handle.folder}/slots",
             "slots": 2,
+            "enclose": 1 << 14,
             **more,
         }
         return Talk(handle, settings, epoch=epoch, adopts=adopts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,18 +23,34 @@ from tests.functional.ssh_device import (
     run,
 )
 
+HELLO = base64.b64encode(b"hello\n").decode()
+
 
 @pytest.fixture(scope="module")
-def devices() -> Iterator[list[Dut]]:
+def whole() -> Iterator[list[Dut]]:
     with bench(1) as found:
         yield found
 
 
+@pytest.fixture(scope="module")
+def bare() -> Iterator[list[Dut]]:
+    with bench(1, sort="busybox") as found:
+        yield found
+
+
 @pytest.fixture
-def dut(devices: list[Dut]) -> Iterator[Dut]:
+def dut(whole: list[Dut]) -> Iterator[Dut]:
     """A device on which every test leaves nothing."""
-    yield devices[0]
-    assert left(devices) == []
+    yield whole[0]
+    assert left(whole) == []
+
+
+@pytest.fixture(params=["whole", "bare"])
+def any_dut(request: pytest.FixtureRequest) -> Iterator[Dut]:
+    """A device with Python, and one that has busybox alone."""
+    found = request.getfixturevalue(request.param)
+    yield found[0]
+    assert left(found) == []
 
 
 @pytest.fixture
@@ -45,14 +62,14 @@ def agents(dut: Dut) -> list[str]:
     return sorted(path.name for path in dut.path(f"{WORK}/agents").iterdir())
 
 
-def test_tests_run_there_and_nothing_of_them_stays(dut, site):
+def test_tests_run_there_and_nothing_of_them_stays(any_dut, site):
     async def main() -> None:
-        async with site.spawning(dut) as spawner:
+        async with site.spawning(any_dut) as spawner:
             handle, talk = await site.opened(spawner)
             talk.run(1, PRINTS)
             end = await talk.hear(1, "ended")
             assert (end["result"], end["returncode"]) == ("fail", 3)
-            assert dut.path(f"{talk.log_dir(1)}/stdout").read_text() == "hello\n"
+            assert [(name, text) for name, _, text in end["files"]] == [("stdout", HELLO)]
             talk.run(2, STUBBORN)
             await talk.hear(2, "started")
             await talk.environment.close()
@@ -74,12 +91,12 @@ def test_an_agent_that_is_there_already_is_not_copied_again(dut, site):
     assert made[0] == made[1]
 
 
-def test_a_copy_that_was_cut_off_is_never_used(dut, site):
+def test_a_copy_that_was_cut_off_is_never_used(any_dut, site):
     async def main() -> None:
-        async with site.spawning(dut) as spawner:
+        async with site.spawning(any_dut) as spawner:
             handle, talk = await site.opened(spawner)
             await talk.environment.close()
-            archive = dut.path(handle.address["archive"])
+            archive = any_dut.path(handle.address["archive"])
             whole = archive.read_bytes()
             archive.write_bytes(whole[: len(whole) // 2])
             handle, talk = await site.opened(spawner)
@@ -87,14 +104,16 @@ def test_a_copy_that_was_cut_off_is_never_used(dut, site):
             await talk.environment.close()
 
     run(main)
-    assert len(agents(dut)) == 1
+    assert len(agents(any_dut)) == 1
 
 
-def test_who_comes_second_is_told_who_has_the_device_since_when_and_until_when(dut, site, tmp_path):
+def test_who_comes_second_is_told_who_has_the_device_since_when_and_until_when(
+    any_dut, site, tmp_path
+):
     other = new_site(tmp_path)
 
     async def main() -> None:
-        async with site.spawning(dut) as spawner, other.spawning(dut) as late:
+        async with site.spawning(any_dut) as spawner, other.spawning(any_dut) as late:
             _, talk = await site.opened(spawner)
             with pytest.raises(SpawnError) as refusal:
                 await late.open(late.offers()[0].place)
@@ -143,14 +162,14 @@ def test_of_many_who_race_for_a_device_one_has_it(dut, site, tmp_path):
     run(main)
 
 
-def test_an_agent_that_is_left_alone_takes_everything_with_it(dut, site):
+def test_an_agent_that_is_left_alone_takes_everything_with_it(any_dut, site):
     async def main() -> None:
-        async with site.spawning(dut) as spawner:
+        async with site.spawning(any_dut) as spawner:
             handle, talk = await site.opened(spawner, orphan_deadline=0.3)
             talk.run(1, STUBBORN, grace=1000)
             await talk.hear(1, "started")
             spawner._devices[handle.name].abort()
-            await eventually(lambda: not left([dut]), "the orphan to leave")
+            await eventually(lambda: not left([any_dut]), "the orphan to leave")
 
     run(main)
 
@@ -201,11 +220,11 @@ def test_another_machine_in_its_place_is_refused_and_hears_nothing(site):
         run(main)
 
 
-def test_a_device_that_was_taken_from_a_job_says_who_has_it_now(dut, site, tmp_path):
+def test_a_device_that_was_taken_from_a_job_says_who_has_it_now(any_dut, site, tmp_path):
     other = new_site(tmp_path)
 
     async def main() -> None:
-        async with site.spawning(dut) as spawner, other.spawning(dut) as late:
+        async with site.spawning(any_dut) as spawner, other.spawning(any_dut) as late:
             handle, talk = await site.opened(spawner)
             holding = asyncio.ensure_future(talk.environment.wait_gone())
             talk.run(1, SLEEPS)
@@ -227,14 +246,14 @@ def test_a_device_that_was_taken_from_a_job_says_who_has_it_now(dut, site, tmp_p
     run(main)
 
 
-def test_a_later_controller_takes_over_what_runs(dut, site):
+def test_a_later_controller_takes_over_what_runs(any_dut, site):
     async def main() -> None:
-        async with site.spawning(dut) as spawner:
+        async with site.spawning(any_dut) as spawner:
             handle, talk = await site.opened(spawner)
             talk.run(1, SLEEPS)
             await talk.hear(1, "started")
             spawner._devices[handle.name].abort()
-        async with site.spawning(dut) as later:
+        async with site.spawning(any_dut) as later:
             found = await later.adopt(handle.name, handle.address)
             newer = site.talk(found, epoch=2, adopts=True)
             await newer.environment.open()
@@ -251,7 +270,10 @@ def test_a_later_controller_takes_over_what_runs(dut, site):
 @pytest.mark.parametrize(
     ("sort", "complaint"),
     [
-        ("size=64m,noexec", r"nothing in its work folder /root/.cache/nrunner-dut can be executed"),
+        (
+            "size=64m,noexec",
+            r"nothing in its work folder /root/.cache/nrunner-dut can be executed",
+        ),
         ("size=8m", r"has \d+ MiB free, 32 at least are needed"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from nrunner.runnable import Runnable
 from nrunner.runners.attempt import Limits, Order
 from nrunner.spawners.shell_order import note_of, order_of
-from nrunner.spawners.shell_story import Story, read_spool
+from nrunner.spawners.shell_story import Story, read_spool, remains_in
 
 
 def order(folder: Path, **limits: float) -> Order:
@@ -135,6 +135,15 @@ def test_a_line_that_was_not_written_to_its_end_does_not_count(tmp_path):
 def test_what_follows_nonsense_is_not_believed(tmp_path):
     path = spool(tmp_path, "event 1 1 1 5 started 7", "event x", "event 2 1 1 30 ended 0 0 0 25 -")
     assert last(path)["event"] == "started"
+
+
+def test_what_only_its_output_tells_is_not_guessed_once_that_is_lost():
+    note = '{"id":"1-x","log_dir":"/gone","runnable":{"kind":"%s","uri":"x"},"limits":{}}'
+    for kind, result in (("exec-test", "pass"), ("tap", "")):
+        lines = f"order 1 1 {note % kind}\nevent 1 1 1 1 ended 0 0 0 1 o\n"
+        (end,) = remains_in(lines.encode(), shares_files=False).events
+        assert end["result"] == result
+        assert ("lost with its agent" in end.get("trouble", "")) is (kind == "tap")
 
 
 def test_no_spool_says_nothing(tmp_path):

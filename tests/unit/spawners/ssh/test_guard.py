@@ -54,9 +54,8 @@ def test_a_device_is_ours_until_its_handle_is_gone(memory):
         assert memory.health(DUT).reason == "job 1234567"
         assert await guard.bar(PLACE) is None
         handle.gone.set()
-        async with asyncio.timeout(5):
-            while memory.health(DUT).state is not State.FREE:
-                await asyncio.sleep(0.01)
+        await asyncio.wait(guard._held.values(), timeout=5)
+        assert memory.health(DUT).state is State.FREE
         await guard.close()
 
     asyncio.run(main())
