@@ -50,6 +50,8 @@ class Keeper:
         """`use` opens an environment, stays with it to its end, and returns how it ended."""
         self.place = offer.place
         self.is_given_up = False
+        self.sickness = ""
+        """Why the environment that is here is to end as soon as nothing runs there."""
         self._give_up_after = offer.give_up_after
         self._guard = spawner if isinstance(spawner, Guarding) else None
         self._listener = listener
@@ -76,7 +78,14 @@ class Keeper:
     def opened(self) -> None:
         """An environment was opened."""
         self._has_served = False
+        self.sickness = ""
         self._listener.feed(Opened(time.monotonic(), self.place))
+
+    def sicken(self, why: str) -> None:
+        """The agent is in trouble of its own: what runs may end, and nothing more is to begin."""
+        if not self.sickness:
+            self.sickness = why
+            self._listener.feed(Closed(time.monotonic(), self.place, why))
 
     def closing(self, why: str) -> None:
         """The environment is gone, and what was lost with it is about to be told."""
@@ -118,6 +127,7 @@ class Keeper:
             is_final, was_released, self._is_released = False, self._is_released, False
             if was_released:
                 return None
+            why = self.sickness or why
             if self._guard is not None:
                 await self._guard.lost(self.place, why)
         known = await self._barred()

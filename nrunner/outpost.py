@@ -24,6 +24,8 @@ from nrunner.translation import Translation
 
 __all__ = ["Outpost"]
 
+_LEAST_FREE = 8 << 20
+"""Bytes that must be free there before an attempt begins."""
 _ENCLOSED = 16 << 10
 """Bytes of files that come with the event of an attempt's end, and cost no time on the way."""
 _FIRST_PIECE = 1 << 16
@@ -76,7 +78,7 @@ class Outpost:
         own = {key: each for key, each in self._settings.items() if key not in _OURS}
         own["env"] = self._translation.variables(own.get("env", {}))
         places = {name: f"{self.folder}/{inner}" for name, inner in _PLACES.items()}
-        return {**own, **places, "enclose": _ENCLOSED}
+        return {**own, **places, "enclose": _ENCLOSED, "least_free": _LEAST_FREE}
 
     # Attempts.
 

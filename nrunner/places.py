@@ -230,9 +230,17 @@ class Places:
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Tell what an agent said; return whether it is recorded."""
         keeper = self._keepers.get(berth.place)
-        if keeper is not None and not keeper.has_served and _tells_of_an_end(heads):
+        if keeper is None:
+            return self._office.heard(berth, heads)
+        why = next(filter(None, map(_trouble_in, heads)), "")
+        if why:
+            keeper.sicken(why)
+        elif not keeper.has_served and any(head["event"] == "ended" for head in heads):
             self._office.spawn(keeper.served(), f"note that {berth.place} is of use")
-        return self._office.heard(berth, heads)
+        recorded = self._office.heard(berth, heads)
+        if keeper.sickness and berth.is_idle:
+            berth.dismiss_nowait(keeper.sickness)
+        return recorded
 
     def closing(self, berth: Berth, why: str) -> None:
         """Tell that a place is in trouble before what was lost there is told."""
@@ -395,8 +403,11 @@ class Places:
         return lost_verdict(why, begun=begun, crashes=self._adoption.crashes.get(key, 0))
 
 
-def _tells_of_an_end(heads: Sequence[Mapping[str, Any]]) -> bool:
-    return any(head["event"] == "ended" for head in heads)
+def _trouble_in(head: Mapping[str, Any]) -> str:
+    """Return what an event tells of trouble that is the place's own; empty for any other."""
+    if head["event"] == "not_started" and head.get("cause") == Cause.INFRA.value:
+        return str(head.get("reason"))
+    return str(head.get("trouble") or "") if head["event"] == "ended" else ""
 
 
 def _broken(_key: Key, why: str, *, begun: bool) -> Verdict:

@@ -44,6 +44,8 @@ class Settings:
     kept_dir: str = ""
     """Folder for what is made for requirements; below `slots_dir` unless it is said."""
     enclose: int = 0
+    least_free: int = 0
+    """Bytes that the disk of the slots must have free before an attempt begins."""
     """Bytes of files that the end of an attempt may carry, where the controller sees none."""
     slots: int = 1
     env: Mapping[str, str] = field(default_factory=dict)

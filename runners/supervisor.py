@@ -246,6 +246,8 @@ class Supervisor:
         self._taking(*attempt.key)
         try:
             slot = attempt.slot = self._slots.take(self.settings.slots_dir)
+            if self.settings.least_free:
+                _check_room(self.settings.slots_dir, self.settings.least_free)
             files = slot.open()
         except OSError as error:
             if not self._put_off(attempt, error):
@@ -674,6 +676,15 @@ class Supervisor:
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)
+
+
+def _check_room(folder: str, least: int) -> None:
+    """Raise OSError if the disk of a folder is so full that whatever runs may suffer from it."""
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if free < least:
+        had, needed = f"{free >> 10} KiB free", f"{least >> 10} are needed"
+        raise OSError(f"the disk with {folder} has {had}, {needed} before a test begins")
 
 
 def _runner_of(order: Order, socket: str) -> Runner:

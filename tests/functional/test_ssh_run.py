@@ -130,3 +130,31 @@ def test_a_device_that_is_retired_is_left_alone(box, devices):
     end = run(box, "--dut", devices[0].name, "/bin/true")
     (test,) = box.results()["tests"]
     assert "it is retired: it smokes" in test["fail_reason"], end.out
+
+
+def test_a_device_that_runs_out_of_room_takes_itself_out_of_service(box, devices):
+    two = devices[:2]
+    box.write("fills.sh", "#!/bin/sh\nhead -c 28M /dev/zero >/root/filling\n")
+    box.write("t.sh", "#!/bin/sh\nsleep 0.2\n")
+    for dut in two:
+        dut.fill_disk(leave=34 << 20)
+    try:
+        names = [word for dut in two for word in ("--dut", dut.name)]
+        end = run(box, *names, "fills.sh", *["t.sh"] * 4)
+        listed = box.run("dut", "list").out
+    finally:
+        for dut in two:
+            dut.free_disk()
+            dut.run("rm", "-f", "/root/filling")
+    assert end.code == 0, end.out + end.err
+    assert "before a test begins" in listed
+    assert listed.count("quarantined") == 1
+    tests = {each["id"]: each for each in box.results()["tests"]}
+    (filled,) = [each["attempts"] for name, each in tests.items() if "fills" in name]
+    sick = filled[0]["environment"]
+    tries = [each["attempts"] for name, each in tests.items() if "fills" not in name]
+    assert {each[-1]["environment"] for each in tries} == {
+        f"ssh:{dut.name}" for dut in two if f"ssh:{dut.name}" != sick
+    }
+    assert sum(len(each) - 1 for each in tries) <= 1
+    assert left(two) == []

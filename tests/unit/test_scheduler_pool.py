@@ -131,6 +131,26 @@ def test_a_place_is_released_as_soon_as_nothing_more_can_run_there(run):
     assert ended["open"] == ["b"]
 
 
+SICK = Script(refuse_to_start="the disk is full")
+
+
+def test_a_place_whose_agent_is_in_trouble_gets_nothing_more_and_is_left_alone(run):
+    scripts = {"x": [SICK, Script()], "y": Script(run_for=1), "z": Script(run_for=1)}
+    done = run([task(n, name) for n, name in enumerate("xyz", 1)], scripts=scripts)
+    assert set(done.verdicts.values()) == {PASS}
+    assert places(done)[1] == ["a", "b"]
+    assert ("a", "the disk is full") in run.pool.notes
+    assert "a is left alone for 1 s: the disk is full" in done.ears.notices
+
+
+def test_what_runs_at_a_place_in_trouble_runs_to_its_end(run):
+    scripts = {"long": Script(run_for=9), "x": [SICK, Script()]}
+    offers = (Offer("a", 2), Offer("b", 1))
+    done = run([task(1, "long"), task(2, "x")], offers, scripts)
+    assert places(done) == {1: ["a"], 2: ["a", "b"]}
+    assert set(done.verdicts.values()) == {PASS}
+
+
 def test_a_task_gets_a_place_whose_tags_it_asks_for(run):
     offers = (
         Offer("a", 1, tags=frozenset({"x86"})),
