@@ -277,7 +277,11 @@ class Job:
                 self._note(journal, f"status messages are taken at {uri}")
             try:
                 await self._watched(scheduler, journal)
-                self._note_messages(server.statistics().facts(), watch.unkept, journal)
+                messages = server.statistics().facts()
+                learned = {"messages": {**messages, "unkept": watch.unkept}} if messages else {}
+                if places := scheduler.place_facts():
+                    learned["places"] = places
+                self._note_facts(learned, journal)
                 # Those who listen to the job hear its end, too.
                 job = self._close(journal)
             finally:
@@ -285,10 +289,9 @@ class Job:
                 await server.close()
         return job
 
-    def _note_messages(self, facts: dict[str, Any], unkept: int, journal: Journal) -> None:
-        """Have the reports tell of messages from outside, if there were any."""
-        if facts:
-            learned = {"messages": {**facts, "unkept": unkept}}
+    def _note_facts(self, learned: dict[str, Any], journal: Journal) -> None:
+        """Have the reports tell what was learnt while the job ran, if anything was."""
+        if learned:
             journal.append([{"type": "facts", "facts": learned}])
             self._reporter.learn(learned)
 

@@ -11,7 +11,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from nrunner.berth import Berth
 from nrunner.errors import NrunnerError, SpawnError, UnfitError
@@ -63,7 +63,16 @@ class Keeper:
         self._failures = 0
         self._told = ""
         """The reason that was told last."""
+        self._reason = ""
+        """What was wrong last, if anything ever was."""
+        self._openings = 0
         self._has_served = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return how the place is, and why, for reports."""
+        state = "given up" if self.is_given_up else "left alone" if self._told else "used"
+        found: dict[str, Any] = {"state": state, "opened": self._openings}
+        return {**found, "reason": self._reason} if self._reason else found
 
     def open_nowait(self) -> None:
         """Have an environment opened."""
@@ -78,6 +87,7 @@ class Keeper:
     def opened(self) -> None:
         """An environment was opened."""
         self._has_served = False
+        self._openings += 1
         self.sickness = ""
         self._listener.feed(Opened(time.monotonic(), self.place))
 
@@ -143,6 +153,7 @@ class Keeper:
     async def _leave_alone(self, bar: Bar) -> None:
         now = asyncio.get_running_loop().time()
         self._since = min(self._since, now)
+        self._reason = bar.reason
         if bar.is_final or now + bar.seconds - self._since > self._give_up_after:
             self.is_given_up = True
             self._listener.notice(f"{self.place} is not used any more in this job: {bar.reason}")

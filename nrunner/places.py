@@ -149,6 +149,11 @@ class Places:
             keeper.open_nowait()
         await station.learn(kinds)
 
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return how the pooled places are that were used, or could not be, for reports."""
+        found = {place: keeper.facts() for place, keeper in self._keepers.items()}
+        return {place: facts for place, facts in found.items() if facts["opened"] or len(facts) > 2}
+
     def open_nowait(self, place: str) -> None:
         """Have an environment opened at a pooled place."""
         self._keepers[place].open_nowait()

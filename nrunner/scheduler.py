@@ -115,6 +115,10 @@ class Scheduler:
         """The environments that are open now."""
         return self._places.environments
 
+    def place_facts(self) -> dict[str, dict[str, Any]]:
+        """Return how the places are that are as good as others, for reports."""
+        return self._places.facts()
+
     async def run(self) -> None:
         """Run until every task has its verdict; raise the error that made this impossible."""
         async with asyncio.TaskGroup() as group:

@@ -79,6 +79,8 @@ def test_devices_that_are_not_there_cost_no_test_an_attempt(box, devices):
     assert end.code == 0, end.out + end.err
     assert set(places(box)) == {f"ssh:{dut.name}" for dut in devices[1:]}
     assert sum(places(box).values()) == 4
+    told = box.results()["facts"]["places"]
+    assert [told[f"ssh:{dut.name}"]["state"] for dut in devices[1:]] == ["used", "used"]
 
 
 def test_another_machine_under_the_same_address_gets_nothing(box, devices):
@@ -94,6 +96,9 @@ def test_another_machine_under_the_same_address_gets_nothing(box, devices):
     assert (test["status"], test["cause"]) == ("ERROR", "infra"), end.out
     assert "no place is left" in test["fail_reason"]
     assert "host key" in test["fail_reason"]
+    (told,) = box.results()["facts"]["places"].values()
+    assert (told["state"], told["opened"]) == ("given up", 0)
+    assert "host key" in told["reason"]
     assert left(devices[:1]) == []
 
 
