@@ -207,6 +207,14 @@ class Berth:
             self._cancelled.add(key)
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
+    def follow_nowait(self, number: int, stream: str) -> None:
+        """Have what a task prints, that runs here, in a file as it comes."""
+        if self._outpost is None or self.environment is None:
+            return  # it is seen where it is written
+        for key, is_started in self._running.items():
+            if key[0] == number and is_started:
+                self._outpost.live.follow_nowait(self.environment, key, stream)
+
     def _withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether that was still to be done."""
         if self._outpost is not None and self._outpost.withdraw(key):
@@ -443,6 +451,7 @@ class Berth:
                 self._refuse,
                 epoch=self._epoch,
                 is_new=is_new,
+                live=self._folder,
             )
 
     def _resume_orders(self) -> dict[Key, bytes]:

@@ -261,6 +261,16 @@ class Environment:
             raise ProtocolError(f"fetch files: {reply['error']}")
         return reply
 
+    async def tail(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what an attempt has printed after a position, as ``body``, once there is more.
+
+        Without a body it is over. Raise ProtocolError with the reason, or LinkError.
+        """
+        reply = await self._ask({"type": "tail", **fields})
+        if "error" in reply:
+            raise ProtocolError(f"follow output: {reply['error']}")
+        return reply
+
     def acknowledge_nowait(self, number: int, drop: Sequence[str] = ()) -> None:
         """Have the agent forget events up to this one, and folders whose files are here.
 

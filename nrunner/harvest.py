@@ -205,9 +205,6 @@ class Harvest:
     def _unpacked(self, head: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return an event as it can be told here, once the files that it carries are kept."""
         event = head["event"]
-        if event == "started":
-            # Its slot is a folder there.
-            return {name: each for name, each in head.items() if name != "slot"}
         if event not in _ENDS:
             return head
         _, here = self._ways.pop((head["task"], head["attempt"]), ("", ""))

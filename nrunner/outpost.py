@@ -16,6 +16,7 @@ from nrunner.delivery import Delivery
 from nrunner.environment import Environment, Key, run_frame
 from nrunner.errors import LinkError, NrunnerError, RecipeError
 from nrunner.harvest import Harvest, Tell, allowance_of
+from nrunner.liveoutput import LiveOutput
 from nrunner.offload import offload
 from nrunner.pace import Pace
 from nrunner.record import replace
@@ -50,8 +51,9 @@ class Outpost:
         *,
         epoch: int,
         is_new: bool,
+        live: str,
     ) -> None:
-        """`folder` is there, and with `is_new` nothing is in it yet.
+        """`folder` is there, and with `is_new` nothing is in it yet. `live` is a folder here.
 
         `tell` returns whether events are recorded; `refused` is told of attempts that will not be
         ordered, as an event that an agent could have told.
@@ -60,7 +62,9 @@ class Outpost:
         """There, of all that belongs to the job."""
         self.base_dir = f"{folder}/{_PLACES['base_dir']}"
         """What the folder that references are relative to is called there."""
-        self.harvest = Harvest(tell, allowance_of(settings))
+        self.harvest = Harvest(self._pass_on, allowance_of(settings))
+        self.live = LiveOutput(live)
+        self._tell = tell
         self.pace = Pace(_FIRST_PIECE)
         """How much is sent there at once."""
         self._settings = settings
@@ -79,6 +83,17 @@ class Outpost:
         own["env"] = self._translation.variables(own.get("env", {}))
         places = {name: f"{self.folder}/{inner}" for name, inner in _PLACES.items()}
         return {**own, **places, "enclose": _ENCLOSED, "least_free": _LEAST_FREE}
+
+    def _pass_on(self, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell events, with the folder here in which output can be read while an attempt runs."""
+        told = []
+        for head in heads:
+            if head["event"] == "started":
+                head = {**head, "slot": self.live.folder((head["task"], head["attempt"]))}
+            elif head["event"] == "ended":
+                self.live.forget((head["task"], head["attempt"]))
+            told.append(head)
+        return self._tell(told)
 
     # Attempts.
 
@@ -135,6 +150,7 @@ class Outpost:
         for task in (self._planting, self._ordering):
             if task is not None:
                 task.cancel()
+        self.live.close()
         self.harvest.give_up(why)
 
     # Requirements.

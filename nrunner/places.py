@@ -172,6 +172,11 @@ class Places:
         else:
             station.run_nowait(order)
 
+    def follow_nowait(self, number: int, stream: str) -> None:
+        """Have what a task prints that runs somewhere in a file here, as it comes."""
+        for berth in self._berths():
+            berth.follow_nowait(number, stream)
+
     def forget(self, number: int) -> None:
         """A task is settled: nothing about it is needed any more."""
         for station in self._stations.values():

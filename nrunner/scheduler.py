@@ -197,9 +197,15 @@ class Scheduler:
         self._done.set()
 
     def live_output(self, number: int, stream: str) -> Path | None:
-        """Return the file that gets the output of a task that runs now, if it can be seen here."""
+        """Return the file that gets the output of a task that runs now, if it can be seen here.
+
+        What is written elsewhere is followed from the first time on that somebody asks.
+        """
         slot = self._slots.get(number)
-        return None if slot is None else Path(slot) / stream
+        if slot is None:
+            return None
+        self._places.follow_nowait(number, stream)
+        return Path(slot) / stream
 
     def _decide(self) -> list[Action]:
         actions: list[Action] = []

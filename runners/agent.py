@@ -16,7 +16,7 @@ import time
 
 # What hmac offers as compare_digest, without the 10 ms that importing hmac takes.
 from _operator import _compare_digest as compare_digest
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from nrunner import __version__
 from nrunner.errors import NrunnerError, ProtocolError
@@ -29,7 +29,6 @@ from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
 from nrunner.runners.executable_runner import find_executable
 from nrunner.runners.loop import Loop, Timer
-from nrunner.runners.removal import removing
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
 
@@ -38,9 +37,8 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Optional
 
     from nrunner.runners.errands import Errands
-    from nrunner.runners.incoming import Incoming
     from nrunner.runners.lease import Lease
-    from nrunner.runners.outgoing import Outgoing
+    from nrunner.runners.porter import Porter
     from nrunner.runners.tenure import Tenure
 
 __all__ = ["Agent"]
@@ -101,9 +99,7 @@ class Agent:
         """Whether it leaves since nobody came back."""
         self._heard = 0
         """How often a controller has said something."""
-        self._incoming: Optional[Incoming] = None
-        """Files that a controller puts here, if it does."""
-        self._made_outgoing: Optional[Outgoing] = None
+        self._made_porter: Optional[Porter] = None
         status = folder + "/status"
         self._supervisor = Supervisor(
             self._loop, Settings(), self._emit, status, taking=self._note_taken
@@ -124,10 +120,8 @@ class Agent:
                 self._flush()
         finally:
             self._supervisor.end_strays()
-            if self._incoming is not None:
-                self._incoming.close()
-            if self._made_outgoing is not None:
-                self._made_outgoing.close()
+            if self._made_porter is not None:
+                self._made_porter.forget_requests()
             if self._controller is not None:
                 self._controller.flush()
             self._spool.close(leave=not self._supervisor.is_idle)
@@ -224,7 +218,7 @@ class Agent:
             return
         try:
             if handler is None:
-                self._put(head, frame.body)
+                self._porter.put(head, frame.body)
             else:
                 handler(self, head)
         except NrunnerError as error:
@@ -274,10 +268,8 @@ class Agent:
         """Another controller counts its requests anew."""
         if self._made_errands is not None:
             self._made_errands.forget_requests()
-        if self._incoming is not None:
-            self._incoming.close()
-        if self._made_outgoing is not None:
-            self._made_outgoing.close()
+        if self._made_porter is not None:
+            self._made_porter.forget_requests()
 
     def _hello(self) -> dict[str, Any]:
         me = procfs.read_process(os.getpid())
@@ -368,31 +360,20 @@ class Agent:
     def _fulfil(self, head: Mapping[str, Any]) -> None:
         self._errands.take(head)
 
-    def _put(self, head: Mapping[str, Any], body: bytes) -> None:
-        if "root" in head:
-            from nrunner.runners.tree import TreeCopy
-
-            TreeCopy(self._loop, lambda put, told: self._answer(put, **told)).take(head, body)
-            return
-        if self._incoming is None:
-            # Few jobs bring files: the others do without this import.
-            from nrunner.runners.incoming import Incoming
-
-            self._incoming = Incoming(self._loop, lambda put, told: self._answer(put, **told))
-        self._incoming.take(head, body)
-
     def _get(self, head: Mapping[str, Any]) -> None:
-        fields, body = self._outgoing.take(head)
-        self._reply({"type": "reply", "request": whole(head["request"]), **fields}, body)
+        self._porter.get(head)
+
+    def _tail(self, head: Mapping[str, Any]) -> None:
+        self._porter.tail(head)
 
     @property
-    def _outgoing(self) -> Outgoing:
-        """Files that a controller takes out of here; most see them, and do without the import."""
-        if self._made_outgoing is None:
-            from nrunner.runners.outgoing import Outgoing
+    def _porter(self) -> Porter:
+        """Who carries files between here and the controller, if files have to be carried."""
+        if self._made_porter is None:
+            from nrunner.runners.porter import Porter
 
-            self._made_outgoing = Outgoing()
-        return self._made_outgoing
+            self._made_porter = Porter(self._loop, self._supervisor, self._reply)
+        return self._made_porter
 
     @property
     def _errands(self) -> Errands:
@@ -405,17 +386,8 @@ class Agent:
 
     def _acknowledge(self, head: Mapping[str, Any]) -> None:
         self._spool.acknowledge(whole(head["seq"]))
-        for folder in head.get("drop", ()):
-            self._drop(folder)
-
-    def _drop(self, folder: str) -> None:
-        """Remove a folder whose files the controller has."""
-        self._outgoing.forget(folder)
-        self._remove_more(removing(folder))
-
-    def _remove_more(self, rest: Iterator[None]) -> None:
-        if next(rest, rest) is None:
-            self._loop.real_after(0.0, lambda: self._remove_more(rest))
+        if "drop" in head:
+            self._porter.drop(head["drop"])
 
     def _pause(self, head: Mapping[str, Any]) -> None:
         self._answer(head, paused=self._supervisor.pause())
@@ -465,6 +437,8 @@ class Agent:
             "event": name,
             **fields,
         }
+        if name == "ended" and self._made_porter is not None:
+            self._made_porter.ended(attempt)
         frame = _encode_event(head)
         self._spool.add(frame, attempt.key if name in _BEGINNINGS else None)
         if self._controller is not None:
@@ -478,6 +452,7 @@ class Agent:
         "check": _check,
         "fulfil": _fulfil,
         "get": _get,
+        "tail": _tail,
         "ack": _acknowledge,
         "abandon": _be_abandoned,
         "pause": _pause,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Callable
 
 from nrunner.runners.loop import Loop
 
@@ -39,6 +40,8 @@ class Capture:
         """How many bytes of the running attempt were taken."""
         self.trouble = ""
         """Why some of them could not be kept, or empty."""
+        self.on_taken: Optional[Callable[[], None]] = None
+        """Called when there is more, if somebody waits for it."""
         self._loop = loop
         self._ends: Optional[tuple[int, int]] = None
         self._file = -1
@@ -77,7 +80,13 @@ class Capture:
                 self._keep(data)
             except OSError as error:
                 self.trouble = f"{self.path}: {error.strerror}"
+        if self.on_taken is not None:
+            self.on_taken()
         return len(data)
+
+    def read(self, offset: int, most: int) -> bytes:
+        """Return what was taken of the running attempt from an offset on, as far as it was kept."""
+        return b"" if self._file < 0 else os.pread(self._file, most, offset)
 
     def drain(self) -> None:
         """Take all that was written until now; whoever still writes is not waited for."""
@@ -91,6 +100,7 @@ class Capture:
     def hand_over(self) -> int:
         """Return the open file, which is the caller's from now on; -1 if there is none."""
         file, self._file = self._file, -1
+        self.on_taken = None
         self.size = 0
         self.trouble = ""
         return file

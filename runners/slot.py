@@ -55,6 +55,10 @@ class Slot:
         """How /proc shows the pipes of this slot among a process's files."""
         return frozenset(capture.mark for capture in self._captures.values())
 
+    def capture(self, name: str) -> Capture:
+        """Return what takes one of the streams."""
+        return self._captures[name]
+
     def written(self) -> int:
         """Return how many bytes of output there are so far."""
         return sum(capture.size for capture in self._captures.values())

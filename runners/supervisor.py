@@ -134,6 +134,10 @@ class Supervisor:
         until = attempt.ended or time.monotonic()
         attempt.paused += max(0.0, until - max(self._paused_at, attempt.began))
 
+    def attempt(self, key: tuple[int, int]) -> Optional[Attempt]:
+        """Return an attempt that runs."""
+        return self._attempts.get(key)
+
     def tasks(self) -> list[tuple[int, int]]:
         """Return (task, attempt) of all that runs or waits here."""
         return list(self._here)

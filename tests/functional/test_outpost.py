@@ -549,3 +549,60 @@ def test_a_test_that_waits_for_the_tree_can_be_cancelled(tmp_path):
         assert (await here.hear(2, "not_started"))["cause"] == "cancelled"
 
     stay(tmp_path, body)
+
+
+# Output of what runs.
+
+
+async def written(path: Path, size: int) -> bytes:
+    """Return what is in a file once there is enough."""
+    for _ in range(1000):
+        found = content(path)
+        if len(found) >= size:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{path} has {len(found)} bytes")
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def test_what_a_test_prints_can_be_read_while_it_runs_by_whoever_asks(tmp_path):
+    """Only then anything is sent; a link that breaks in between loses nothing of it."""
+
+    async def body(here: Stay) -> None:
+        gate = tmp_path / "gate"
+        here.run(1, f"echo one; while [ ! -e {gate} ]; do sleep 0.01; done; echo two; sleep 0.5")
+        slot = Path((await here.hear(1, "started"))["slot"])
+        assert slot.is_relative_to(tmp_path / "slots")
+        environment = here.berth.environment
+        assert environment is not None
+        assert environment.requests == 0
+        here.berth.follow_nowait(1, "stdout")
+        assert await written(slot / "stdout", 4) == b"one\n"
+        here.spawner.line.cut()
+        gate.touch()
+        assert await written(slot / "stdout", 8) == b"one\ntwo\n"
+        await here.hear(1)
+        assert here.read(1) == b"one\ntwo\n"
+        assert content(slot / "stdout") == b""
+        here.run(2, "echo silent")
+        await here.hear(2)
+        assert environment.requests == 3
+
+    stay(tmp_path, body)
+
+
+def test_much_output_is_followed_to_its_last_byte(tmp_path):
+    async def body(here: Stay) -> None:
+        here.run(1, "seq 200000; sleep 0.7")
+        slot = Path((await here.hear(1, "started"))["slot"])
+        here.berth.follow_nowait(1, "stdout")
+        here.berth.follow_nowait(1, "stderr")
+        text = "".join(f"{number}\n" for number in range(1, 200001)).encode()
+        assert await written(slot / "stdout", len(text)) == text
+        await here.hear(1)
+        assert here.read(1) == text
+
+    stay(tmp_path, body)

@@ -105,6 +105,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.journal",
             "nrunner.layer",
             "nrunner.pause",
+            "nrunner.liveoutput",
             "nrunner.lock",
             "nrunner.outpost",
             "nrunner.pace",
