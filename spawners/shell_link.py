@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nrunner.errors import NrunnerError, ProtocolError
+from nrunner.errors import NrunnerError, ProtocolError, RequirementError
 from nrunner.record import replace
 from nrunner.result import Result
 from nrunner.runnable import Requirement, Runnable
@@ -32,6 +32,7 @@ from nrunner.spawners.shell_order import settings_line
 from nrunner.spawners.shell_queue import ShellQueue
 from nrunner.spawners.shell_requirement import question_of
 from nrunner.spawners.shell_shelf import Shelf
+from nrunner.spawners.shell_store import Execute, ShellStore
 from nrunner.spawners.shell_story import Key, Story, Told
 from nrunner.spawners.shell_words import line
 
@@ -52,11 +53,13 @@ class ShellLink(asyncio.Transport):
         *,
         shares_files: bool = True,
         staging: Path | None = None,
+        execute: Execute | None = None,
     ) -> None:
         """`reach` connects to the agent; it may raise LinkError.
 
         Where nothing is shared, `staging` is a folder here for what is on its way to whoever asks
-        for files, as any agent is asked; without one it goes where the orders say.
+        for files, as any agent is asked; without one it goes where the orders say. `execute` is how
+        files are put there, if they can be.
         """
         super().__init__()
         self._protocol = protocol
@@ -74,6 +77,8 @@ class ShellLink(asyncio.Transport):
         """What is to be added to its times to have ours."""
         self._asked: dict[int, Callable[[int], None]] = {}
         self._own_questions = 0
+        self._store = None if execute is None else ShellStore(execute)
+        self._putting: set[asyncio.Task[None]] = set()
         self._told: deque[Told] = deque()
         self._teller: asyncio.Task[None] | None = None
         self._out: list[bytes] = []
@@ -108,6 +113,8 @@ class ShellLink(asyncio.Transport):
             self._is_open = False
             if self._teller is not None:
                 self._teller.cancel()
+            for each in self._putting:
+                each.cancel()
             self._loop.call_soon(self._protocol.connection_lost, None)
 
     # What the controller says.
@@ -116,11 +123,14 @@ class ShellLink(asyncio.Transport):
         head = frame.head
         kind = head.get("type")
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
-        if handler is None:
+        if handler is None and kind != "put":
             self._complain(head, f"unknown frame {kind!r}")
             return
         try:
-            handler(self, head)
+            if handler is None:
+                self._put(head, frame.body)
+            else:
+                handler(self, head)
         except NrunnerError as error:
             self._complain(head, str(error))
         except _MALFORMED as error:
@@ -212,8 +222,22 @@ class ShellLink(asyncio.Transport):
 
         self._inquire(question.words, answer)
 
-    def _put(self, head: Mapping[str, Any]) -> None:
-        self._answer(head, error="bring a file to an environment without Python")
+    def _put(self, head: Mapping[str, Any], body: bytes) -> None:
+        store = self._store
+        if store is None:
+            raise RequirementError("bring a file to an environment without Python")
+
+        async def put() -> None:
+            try:
+                self._answer(head, **await store.put(head, body))
+            except NrunnerError as error:
+                self._complain(head, str(error))
+            except _MALFORMED as error:
+                self._complain(head, f"malformed frame 'put': {error!r}")
+
+        task = self._loop.create_task(put())
+        self._putting.add(task)
+        task.add_done_callback(self._putting.discard)
 
     def _run_errand(self, head: Mapping[str, Any], requirement: Requirement) -> None:
         """Have a requirement that is a program run; it is asked for again under the same number."""
@@ -271,7 +295,6 @@ class ShellLink(asyncio.Transport):
         "check": _check,
         "fulfil": _fulfil,
         "get": _get,
-        "put": _put,
         "ack": _acknowledge,
         "ping": _show_up,
         "pause": _pause,

@@ -18,6 +18,7 @@ from nrunner.record import dataclass
 from nrunner.runners.spool import Remains, remains_of
 from nrunner.spawners.shell_agent import device_script
 from nrunner.spawners.shell_link import ShellLink
+from nrunner.spawners.shell_store import Execute
 from nrunner.spawners.shell_story import remains_in
 from nrunner.spawners.shell_words import cut
 from nrunner.spawners.ssh.link import ChannelLink
@@ -81,9 +82,10 @@ class _Python:
         first: bytes,
         ended: Callable[[int], None],
         staging: Path,
+        execute: Execute,
     ) -> None:
         """Have a protocol speak with the agent at the other end of a channel."""
-        del staging
+        del staging, execute
         ChannelLink(channel, factory(), first, ended)
 
     def remains(self, spool: bytes) -> Remains:
@@ -116,13 +118,14 @@ class _Shell:
         first: bytes,
         ended: Callable[[int], None],
         staging: Path,
+        execute: Execute,
     ) -> None:
         def reach(link: ShellLink) -> _Peer:
             peer = _Peer(link)
             ChannelLink(channel, peer, first, ended)
             return peer
 
-        ShellLink(factory(), reach, shares_files=False, staging=staging)
+        ShellLink(factory(), reach, shares_files=False, staging=staging, execute=execute)
 
     def remains(self, spool: bytes) -> Remains:
         return remains_in(spool, shares_files=False)

@@ -157,6 +157,15 @@ class Device:
             raise SpawnError(f"{word} on {self.label}: {output.complaint}")
         return self._checked(word, found[0])
 
+    async def execute(self, command: str, data: bytes) -> str:
+        """Have a command run that reads `data`; return what it complains of, empty if nothing.
+
+        Raise LinkError or SpawnError.
+        """
+        connection = await self.connected(attempts=1)
+        output = await connection.run("put files", command, data=data, within=self.patience)
+        return "" if output.status == 0 else output.complaint
+
     async def start(self, archive: str, asked: Asked) -> Answer:
         """Have an agent started; return who it is, or who has the device.
 

@@ -109,7 +109,8 @@ class DutHandle:
             if why:
                 self.is_gone(why)
             raise LinkError(f"{reach}: {why or answer.fields.get('why')}")
-        self._sort.speak(channel, factory, rest, self._relay_ended, self._staging)
+        execute = self._device.execute
+        self._sort.speak(channel, factory, rest, self._relay_ended, self._staging, execute)
 
     async def wait_gone(self) -> str:
         """Wait until the agent is certainly gone; return how, in words."""

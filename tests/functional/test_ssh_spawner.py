@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nrunner.errors import LinkError, SpawnError
+from nrunner.errors import LinkError, RequirementError, SpawnError
 from tests.duts import Dut, bench
 from tests.functional.ssh_device import (
     PRINTS,
@@ -286,3 +287,35 @@ def test_a_device_that_will_not_do_is_refused_with_what_would(site, sort, compla
     with bench(1, disk=sort) as found:
         run(main)
         assert [each for each in left(found) if "nrunner-dut/" in each] == []
+
+
+def test_files_are_put_where_there_is_no_python(bare, site):
+    async def main() -> None:
+        async with site.spawning(*bare) as spawner:
+            handle, talk = await site.opened(spawner)
+            root = f"{handle.folder}/tree it's"
+            here = talk.environment
+            files = {"root": root, "files": [["a/b c", 0o755, 3], ["d", 0o640, 0]]}
+            await here.put_many({**files, "links": [["a/l", "b c"]]}, b"\0x\n")
+            there = bare[0].path(root)
+            assert (there / "a/b c").read_bytes() == b"\0x\n"
+            assert (there / "a/b c").stat().st_mode & 0o777 == 0o755
+            assert (there / "a/l").readlink() == Path("b c")
+            assert (there / "d").read_bytes() == b""
+            data = bytes(range(256)) * 6000
+            fields = {"path": f"{root}/x/large", "size": len(data), "mode": 0o600}
+            fields["sha256"] = hashlib.sha256(data).hexdigest()
+            for offset in (0, 0, 1 << 20, 1 << 20):  # some come again
+                piece = data[offset : offset + (1 << 20)]
+                assert not (there / "x/large").exists() or offset
+                await here._put({**fields, "offset": offset}, piece)
+            assert (there / "x/large").read_bytes() == data
+            with pytest.raises(RequirementError, match="its sha256 is not"):
+                await here._put({**fields, "size": 1, "offset": 0, "sha256": "0" * 64}, b"y")
+            assert (there / "x/large").read_bytes() == data
+            with pytest.raises(RequirementError, match="put files into"):
+                await here.put_many({**files, "root": "/proc/self/no"}, b"abc")
+            await here.close()
+
+    run(main)
+    assert left(bare) == []
