@@ -397,6 +397,13 @@ class Config:
         "--podman-pids",
         default_text="podman's own, 2048",
     )
+    podman_disk: int | None = _setting(
+        None,
+        "podman.disk",
+        Size(),
+        "How much a container may write to /tmp; the rest of its file system is read-only then.",
+        "--podman-disk",
+    )
     podman_network: str = _setting(
         "none",
         "podman.network",

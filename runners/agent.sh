@@ -171,7 +171,10 @@ run_attempt() {
     (payload)
     status=$?
     fate
-    has_room || printf '@ full %s %s %s\n' "$n" "$task" "$attempt" >&3
+    has_room "$slots/$n/probe" || printf '@ full %s %s %s\n' "$n" "$task" "$attempt" >&3
+    if [ "$status" != 0 ] && is_full /tmp; then
+        printf '@ full %s %s %s /tmp\n' "$n" "$task" "$attempt" >&3
+    fi
     read -r pid <"pid-$n" || pid=
     if [ -z "$pid" ] || nobody_since "$pid"; then
         tidy
@@ -239,13 +242,21 @@ is_payload() { # PID
     false
 }
 
-# Whether there is room for more where output goes. If not, some of it may be lost, and who was told so
+# Whether there is room for more. Where output goes, some of it may be lost otherwise, and who was told so
 # may have failed of that. Where nothing can be made, that has another reason.
-has_room() {
-    x=$slots/$n/probe
-    [ ! -p "$x" ] || return 0 # a test has put it there
-    { printf '%4096s' '' >"$x" && : >"$x"; } 2>/dev/null && return
-    { ! : >"$x"; } 2>/dev/null
+has_room() { # FILE
+    [ ! -p "$1" ] || return 0 # a test has put it there
+    { printf '%4096s' '' >"$1" && : >"$1"; } 2>/dev/null && return
+    { ! : >"$1"; } 2>/dev/null
+}
+
+is_full() { # FOLDER
+    c=$(df -Pk "$1" 2>/dev/null | {
+        read -r x
+        read -r x x x c x
+        printf %s "$c"
+    })
+    [ "$c" = 0 ]
 }
 
 unfit() { # WHY
@@ -435,7 +446,13 @@ heard() { # WORD SLOT TASK ATTEMPT ...: from a process of ours
         shift 4
         note "$n" "$word" "$*"
         ;;
-    full) note "$2" trouble "its results cannot be kept: no space left where its output is" ;;
+    full)
+        if [ -n "$5" ]; then
+            note "$2" full "$5"
+        else
+            note "$2" trouble "its results cannot be kept: no space left where its output is"
+        fi
+        ;;
     killed)
         # Else its worker will tell.
         eval "x=\$lost_$2"

@@ -634,7 +634,7 @@ class Supervisor:
                 outcome = attempt.runner.judge(
                     attempt.order.runnable, attempt.place, attempt.end, attempt.report()
                 )
-                outcome = self._memory.blamed(outcome)
+                outcome = _explained(self._memory.blamed(outcome))
         except OSError as error:
             attempt.trouble = f"its results cannot be kept: {error}"
         except RunnerError as error:
@@ -697,6 +697,14 @@ def _runner_of(order: Order, socket: str) -> Runner:
 
         return Checker(order.runnable.kind)
     return find_runner(order.runnable.kind, socket)
+
+
+def _explained(outcome: Outcome) -> Outcome:
+    if not outcome.fail_reason:
+        return outcome
+    from nrunner.runners.room import blamed, full
+
+    return blamed(outcome, full())
 
 
 def _enclosed(folder: str, most: int) -> dict[str, object]:

@@ -21,6 +21,7 @@ from nrunner.record import dataclass, replace
 from nrunner.runners import registry
 from nrunner.runners.attempt import Order
 from nrunner.runners.base import Exit, Outcome, Place
+from nrunner.runners.room import blamed
 from nrunner.runners.slot import make_folder, remove_tree
 from nrunner.runners.spool import Remains
 from nrunner.spawners.shell_order import order_of
@@ -98,8 +99,8 @@ class Story:
     def _note(self, facts: dict[str, Any], word: str, text: str) -> None:
         if word == "stopped":
             facts["stop"], _, facts["detail"] = text.partition(" ")
-        elif word == "trouble":
-            facts["trouble"] = text
+        elif word in ("trouble", "full"):
+            facts[word] = text
         elif word in ("leak", "stuck"):
             pid, age, channel, command = (*text.split(" ", 3), "")[:4]
             name = "leaks" if word == "leak" else "unkillable"
@@ -176,7 +177,7 @@ def _ending(
             if _lacks_words(order, kept, more["outputs"]):
                 more["trouble"] = "what it wrote was lost with its agent"
             elif end is not None and "stop" not in facts and "trouble" not in facts:
-                outcome = _judged(order, end)
+                outcome = blamed(_judged(order, end), [facts["full"]] if "full" in facts else [])
         except OSError as error:
             more["trouble"] = f"its results cannot be kept: {error}"
         except RunnerError as error:

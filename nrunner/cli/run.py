@@ -74,6 +74,7 @@ FORM = Form(
         "podman.memory",
         "podman.cpus",
         "podman.pids",
+        "podman.disk",
         "podman.network",
         "ssh.duts",
         "ssh.dut_tags",

@@ -32,6 +32,7 @@ _OWN_USERS = {"container_id": 0, "host_id": 0x4E520000, "size": 1 << 16}
 """Who those inside are outside, where podman runs as root: nobody. It is in the range that systemd
 keeps for containers."""
 _SHM = "64m"
+_RUN = "16m"
 _PERIOD = 100_000
 """Microseconds in which a container gets its share of the processors."""
 _SYSTEM = frozenset(
@@ -106,7 +107,7 @@ def specification(plan: Plan) -> dict[str, Any]:
         # The user's own folders are mounted, and must not be given other labels for that.
         "selinux_opts": ["disable"],
         "log_configuration": {"driver": "none"},
-        "mounts": [*binds, *_memory_mounts(binds)],
+        "mounts": [*binds, *_memory_mounts(binds, plan.limits.disk)],
         "resource_limits": _resources(plan.limits),
         "r_limits": [
             {"type": name, "soft": most, "hard": most} for name, most in plan.ulimits.items()
@@ -117,6 +118,10 @@ def specification(plan: Plan) -> dict[str, Any]:
     }
     if not plan.may_administer:
         asked["cap_drop"] = ["all"]
+    if plan.limits.disk is not None:
+        # Podman can limit what is written to an image on few file systems (XFS with quotas for
+        # projects): in memory that is possible everywhere.
+        asked["read_only_filesystem"] = True
     if plan.has_own_users:
         asked["userns"] = {"nsmode": "private"}
         asked["idmappings"] = {"UIDMap": [_OWN_USERS], "GIDMap": [_OWN_USERS]}
@@ -164,11 +169,14 @@ def _binds(plan: Plan) -> list[dict[str, Any]]:
     return binds
 
 
-def _memory_mounts(binds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _memory_mounts(binds: Sequence[Mapping[str, Any]], disk: int | None) -> list[dict[str, Any]]:
     """Return the folders that are in memory; a folder of the user's comes before ours."""
     taken = {bind["destination"] for bind in binds}
     mounts = [_tmpfs("/dev/shm", "mode=1777", f"size={_SHM}")]
-    return mounts if "/tmp" in taken else [*mounts, _tmpfs("/tmp", "mode=1777")]
+    if disk is not None:
+        mounts.append(_tmpfs("/run", "mode=755", f"size={_RUN}"))
+    bound = () if disk is None else (f"size={disk}",)
+    return mounts if "/tmp" in taken else [*mounts, _tmpfs("/tmp", "mode=1777", *bound)]
 
 
 def _distinct(paths: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from nrunner.record import dataclass
 __all__ = ["DEFAULT_IMAGE", "Limits", "Room", "Settings"]
 
 DEFAULT_IMAGE = "python:3-slim"
+_LIMITS = ("memory", "cpus", "pids", "disk")
 _LAYERS_SIZE = 20 << 30
 _LAYERS_AGE = 30 * 86400.0
 _TEXTS = ("image", "socket", "runtime", "pull", "network", "prepare_network", "userns", "reuse")
@@ -27,6 +28,8 @@ class Limits:
     """Bytes, swap included."""
     cpus: float | None = None
     pids: int | None = None
+    disk: int | None = None
+    """Bytes in ``/tmp``; then nothing else of its own file system may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Settings:
     def from_config(cls, config: Mapping[str, Any]) -> Settings:
         """Return the settings of a job; what is not in there has its default."""
         known = {name: config[f"podman.{name}"] for name in _TEXTS if config.get(f"podman.{name}")}
-        limits = Limits(*(config.get(f"podman.{name}") for name in ("memory", "cpus", "pids")))
+        limits = Limits(*(config.get(f"podman.{name}") for name in _LIMITS))
         room = Room(
             config.get("cache.layers_size", _LAYERS_SIZE),
             config.get("cache.layers_age", _LAYERS_AGE),

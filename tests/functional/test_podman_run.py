@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -189,6 +189,28 @@ def test_tests_that_attack_their_container_harm_nobody_else(box: Sandbox) -> Non
     by_name = {each["name"]: each for each in box.results()["tests"]}
     assert found["kill.sh"] in ("FAIL", "ERROR"), by_name["kill.sh"]
     assert "memory" in json.dumps(by_name["memory.sh"]), by_name["memory.sh"]
+    check_nothing_left(box)
+
+
+@pytest.mark.parametrize("image", [python_image, busybox_image])
+def test_what_a_container_may_write_is_bounded_and_that_is_told(
+    box: Sandbox, image: Callable[[], str]
+) -> None:
+    fill = 'dd if=/dev/zero of="$1" bs=64k count=200 2>/dev/null'
+    box.write("fill.sh", f"#!/bin/sh\n{fill}\n")
+    box.write("neat.sh", '#!/bin/sh\necho 1 > "$AVOCADO_TEST_OUTPUTDIR/a" && echo 1 > /tmp/b\n')
+    places = ("/tmp/full", "/root/full", "/var/tmp/full")
+    for number, path in enumerate(places):
+        recipe = {"kind": "exec-test", "uri": "./fill.sh", "args": [path]}
+        box.write(f"{number}.json", json.dumps(recipe), executable=False)
+    names = [f"{number}.json" for number in range(len(places))]
+    words = ("--podman-image", image(), "--podman-disk", "1M", "--max-parallel-tasks", "2")
+    done = run(box, *names, "neat.sh", *words).wait()
+    tests = box.results()["tests"]
+    assert [each["status"] for each in tests] == ["FAIL", "FAIL", "FAIL", "PASS"], done.out
+    reasons = [each["fail_reason"] for each in tests[:3]]
+    assert reasons[0].endswith("(no space left in /tmp)")
+    assert "no space" not in reasons[1] + reasons[2]
     check_nothing_left(box)
 
 

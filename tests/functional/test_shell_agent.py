@@ -227,6 +227,27 @@ def test_a_disk_without_room_for_output_is_no_failure_of_a_test(tmp_path, shell)
     asyncio.run(main())
 
 
+@everywhere
+def test_who_fails_while_there_is_no_room_for_its_own_files_is_told_of_it(tmp_path, shell):
+    # Our own folder is likely to be in there.
+    prepare = f"""
+        /bin/mount --bind {tmp_path} /mnt
+        /bin/mount -t tmpfs -o size=64k tmpfs /tmp
+        /bin/mkdir -p {tmp_path}
+        /bin/mount --bind /mnt {tmp_path}
+    """
+
+    async def main() -> None:
+        async with asyncio.timeout(WITHIN), scene(tmp_path, shell, prepare) as it:
+            assert (await it.end(1, "exit 3"))["fail_reason"] == "exited with status 3"
+            end = await it.end(2, "cat /dev/zero > /tmp/filler")
+            assert end["result"] == "fail"
+            assert end["fail_reason"] == "exited with status 1 (no space left in /tmp)"
+            assert (await it.end(3, ":"))["result"] == "pass"
+
+    asyncio.run(main())
+
+
 def test_a_silent_test_leaves_no_file(play):
     async def body(it: Scene) -> None:
         end = await it.end(1, ":")

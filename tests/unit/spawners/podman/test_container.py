@@ -87,6 +87,17 @@ def test_limits_are_asked_for_and_swap_is_none():
     assert "resource_limits" not in specification(PLAN)
 
 
+def test_with_a_limit_on_disk_nothing_is_written_but_what_has_one():
+    limited = replace(PLAN, limits=Limits(disk=10 << 20))
+    assert specification(limited)["read_only_filesystem"] is True
+    seen = mounts(limited)
+    assert f"size={10 << 20}" in seen["/tmp"]
+    sizes = [any(each.startswith("size=") for each in seen[path]) for path in ("/run", "/dev/shm")]
+    assert sizes == [True, True]
+    assert "read_only_filesystem" not in specification(PLAN)
+    assert not any(each.startswith("size=") for each in mounts(PLAN)["/tmp"])
+
+
 def test_users_of_its_own_are_nobody_outside_and_files_keep_their_owners():
     asked = specification(replace(PLAN, has_own_users=True))
     ids = asked["idmappings"]["UIDMap"]
