@@ -301,6 +301,20 @@ class Config:
         "--status-tcp",
         default_text="none",
     )
+    serve: bool = _setting(
+        False,
+        "status.serve",
+        Switch(),
+        "Show the job on a page while it runs; its address is printed.",
+        "--serve",
+    )
+    serve_port: int = _setting(
+        0,
+        "status.serve_port",
+        Count(),
+        "Port of 127.0.0.1 where that page is served.",
+        default_text="one that is free",
+    )
     token_file: str | None = _setting(
         None,
         "status.token_file",

@@ -52,6 +52,7 @@ from nrunner.spawners.base import Offer
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
+from nrunner.status.token import make_token, page_link
 from nrunner.task import Task
 from nrunner.watch import Watch
 
@@ -262,6 +263,7 @@ class Job:
             watch.take_messages,
             job_id=self._id,
             collector_tcp=self._tcp(),
+            control_tcp=self._page(),
         )
         watch.reopen = server.intake.reopen
         mishaps = Mishaps(self.folder.mishaps, partial(self._say, journal))
@@ -273,6 +275,8 @@ class Job:
             self._lock.tell(Stage.SERVING)
             if self._serving is not None:
                 self._serving(self.folder)
+            if server.keys is not None:
+                self._offer_page(server.control_uris[1], server.keys.link())
             for uri in server.uris[1:]:
                 self._note(journal, f"status messages are taken at {uri}")
             try:
@@ -413,6 +417,19 @@ class Job:
         if address is None:
             return None
         return tcp_options(address, self._plan.config.get("status.token_file"), self.folder.root)
+
+    def _page(self) -> TcpOptions | None:
+        """Return where the page is served that shows the job while it runs."""
+        if not self._plan.config.get("status.serve"):
+            return None
+        return TcpOptions(make_token(), port=self._plan.config.get("status.serve_port") or 0)
+
+    def _offer_page(self, address: str, token: str) -> None:
+        """Tell where the page is: those who show it to people, and keep it nowhere."""
+        for listener in self._reporter.listeners:
+            tell = getattr(listener, "page_served", None)
+            if tell is not None:
+                tell(page_link(address, token))
 
     @property
     def _slots_dir(self) -> str:

@@ -24,13 +24,14 @@ from nrunner.phase import Phase
 from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import JobReport, TaskReport
+from nrunner.runnable import tags_to_json
 from nrunner.runners.slot import make_folder
 from nrunner.scheduler import Scheduler
 from nrunner.status.intake import Accepted
 from nrunner.status.view import ApiEvent, TaskView
 from nrunner.task import Task
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "event_of"]
 
 _KINDS = {"settled": "task_settled", "closed": "job_closed", "notice": "notice"}
 _NAMES = {kind: kind.__name__.lower() for kind in get_args(Message)}
@@ -68,6 +69,10 @@ class Watch:
     def job(self) -> JobReport:
         """Return the job as it is now."""
         return self._reporter.now(time.monotonic())
+
+    def is_over(self) -> bool:
+        """Whether nothing will happen to the job any more."""
+        return False
 
     def task(self, number: int) -> TaskView | None:
         """Return a task, or None if there is none with that number."""
@@ -108,6 +113,10 @@ class Watch:
         self._reporter.flush()
         self._scheduler.stop(stop_by_user(time.monotonic(), kill=kill))
 
+    def newest(self) -> int:
+        """Return the id of the newest event; 0 if there is none."""
+        return self._journal.records
+
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:
         """Return at most `limit` events that followed; None if there never was such an id."""
         count = self._journal.records
@@ -115,7 +124,7 @@ class Watch:
             return None
         last = min(count, event_id + limit)
         lines = self._journal.lines(event_id, last)
-        return [_event(event_id + index, line) for index, line in enumerate(lines, 1)]
+        return [event_of(event_id + index, line) for index, line in enumerate(lines, 1)]
 
     def subscribe(self, wake: Callable[[], None]) -> Callable[[], None]:
         """Call `wake` whenever there are new events, until the function returned is called."""
@@ -197,6 +206,9 @@ class Watch:
             place,
             running,
             report,
+            runnable.variant_id,
+            tags_to_json(runnable.tags),
+            tuple([each.title for each in runnable.requirements]),
         )
 
 
@@ -213,7 +225,8 @@ def _content(message: Message) -> tuple[str, bytes] | None:
     return None
 
 
-def _event(number: int, line: bytes) -> ApiEvent:
+def event_of(number: int, line: bytes) -> ApiEvent:
+    """Return the event that a record of the journal is to readers of the API."""
     try:
         record = decoded(line)
         kind = str(record.pop("type", ""))

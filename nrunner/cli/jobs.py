@@ -17,6 +17,7 @@ COMMANDS = {
     "attach": ("nrunner.cli.job_control:attach", "Show a job as its own console does."),
     "wait": ("nrunner.cli.job_control:wait", "Wait until a job is over."),
     "cancel": ("nrunner.cli.job_control:cancel", "End a job, or one of its tasks."),
+    "serve": ("nrunner.cli.serve:serve", "Show jobs on a page in the browser."),
     "resume": ("nrunner.cli.resume:resume", "Go on with a job whose controller is gone."),
 }
 """Each command: where it is, and what it does."""

@@ -69,6 +69,7 @@ FORM = Form(
         "runner.python",
         "runner.isolation",
         "status.tcp",
+        "status.serve",
         "podman.image",
         "podman.reuse",
         "podman.memory",

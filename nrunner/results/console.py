@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from nrunner.results.base import JobReport, TaskReport
-from nrunner.results.line import foot_lines, head_lines, notice_line, task_line
+from nrunner.results.line import foot_lines, head_lines, notice_line, page_line, task_line
 from nrunner.results.outlet import Outlet
 from nrunner.results.tail import output_tail
 from nrunner.task import Task
@@ -47,6 +47,11 @@ class Console:
     def notice(self, text: str) -> None:
         """Keep the notice for the next flush."""
         self._say(notice_line(text))
+
+    def page_served(self, link: str) -> None:
+        """Say where the job's page is, even if nothing else is said: it was asked for."""
+        self._pending.append(page_line(link))
+        self.flush()
 
     def flush(self) -> None:
         """Write all that was kept, in one piece."""

@@ -12,7 +12,7 @@ from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
 from nrunner.results.text import first_line, shortened, task_name, visible
 
-__all__ = ["PLAIN", "foot_lines", "head_lines", "notice_line", "task_line"]
+__all__ = ["PLAIN", "foot_lines", "head_lines", "notice_line", "page_line", "task_line"]
 
 PLAIN: Mapping[Result, str] = {result: result.value for result in Result}
 """How each result is written where there are no colours."""
@@ -52,6 +52,11 @@ def _reason(report: TaskReport) -> str:
 def notice_line(text: str) -> str:
     """Return a notice as a line."""
     return f"NOTICE     : {shortened(text)}"
+
+
+def page_line(link: str) -> str:
+    """Return what is said of the page that shows the job while it runs."""
+    return f"LIVE PAGE  : {link}"
 
 
 def foot_lines(job: JobReport, words: Mapping[Result, str] = PLAIN) -> list[str]:

@@ -53,8 +53,8 @@ class Page:
         )
         return "; ".join(parts)
 
-    def head(self, title: str, *, connects: bool) -> str:
-        """Return the page up to where data follow."""
+    def head(self, title: str, *, connects: bool, serves: str = "") -> str:
+        """Return the page up to where data follow; `serves` says what its server has."""
         policy = escape(self.policy(connects=connects))
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -62,6 +62,7 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n'
             '<meta name="referrer" content="no-referrer">\n'
+            f'<meta name="nrunner-serves" content="{escape(serves)}">\n'
             f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n'
             f"<style>{self.style}</style>\n</head>\n<body>\n"
         )

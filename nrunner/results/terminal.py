@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 from nrunner.offload import offload
 from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
-from nrunner.results.line import foot_lines, head_lines, notice_line, task_line
+from nrunner.results.line import foot_lines, head_lines, notice_line, page_line, task_line
 from nrunner.results.outlet import Outlet
 from nrunner.results.tail import output_tail
 from nrunner.task import Task
@@ -102,6 +102,11 @@ class Terminal:
     def notice(self, text: str) -> None:
         """Keep the notice for the next drawing."""
         self._say(notice_line(text))
+
+    def page_served(self, link: str) -> None:
+        """Say where the job's page is."""
+        self._say(page_line(link))
+        self._draw()
 
     def flush(self) -> None:
         """Draw, unless that was done a moment ago: then the next call will, or `animate`."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
+
 from nrunner.results.base import AttemptReport, JobReport, TaskReport
 from nrunner.status.view import ApiEvent, TaskView
 
@@ -17,16 +19,23 @@ __all__ = ["event_text", "job_document", "task_document", "to_text"]
 
 def to_text(document: Any) -> str:
     """Return a document as JSON text; what is no JSON type is written as its text."""
+    try:
+        return msgspec.json.encode(document, enc_hook=str).decode("utf-8")
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, TypeError, ValueError):
+        return _in_ascii(document)  # a name that is no valid text, or a huge number
+
+
+def _in_ascii(document: Any) -> str:
     return json.dumps(document, default=str, separators=(",", ":"))
 
 
 def event_text(event: ApiEvent) -> str:
     """Return an event in the form of server-sent events."""
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {to_text(event.data)}\n\n"
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {_in_ascii(event.data)}\n\n"
 
 
-def job_document(job: JobReport) -> dict[str, Any]:
-    """Return the job as the API shows it."""
+def job_document(job: JobReport, newest: int) -> dict[str, Any]:
+    """Return the job as the API shows it; `newest` is the id of its newest event."""
     settled = sum(job.tally.values())
     return {
         "id": job.id,
@@ -41,6 +50,7 @@ def job_document(job: JobReport) -> dict[str, Any]:
         "exit_code": int(job.exit_code),
         "interrupted": job.interrupted,
         "facts": dict(job.facts),
+        "events": newest,
     }
 
 
@@ -57,6 +67,9 @@ def task_document(task: TaskView) -> dict[str, Any]:
         "attempt": task.attempt,
         "environment": task.environment,
         "running": task.running,
+        "variant": task.variant,
+        "tags": dict(task.tags),
+        "requirements": list(task.requirements),
         "verdict": None if task.report is None else _verdict(task.report),
     }
 
@@ -92,4 +105,9 @@ def _attempt(attempt: AttemptReport) -> dict[str, Any]:
         "time_end": attempt.time_end,
         "elapsed": attempt.elapsed,
         "returncode": attempt.returncode,
+        "core": attempt.core,
+        "layer": attempt.layer,
+        "doing": attempt.doing,
+        "leaks": [dict(each) for each in attempt.leaks],
+        "unkillable": [dict(each) for each in attempt.unkillable],
     }

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 __all__ = ["Entrance"]
 
-_MOST = 256
+_MOST = 1024
 _SHARE = 8
 """The part of all descriptors that connections may take: one in so many."""
 _ASK_WITHIN = 10.0

@@ -16,10 +16,21 @@ from aiohttp.typedefs import Handler, Middleware
 
 from nrunner.errors import NrunnerError
 from nrunner.status.document import to_text
+from nrunner.status.keys import Keys
 from nrunner.status.listener import is_allowed_peer
-from nrunner.status.token import matches
+from nrunner.status.view import JobOver
 
-__all__ = ["errors_as_json", "make_guard"]
+__all__ = ["SAFE", "SESSION", "errors_as_json", "make_guard", "shown_token"]
+
+SESSION = "/api/v1/session"
+SAFE = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers of what is data: no browser makes more of it."""
 
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
 
@@ -34,6 +45,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return _answer(error.status, error.text or error.reason, headers)
     except ConnectionError:
         return web.Response()  # nobody is left to be told anything
+    except JobOver as error:
+        return _answer(409, f"could not {error}", {})
     except NrunnerError as error:
         return _answer(500, f"could not {error}", {})
     except Exception as error:
@@ -48,15 +61,17 @@ _KEPT = ("Allow", "Content-Range", "WWW-Authenticate")
 
 def _answer(code: int, message: str, headers: dict[str, str]) -> web.Response:
     text = to_text({"error": {"code": code, "message": message}})
+    headers = {**SAFE, **headers}
     return web.Response(status=code, text=text, content_type="application/json", headers=headers)
 
 
 def make_guard(
-    token: str | None, note_question: Callable[[asyncio.BaseTransport], None]
+    keys: Keys | None, note_question: Callable[[asyncio.BaseTransport], None]
 ) -> Middleware:
     """Return the middleware that lets in only who may, and notes the connections of those.
 
-    `token` is what TCP peers have to show.
+    `keys` know what TCP peers have to show. A page holds no data, and who asks for a session has
+    no token yet: these are open to whoever reaches them.
     """
 
     @web.middleware
@@ -70,7 +85,8 @@ def make_guard(
                 raise web.HTTPForbidden(text="this job belongs to another user")
         else:
             _check_headers(request, peer.getsockname()[1])
-            _check_token(request, token)
+            if not _is_open(request):
+                _check_token(request, keys)
         if transport is not None:
             note_question(transport)
         return await handler(request)
@@ -87,9 +103,20 @@ def _check_headers(request: web.Request, port: int) -> None:
         raise web.HTTPForbidden(text="header Origin names another site")
 
 
-def _check_token(request: web.Request, token: str | None) -> None:
+def _is_open(request: web.Request) -> bool:
+    if request.method == "POST":
+        return request.path == SESSION
+    return request.path.endswith("/")
+
+
+def shown_token(request: web.Request) -> str:
+    """Return the token that a request shows; empty if it shows none."""
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    if token is None or scheme.lower() != "bearer" or not matches(token, shown.strip()):
+    return shown.strip() if scheme.lower() == "bearer" else ""
+
+
+def _check_token(request: web.Request, keys: Keys | None) -> None:
+    if keys is None or not keys.fits(shown_token(request)):
         raise web.HTTPUnauthorized(
             text='header "Authorization: Bearer TOKEN" is missing or wrong',
             headers={"WWW-Authenticate": "Bearer"},

@@ -56,6 +56,8 @@ class LogFile:
             self.close()
             raise
         self.size = found.st_size
+        self.tag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
+        """What changes when the file does."""
 
     def read(self, offset: int, size: int) -> bytes:
         """Return at most `size` bytes from `offset` on."""

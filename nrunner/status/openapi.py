@@ -26,6 +26,7 @@ _MAYBE_NUMBER: Json = {"type": ["number", "null"]}
 _COUNTS: Json = {"type": "object", "additionalProperties": _WHOLE}
 _RESULT: Json = {"enum": [each.value for each in Result]}
 _CAUSE: Json = {"enum": [each.value for each in Cause]}
+_TAG: Json = {"type": ["array", "null"], "items": _TEXT}
 _PHASE: Json = {"enum": [each.value for each in Phase]}
 
 
@@ -52,6 +53,7 @@ def describe() -> Json:
 def _paths() -> Json:
     number = _parameter("number", "path", "The task's place in the job, from 1.", _WHOLE)
     return {
+        "/": _get("The page for people", _content("The page, without data", _HTML, _TEXT)),
         "/api/v1/job": _get("The job and its counts", _answer("The job", "Job")),
         "/api/v1/tasks": _get(
             "Tasks in order, a page at a time",
@@ -82,12 +84,15 @@ def _paths() -> Json:
                 _parameter("after", "query", "The same, where no header can be set.", _WHOLE),
             ],
         ),
+        "/api/v1/session": _link("Exchange the token of a link, shown as bearer, for one to keep"),
+        "/api/v1/link": _link("Make the token of a link for another browser; it works once"),
         "/api/v1/openapi.json": _get(
             "This description", _content("OpenAPI 3.1", _JSON, {"type": "object"})
         ),
     }
 
 
+_HTML = "text/html"
 _JSON = "application/json"
 _SSE = "text/event-stream"
 
@@ -99,6 +104,11 @@ def _get(summary: str, answers: Json, parameters: list[Json] | None = None) -> J
 def _post(summary: str, parameters: list[Json]) -> Json:
     answers = _content("It was asked for; the events tell when it is done", _JSON, _DONE, "202")
     return {"post": _operation(summary, answers, parameters)}
+
+
+def _link(summary: str) -> Json:
+    answers = _content("The token", _JSON, _object(token=_TEXT), "201")
+    return {"post": _operation(summary, answers, [])}
 
 
 _DONE: Json = {
@@ -167,8 +177,11 @@ def _schemas() -> Json:
             exit_code=_WHOLE,
             interrupted=_TEXT,
             facts={"type": "object"},
+            events=_WHOLE,
+            clock=_NUMBER,
+            over=_TRUTH,
         ),
-        "TaskPage": _object(tasks=_list(_reference("Task")), next=_MAYBE_WHOLE),
+        "TaskPage": _object(tasks=_list(_reference("Task")), next=_MAYBE_WHOLE, events=_WHOLE),
         "Task": _object(
             number=_WHOLE,
             id=_TEXT,
@@ -180,6 +193,9 @@ def _schemas() -> Json:
             attempt=_WHOLE,
             environment=_TEXT,
             running=_MAYBE_NUMBER,
+            variant=_MAYBE_TEXT,
+            tags={"type": "object", "additionalProperties": _TAG},
+            requirements=_list(_TEXT),
             verdict={"oneOf": [{"type": "null"}, _reference("Verdict")]},
         ),
         "Verdict": _verdict(),
@@ -220,4 +236,9 @@ def _attempt() -> Json:
         time_end=_NUMBER,
         elapsed=_NUMBER,
         returncode=_MAYBE_WHOLE,
+        core=_TRUTH,
+        layer=_TEXT,
+        doing=_TEXT,
+        leaks=_list({"type": "object"}),
+        unkillable=_list({"type": "object"}),
     )

@@ -19,6 +19,7 @@ from nrunner.record import dataclass
 from nrunner.status.collector import Collector, CollectorStatistics
 from nrunner.status.entrance import Entrance
 from nrunner.status.intake import Intake, IntakeStatistics, Sink
+from nrunner.status.keys import Keys
 from nrunner.status.listener import TcpOptions, listen_tcp, listen_unix, make_private_folder
 from nrunner.status.view import JobView
 
@@ -31,6 +32,8 @@ __all__ = ["CONTROL_SOCKET", "STATUS_SOCKET", "StatusServer", "StatusStatistics"
 
 STATUS_SOCKET = "status.sock"
 CONTROL_SOCKET = "control.sock"
+_LAST_QUESTIONS = 0.7
+"""Seconds in which who watches a page may still ask for the end of an output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,9 @@ class StatusServer:
         self._collector = Collector(self.intake, sink)
         self._collector_tcp = collector_tcp
         self._control_tcp = control_tcp
-        self._api = _LazyApi(view, None if control_tcp is None else control_tcp.token)
+        self.keys = None if control_tcp is None else Keys(control_tcp.token)
+        """What opens the API on TCP, if it is there."""
+        self._api = _LazyApi(view, self.keys)
         self._uris: list[str] = []
         self._control_uris: list[str] = []
 
@@ -99,6 +104,7 @@ class StatusServer:
     async def close(self, grace: float = 0.5) -> None:
         """Take in what was sent, let readers have the last events, and close all sockets."""
         await self._collector.close(grace)
+        await self._api.linger(_LAST_QUESTIONS)
         await self._api.close()
         for name in (STATUS_SOCKET, CONTROL_SOCKET):
             (self._folder / name).unlink(missing_ok=True)
@@ -146,9 +152,9 @@ class StatusServer:
 class _LazyApi:
     """Sockets that wait for a first peer, and the API that is loaded for it."""
 
-    def __init__(self, view: JobView, token: str | None) -> None:
+    def __init__(self, view: JobView, keys: Keys | None) -> None:
         self._view = view
-        self._token = token
+        self._keys = keys
         self._listeners: list[socket.socket] = []
         self._somebody = asyncio.Event()
         self._stop = asyncio.Event()
@@ -162,6 +168,13 @@ class _LazyApi:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._task = group.create_task(self._run(), name="control API")
+
+    async def linger(self, seconds: float) -> None:
+        """Let those who watch by TCP have the last events, and ask for what these tell of."""
+        streams = self.streams
+        if self._keys is not None and streams is not None and streams.open:
+            streams.close()
+            await asyncio.sleep(seconds)
 
     async def close(self) -> None:
         self._stop.set()
@@ -187,7 +200,7 @@ class _LazyApi:
         self.streams = app.EventStreams(self._view)
         entrance = Entrance()
         runner: web.AppRunner = app.make_runner(
-            self._view, self.streams, self._token, entrance.note_question
+            self._view, self.streams, self._keys, entrance.note_question
         )
         try:
             await runner.setup()

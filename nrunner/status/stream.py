@@ -2,13 +2,15 @@
 
 A reader is a place in the job's history and nothing more: there is no queue that a slow one could
 fill, and none of the events it has yet to get is lost. One that takes nothing for too long is
-dropped; it comes back with ``Last-Event-ID``. Imports aiohttp: only for ``app``.
+dropped; it comes back with ``Last-Event-ID``. Many readers are woken less often, and what is made
+for one is sent to all who are at the same place: so their number costs the job next to nothing.
+Imports aiohttp: only for ``app``.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from aiohttp import web
 
@@ -19,9 +21,19 @@ __all__ = ["EventStreams"]
 
 _BATCH = 500
 _PIECE = 64 * 1024
-_READERS = 64
+_READERS = 1024
+_KEPT = 4
+"""Batches that are kept for others who are at the same place."""
+_FEW = 8
+"""So many readers hear of each event at once."""
+_PAUSE = 0.002
+"""Seconds between two rounds for each reader beyond those."""
+_LONGEST_PAUSE = 1.0
 _ALIVE = b": alive\n\n"
 _RESET = b'event: reset\ndata: {"reason": "no such event here: read all again"}\n\n'
+
+_Batch = tuple[int, tuple[bytes, ...]]
+"""The last event in it, and the events as they are sent."""
 
 
 class EventStreams:
@@ -33,6 +45,9 @@ class EventStreams:
         self._stalled = stalled
         self._wakers: set[asyncio.Event] = set()
         self._closing = False
+        self._batches: dict[tuple[int, int], _Batch | None] = {}
+        self._round: asyncio.TimerHandle | None = None
+        self._unsubscribe: Callable[[], None] | None = None
         self.dropped = 0
         """Readers that took nothing for too long."""
 
@@ -44,8 +59,7 @@ class EventStreams:
     def close(self) -> None:
         """Let every reader have what is there, then end."""
         self._closing = True
-        for wake in self._wakers:
-            wake.set()
+        self._wake_all()
 
     async def serve(self, request: web.Request, last: int) -> web.StreamResponse:
         """Send the events after `last`, and go on until the reader or the job is done."""
@@ -55,8 +69,7 @@ class EventStreams:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         wake = asyncio.Event()
-        self._wakers.add(wake)
-        unsubscribe = self._view.subscribe(wake.set)
+        self._add(wake)
         try:
             await response.prepare(request)
             await self._send_all(response, wake, last)
@@ -65,26 +78,66 @@ class EventStreams:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            unsubscribe()
-            self._wakers.discard(wake)
+            self._remove(wake)
         return response
+
+    def _add(self, wake: asyncio.Event) -> None:
+        self._wakers.add(wake)
+        if self._unsubscribe is None:
+            self._unsubscribe = self._view.subscribe(self._hear)
+
+    def _remove(self, wake: asyncio.Event) -> None:
+        self._wakers.discard(wake)
+        if not self._wakers and self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+            self._batches.clear()
+
+    def _hear(self) -> None:
+        """Have all readers woken: at once if they are few, soon if they are many."""
+        many = len(self._wakers) - _FEW
+        if many <= 0:
+            self._wake_all()
+        elif self._round is None:
+            pause = min(many * _PAUSE, _LONGEST_PAUSE)
+            self._round = asyncio.get_running_loop().call_later(pause, self._wake_all)
+
+    def _wake_all(self) -> None:
+        if self._round is not None:
+            self._round.cancel()
+            self._round = None
+        for wake in self._wakers:
+            wake.set()
 
     async def _send_all(self, response: web.StreamResponse, wake: asyncio.Event, last: int) -> None:
         await self._write(response, b"retry: 1000\n\n")
         while True:
             wake.clear()
-            events = self._view.events_after(last, _BATCH)
-            if events is None and last:
+            batch = self._after(last)
+            if batch is None and last:
                 last = 0
                 await self._write(response, _RESET)
-            elif events:
-                last = events[-1].id
-                for piece in _pieces(events):
+            elif batch is not None and batch[1]:
+                last = batch[0]
+                for piece in batch[1]:
                     await self._write(response, piece)
             elif self._closing:
                 return
             else:
                 await self._wait(response, wake)
+
+    def _after(self, last: int) -> _Batch | None:
+        """Return what follows an event, as it is sent; None if there never was such an event."""
+        key = (last, self._view.newest())
+        if key not in self._batches:
+            events = self._view.events_after(last, _BATCH)
+            made = None
+            if events is not None:
+                made = (events[-1].id if events else last, tuple(_pieces(events)))
+            while len(self._batches) >= _KEPT:
+                del self._batches[next(iter(self._batches))]
+            self._batches[key] = made
+        return self._batches[key]
 
     async def _wait(self, response: web.StreamResponse, wake: asyncio.Event) -> None:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-__all__ = ["make_token", "matches", "token_line", "token_of_line"]
+__all__ = ["make_token", "matches", "page_link", "token_line", "token_of_line"]
 
 
 def make_token() -> str:
@@ -22,6 +22,11 @@ def matches(token: str, shown: str) -> bool:
     import hmac
 
     return hmac.compare_digest(token.encode(), shown.encode("utf-8", "replace"))
+
+
+def page_link(address: str, token: str) -> str:
+    """Return a link to a page; what stands behind the ``#`` no browser sends to anybody."""
+    return f"{address}/#token={token}"
 
 
 def token_line(token: str) -> bytes:

@@ -11,11 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from nrunner.errors import NrunnerError
 from nrunner.phase import Phase
-from nrunner.record import dataclass
+from nrunner.record import dataclass, field
 from nrunner.results.base import JobReport, TaskReport
 
-__all__ = ["ApiEvent", "JobView", "TaskView"]
+__all__ = ["ApiEvent", "JobOver", "JobView", "TaskView"]
+
+
+class JobOver(NrunnerError):
+    """A job cannot be told anything: it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,10 @@ class TaskView:
     """Seconds since the attempt that runs now has started; None if none runs."""
     report: TaskReport | None = None
     """Once the task is settled."""
+    variant: str | None = None
+    tags: Mapping[str, list[str] | None] = field(default_factory=dict)
+    requirements: tuple[str, ...] = ()
+    """What has to hold before it can start, as people call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,10 @@ class JobView(Protocol):
         """Return the job as it is now."""
         ...
 
+    def is_over(self) -> bool:
+        """Whether nothing will happen to the job any more."""
+        ...
+
     def task(self, number: int) -> TaskView | None:
         """Return a task, or None if there is none with that number."""
         ...
@@ -75,7 +88,14 @@ class JobView(Protocol):
         ...
 
     def cancel_job(self, *, kill: bool = False) -> None:
-        """Ask for the whole job to be cancelled, as Ctrl-C once does, or twice if `kill`."""
+        """Ask for the whole job to be cancelled, as Ctrl-C once does, or twice if `kill`.
+
+        Raise JobOver if nothing of it runs any more.
+        """
+        ...
+
+    def newest(self) -> int:
+        """Return the id of the newest event; 0 if there is none."""
         ...
 
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:

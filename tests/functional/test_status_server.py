@@ -62,6 +62,9 @@ class FakeView:
         tally = {Result.PASS: 15, Result.FAIL: 5}
         return JobReport(JOB, self.folder, ("nrunner", "run"), TASKS, 1e9, 2.5, tally)
 
+    def is_over(self) -> bool:
+        return False
+
     def task(self, number: int) -> TaskView | None:
         if not 1 <= number <= TASKS:
             return None
@@ -85,6 +88,9 @@ class FakeView:
     def cancel_job(self, *, kill: bool = False) -> None:
         self.job_cancelled += 1
         self.job_killed += kill
+
+    def newest(self) -> int:
+        return self.history.newest
 
     def events_after(self, event_id: int, limit: int) -> Sequence[ApiEvent] | None:
         return self.history.after(event_id, limit)

@@ -46,8 +46,8 @@ function output(text, label) {
   return appendOutput(pre, text);
 }
 
-function appendOutput(pre, text) {
-  for (const run of runsOf(text)) pre.append(drawnRun(run));
+function appendOutput(pre, text, style) {
+  for (const run of runsOf(text, style)) pre.append(drawnRun(run));
   return pre;
 }
 

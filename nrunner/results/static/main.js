@@ -31,7 +31,7 @@ function topBar() {
   const theme = h("button.theme", { type: "button", title: "Light or dark (t)", "aria-label": "Light or dark", onclick: changeTheme }, "\u25d0");
   return h("header.top", null, h("a.skip", { href: "#main", onclick: (event) => { event.preventDefault(); main.focus(); } }, "To the content"),
     h("a.job-name", { href: "#/", title: visible(store.job.folder, 300) }, nameOf(jobName(), 60)),
-    h("nav", { "aria-label": "Views" }, NAV.map(([address, text]) => h("a", { href: address }, text))), status, theme);
+    h("nav", { "aria-label": "Views" }, NAV.map(([address, text]) => h("a", { href: address }, text))), status, store.live ? liveTools() : null, theme);
 }
 
 function changeTheme() {
@@ -81,4 +81,5 @@ function begin() {
 const theme = remembered("nrunner-theme");
 if (theme) document.documentElement.dataset.theme = theme;
 addEventListener("keydown", onKey);
-if (readFile()) begin();
+if (SERVES) beginLive();
+else if (readFile()) begin();

@@ -16,6 +16,7 @@ const CAUSES = {
 };
 const CAUSE_ORDER = Object.keys(CAUSES);
 
+const isLive = () => store.live === "live";
 const store = { job: null, rows: [], live: "", notices: [] };
 
 function tagWords(tags) {
@@ -49,7 +50,8 @@ function attemptOf(data, task, isLast) {
 function rowOf(data, phaseNames) {
   const phases = [];
   const flat = data.phases || [];
-  for (let i = 0; i < flat.length; i += 2) phases.push([phaseNames[flat[i]], flat[i + 1]]);
+  if (phaseNames === null) phases.push(...flat);
+  else for (let i = 0; i < flat.length; i += 2) phases.push([phaseNames[flat[i]], flat[i + 1]]);
   const outputs = {};
   if (Array.isArray(data.out)) for (const name of data.out) outputs[name] = `${data.dir}/${name}`;
   else Object.assign(outputs, data.out);

@@ -23,11 +23,11 @@ function headline(rows) {
   const open = store.job.total - rows.filter((row) => row.result).length;
   let text = bad ? `${count(bad)} of ${many(store.job.total, "test")} failed` : `All ${many(store.job.total, "test")} fine`;
   if (!store.job.total) text = "No tests";
-  else if (store.live && open && !bad) text = `${count(store.job.total - open)} of ${many(store.job.total, "test")} done, none failed`;
-  else if (store.live && open) text += ` so far, ${count(open)} to go`;
+  else if (isLive() && open && !bad) text = `${count(store.job.total - open)} of ${many(store.job.total, "test")} done, none failed`;
+  else if (isLive() && open) text += ` so far, ${count(open)} to go`;
   else if (open > 0) text += `, ${count(open)} without a verdict`;
   const cut = store.job.interrupted ? h("p.cut", null, "Cut short: ", nameOf(store.job.interrupted)) : null;
-  return h("div", null, h(`h1.headline${bad || (open > 0 && !store.live) ? ".is-bad" : ".is-fine"}`, null, text), cut);
+  return h("div", null, h(`h1.headline${bad || (open > 0 && !isLive()) ? ".is-bad" : ".is-fine"}`, null, text), cut);
 }
 
 function bar(rows) {
@@ -44,16 +44,16 @@ function bar(rows) {
 
 function figures(rows) {
   const job = store.job;
-  const elapsed = store.live ? now() : job.elapsed;
+  const elapsed = isLive() ? now() : job.elapsed;
   const spent = rows.reduce((sum, row) => sum + row.attempts.reduce((part, each) => part + each.elapsed, 0), 0);
   const code = job.exit_code || 0;
   const meaning = EXIT_BITS.filter(([bit]) => code & bit).map(([, text]) => text).join(", ") || "all fine";
-  const left = store.live ? timeLeft(rows) : "";
+  const left = isLive() ? timeLeft(rows) : "";
   const figure = (name, value, note) => h("div.figure", null, h("dt", null, name), h("dd", null, value, note ? h("small", null, note) : null));
   return h("dl.figures", null,
-    figure(store.live ? "Running for" : "Took", duration(elapsed), left || (elapsed > 0 && spent > elapsed * 1.5 ? `${(spent / elapsed).toFixed(1)} tests at once on average` : "")),
+    figure(isLive() ? "Running for" : "Took", duration(elapsed), left || (elapsed > 0 && spent > elapsed * 1.5 ? `${(spent / elapsed).toFixed(1)} tests at once on average` : "")),
     figure("Began", new Date(job.start * 1000).toLocaleString(), ""),
-    store.live ? null : figure("Exit code", String(code), meaning),
+    isLive() ? null : figure("Exit code", String(code), meaning),
     figure("In tests", duration(spent), "all attempts added up"));
 }
 

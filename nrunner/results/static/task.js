@@ -17,6 +17,7 @@ function task(text) {
       if (clock) clock.textContent = duration(elapsedOf(row));
       return;
     }
+    if (drawnFor) follower?.hurry();
     drawnFor = key;
     fill(view, taskHead(row), reasonOf(row), follower ? follower.element : tails(row), traceback(row), tries(row), way(row), about(row), beside(row));
   };
@@ -34,7 +35,7 @@ function taskHead(row) {
   const [before, after] = neighbours(row);
   const step = (other, text, key) => (other ? h("a.step", { href: `#/task/${other.n}`, title: `${key}: ${visible(other.id, 80)}`, "data-key": key }, text) : null);
   const again = againCommand(row);
-  const cancel = store.live && !row.result ? h("button.danger", { type: "button", onclick: (event) => cancelTask(row, event.target) }, "Cancel this task") : null;
+  const cancel = isLive() && !row.result ? h("button.danger", { type: "button", onclick: (event) => cancelTask(row, event.target) }, "Cancel this task") : null;
   return h("header.task-head", null,
     h("nav.steps", { "aria-label": "Neighbours" }, h("a", { href: addressOf(lastQuery) }, "\u2190 Tasks"), step(before, "previous", "k"), step(after, "next", "j")),
     h("h1", null, badge(row.state), " ", nameOf(row.id, 600)),

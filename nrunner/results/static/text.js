@@ -36,9 +36,10 @@ const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1
 
 const ANSI = /\u001b\[([0-9;:]*)m|\u001b\[[0-9;?<=>]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_a-z]?/g;
 
-function runsOf(text) {
+const plainStyle = () => ({ fg: "", bg: "", bold: false, dim: false, italic: false, line: false, swap: false });
+
+function runsOf(text, style = plainStyle()) {
   const runs = [];
-  const style = { fg: "", bg: "", bold: false, dim: false, italic: false, line: false, swap: false };
   let last = 0;
   const clean = text.replace(/\r+\n/g, "\n").replace(/\r/g, "\n");
   for (const match of clean.matchAll(ANSI)) {
@@ -65,7 +66,7 @@ function restyle(style, parameters) {
   const codes = parameters.split(/[;:]/).map(Number);
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i];
-    if (code === 0) Object.assign(style, { fg: "", bg: "", bold: false, dim: false, italic: false, line: false, swap: false });
+    if (code === 0) Object.assign(style, plainStyle());
     else if (code === 1) style.bold = true;
     else if (code === 2) style.dim = true;
     else if (code === 3) style.italic = true;

@@ -22,7 +22,7 @@ function timeline(text) {
   let LANE = 18;
 
   const whole = () => {
-    const end = store.live ? now() : Math.max(store.job.elapsed, lanes.latest);
+    const end = isLive() ? now() : Math.max(store.job.elapsed, lanes.latest);
     return [0, Math.max(end, 0.001)];
   };
   const side = () => (canvas.clientWidth < 600 ? 0 : 130);
