@@ -291,7 +291,9 @@ carry() { # FOLDER
         if [ "$alive" = true ]; then exit 11; fi
         exit 10
     fi
-    answer "{\"ok\": true, \"boot_id\": \"$(boot_id)\"}"
+    token=
+    read -r token <"$1/token"
+    answer "{\"ok\": true, \"boot_id\": \"$(boot_id)\", \"token\": $(quoted "$token")}"
     sh "$0" relay "$1"
     # It ends with its standard input, or is killed once the agent has hung up.
     [ $? -ne 0 ] || exit 0

@@ -42,7 +42,8 @@ def relay(folder: str) -> int:
         found, _ = look(folder)
         say({"ok": False, "why": error.strerror, **found})
         return ENDED if not found["alive"] else LIVES
-    say({"ok": True, "boot_id": boot_id()})
+    # For a controller that takes over: the login that asks for it could read it anyway.
+    say({"ok": True, "boot_id": boot_id(), "token": _token(folder)})
     if not _carry(sock):
         return HUNG_UP
     from nrunner.runners.departure import Witness
@@ -53,6 +54,14 @@ def relay(folder: str) -> int:
     if not Witness(folder).wait(_LEAVE_WITHIN, 0):
         return LIVES
     return ENDED if os.path.lexists(folder) else VANISHED
+
+
+def _token(folder: str) -> str:
+    try:
+        with open(f"{folder}/token", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 class _Way:

@@ -109,6 +109,8 @@ class DutHandle:
             if why:
                 self.is_gone(why)
             raise LinkError(f"{reach}: {why or answer.fields.get('why')}")
+        # Of one that was taken over while it could not be reached nobody has told us.
+        self.token = self.token or str(answer.fields.get("token", ""))
         execute = self._device.execute
         self._sort.speak(channel, factory, rest, self._relay_ended, self._staging, execute)
 
@@ -136,7 +138,8 @@ class DutHandle:
         await asyncio.shield(self._destroying)
 
     def note(self, answer: Answer) -> None:
-        """Take what was found out of the agent; raise nothing if it is gone."""
+        """Take what was found out of an agent that an earlier controller had started."""
+        self.token = str(answer.fields.get("token", ""))
         why = self._why_gone(answer)
         if why:
             self._keep(answer)

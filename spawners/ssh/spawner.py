@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.dutmemory import DutMemory
-from nrunner.errors import PluginError, SpawnError
+from nrunner.errors import LinkError, PluginError, SpawnError
 from nrunner.inventory import Dut
 from nrunner.offload import offload
 from nrunner.spawners.agentfile import agent_file
@@ -87,11 +87,10 @@ class SshSpawner:
         device = self._devices.get(place)
         if device is None or device.dut.name != found.dut:
             raise SpawnError(f"adopt an agent on {found.dut}: that device is not in use any more")
-        answer = await device.ask(found.archive, "look", found.folder)
-        said = answer.fields
-        token = str(said.get("token", ""))
-        handle = DutHandle(place, device, found, token, self._home)
-        handle.note(answer)
+        handle = DutHandle(place, device, found, "", self._home)
+        # It may be out of reach for a while, which says nothing: whoever connects to it will see.
+        with contextlib.suppress(LinkError):
+            handle.note(await device.ask(found.archive, "look", found.folder, attempts=1))
         await self._guard.take(place, handle)
         return handle
 

@@ -319,3 +319,26 @@ def test_files_are_put_where_there_is_no_python(bare, site):
 
     run(main)
     assert left(bare) == []
+
+
+def test_who_takes_over_an_agent_may_not_reach_it_yet(any_dut, site):
+    async def main() -> None:
+        async with site.spawning(any_dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, SLEEPS)
+            await talk.hear(1, "started")
+            spawner._devices[handle.name].abort()
+        any_dut.kill_sshd()
+        async with site.spawning(any_dut) as later:
+            try:
+                found = await later.adopt(handle.name, handle.address)
+            finally:
+                any_dut.start_sshd()
+            newer = site.talk(found, epoch=2, adopts=True)
+            newer.environment._handle = found  # which learns the secret on its way
+            await newer.environment.open()
+            newer.cancel(1)
+            assert (await newer.hear(1, "ended"))["stop"] == "cancelled"
+            await newer.environment.close()
+
+    run(main)
