@@ -97,6 +97,8 @@ class Agent:
         """Whether it leaves once nothing runs any more."""
         self.is_forsaken = False
         """Whether it leaves since nobody came back."""
+        self._is_used = False
+        """Whether anything was ever ordered."""
         self._heard = 0
         """How often a controller has said something."""
         self._made_porter: Optional[Porter] = None
@@ -165,10 +167,17 @@ class Agent:
         if connection is self._controller:
             self._controller = None
             self._supervisor.resume()  # whoever stopped for us cannot go on any more
-            deadline = self._supervisor.settings.orphan_deadline
-            self._orphan = self._loop.real_after(deadline, self._give_up)
+            self._orphan = self._loop.real_after(self._patience(), self._give_up)
             if self._tenure is not None:
                 self._tenure.renew()
+
+    def _patience(self) -> float:
+        """Return for how long another controller is waited for."""
+        deadline = self._supervisor.settings.orphan_deadline
+        if self._tenure is not None and not self._is_used:
+            # The one that greeted us may have noted nowhere that we are here.
+            return min(deadline, _UNTIL_FIRST_HELLO)
+        return deadline
 
     def _hold(self, lease: Lease) -> Tenure:
         """Renew a lease for as long as a controller is heard of."""
@@ -177,7 +186,7 @@ class Agent:
         return Tenure(
             self._loop,
             lease,
-            lambda: self._supervisor.settings.orphan_deadline,
+            self._patience,
             lambda: self._heard if self._controller is not None else None,
             self._hang_up,
         )
@@ -191,8 +200,7 @@ class Agent:
     def _give_up(self) -> None:
         """End everything since nobody came back."""
         self.is_forsaken = True
-        deadline = self._supervisor.settings.orphan_deadline
-        self._abandon(f"no controller for {deadline:g} s")
+        self._abandon(f"no controller for {self._patience():g} s")
 
     def _abandon(self, detail: str) -> None:
         """End everything, and leave; how it ended stays in the file of the spool."""
@@ -323,6 +331,7 @@ class Agent:
             self._supervisor.notice(f"at most {few} at once, for want of file descriptors")
 
     def _run(self, head: Mapping[str, Any]) -> None:
+        self._is_used = True
         try:
             order = Order.from_json(head, self._supervisor.settings.config)
         except (*_MALFORMED, NrunnerError) as error:
@@ -358,6 +367,7 @@ class Agent:
         self._errands.take(head, is_check=True)
 
     def _fulfil(self, head: Mapping[str, Any]) -> None:
+        self._is_used = True
         self._errands.take(head)
 
     def _get(self, head: Mapping[str, Any]) -> None:

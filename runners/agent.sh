@@ -18,7 +18,7 @@
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
     group grown guard heard_at hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
     newest now o orphans_since over p patience pattern paused_at pid pipes renew_at rest running seconds seen sessions setsid settings sig \
-    silence since slots slow state status stop table task ticks_at timeout token unfit until up word \
+    silence since slots slow state status stop table task ticks_at timeout token unfit until up used word \
     worker x
 
 nl='
@@ -696,6 +696,8 @@ part() { # the controller is gone
     exec 5>&-
     resume
     alone_until=$((now + patience))
+    # The controller of one that was never used may have noted nowhere that it is here.
+    if [ -e lease ] && [ -z "$used" ] && [ "$patience" -gt 1500 ]; then alone_until=$((now + 1500)); fi
     arm
 }
 
@@ -802,7 +804,10 @@ ordered() { # LINE
     word=$1
     shift
     case $word in
-    run) run "$@" ;;
+    run)
+        used=1
+        run "$@"
+        ;;
     ack) acknowledge "$1" ;;
     ping)
         say "reply $1 0"
@@ -845,7 +850,7 @@ main() {
     : >spool
     exec </dev/null 6>>spool
     controller='' epoch=-1 last=0 acked=0 kept_from=0 settings=0 running='' leave_at='' \
-        ticks_at=0 paused_at='' patience=6000 heard_at=0 renew_at=0
+        ticks_at=0 paused_at='' patience=6000 heard_at=0 renew_at=0 used=
     clock
     alone_until=$((now + 1500))
     arm

@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from nrunner.runners.departure import last_words, sweep
+from nrunner.runners.departure import last_words, remove, sweep
 from nrunner.runners.lease import Holder, Lease, own_identity, take
 from nrunner.runners.removal import remove_tree
 
@@ -47,6 +47,10 @@ def start(asked: Mapping[str, Any]) -> dict[str, Any]:
     ids = me["pid"], me["start"], me["boot_id"]
     holder = Holder(job, str(asked["who"]), folder, *ids, now, now + _FIRST_TERM)
     lease = take(f"{work}/lease", holder)
+    if isinstance(lease, Holder) and lease.job == job:
+        # Whoever begins anew has given that one up, or never heard that it began.
+        remove(lease.folder)
+        lease = take(f"{work}/lease", holder)
     if not isinstance(lease, Lease):
         return {"held": True, "holder": None if lease is None else lease.to_json()}
     try:

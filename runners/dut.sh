@@ -60,7 +60,7 @@ doze() {
 # Where there is flock the lock is that of descriptor 9, as the other agent's is. Elsewhere it is a
 # link that says whose it is, and means nothing after a reboot.
 
-take_lease() { # WORK
+take_lease() { # WORK JOB
     mkdir -p "$1/lease" || fails "make $1/lease"
     turns=0
     exec 9>>"$1/lease/lock" || fails "open $1/lease/lock"
@@ -68,6 +68,11 @@ take_lease() { # WORK
     until grab "$1"; do
         turns=$((turns + 1))
         if lives "$1/lease/holder"; then
+            if [ "$(field "$1/lease/holder" job)" = "$2" ] && [ "$turns" -lt 3 ]; then
+                # Whoever begins anew has given that one up, or never heard that it began.
+                (remove "$(field "$1/lease/holder" folder)") >/dev/null
+                continue
+            fi
             answer "{\"held\": true, \"holder\": $(cat "$1/lease/holder")}"
             exit 0
         fi
@@ -183,7 +188,7 @@ start() { # WORK NAME JOB WHO SLOTS
     umask 077
     IFS= read -r token
     work=$1 folder=$1/jobs/$2
-    take_lease "$work"
+    take_lease "$work" "$3"
     for each in "$work"/jobs/*; do
         x=${each##*/}
         if [ -d "$each" ] && [ "${x%%.*}" != "${2%%.*}" ]; then

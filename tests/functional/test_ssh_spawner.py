@@ -342,3 +342,18 @@ def test_who_takes_over_an_agent_may_not_reach_it_yet(any_dut, site):
             await newer.environment.close()
 
     run(main)
+
+
+def test_a_job_that_begins_anew_on_a_device_ends_what_it_had_there(any_dut, site):
+    async def main() -> None:
+        async with site.spawning(any_dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, STUBBORN)
+            await talk.hear(1, "started")
+            spawner._devices[handle.name].abort()
+        async with site.spawning(any_dut) as later:
+            _, newer = await site.opened(later)
+            assert not [each for each in any_dut.processes() if "trap" in each]
+            await newer.environment.close()
+
+    run(main)
