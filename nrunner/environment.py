@@ -24,6 +24,8 @@ from nrunner.spawners.base import Distant, Handle
 __all__ = ["Environment", "Key", "run_frame"]
 
 _HELLO_WITHIN = 15.0
+_LEAST_WITHIN = 1.0
+"""Seconds for which it is tried again even if there is less patience left."""
 _LAST_WORDS_WITHIN = 0.5
 _ANSWER_WITHIN = 60.0
 _PARTS = 4
@@ -336,18 +338,18 @@ class Environment:
 
     # The link.
 
-    async def _connect(self) -> None:
+    async def _connect(self, within: float = _HELLO_WITHIN) -> None:
         """Connect and greet; raise LinkError."""
         self._drop()
         self._greeting = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(_HELLO_WITHIN):
+            async with asyncio.timeout(within):
                 await self._handle.connect(lambda: _Link(self))
                 await self._greeting
         except BaseException as error:
             self._drop()
             if isinstance(error, TimeoutError):
-                raise LinkError(f"hear from the agent within {_HELLO_WITHIN:g} s") from error
+                raise LinkError(f"hear from the agent within {within:.3g} s") from error
             raise
         finally:
             self._greeting = None
@@ -418,7 +420,7 @@ class Environment:
                 return self._trouble or f"{trouble or 'the link was lost'}, for {lost_for:.0f} s"
             await self._sleep(min(pause, left))
             try:
-                await self._connect()
+                await self._connect(min(_HELLO_WITHIN, max(left, _LEAST_WITHIN)))
             except LinkError as error:
                 trouble = f"the link was lost, and could not {error}"
                 if self._refusal:

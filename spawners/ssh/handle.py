@@ -122,8 +122,11 @@ class DutHandle:
         """Return what the agent had still to say, also once that is removed."""
         if self._left is None and not self._is_removed:
             try:
-                answer = await self._device.ask(self._found.archive, "look", self.folder)
-            except SpawnError:
+                async with asyncio.timeout(self._reach_within()):
+                    answer = await self._device.ask(
+                        self._found.archive, "look", self.folder, attempts=1
+                    )
+            except (SpawnError, TimeoutError):
                 return None
             self._keep(answer)
         return self._left

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.duts import Dut, bench, write_inventory
-from tests.functional.sandbox import End, Sandbox, wait_until
+from tests.functional.sandbox import End, Sandbox
 from tests.functional.ssh_device import left
 
 PRINTS = '#!/bin/sh\necho said\necho complained >&2\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n'
@@ -163,35 +163,3 @@ def test_a_device_that_runs_out_of_room_takes_itself_out_of_service(box, devices
     }
     assert sum(len(each) - 1 for each in tries) <= 1
     assert left(two) == []
-
-
-def test_what_ran_on_a_device_that_dies_for_good_is_tried_on_another(box, devices):
-    box.env["NRUNNER_SSH_PATIENCE"] = "2"
-    box.write("long.sh", "#!/bin/sh\necho begun\nsleep 1.5\n")
-    running = box.start("run", "--spawner", "ssh", *["long.sh"] * 4)
-    place = started_place(box)
-    victim = next(dut for dut in devices if place == f"ssh:{dut.name}")
-    victim.cut_power()
-    try:
-        end = running.wait(60)
-    finally:
-        victim.switch_on()
-    assert end.code == 0, end.out + end.err
-    tries = [each["attempts"] for each in box.results()["tests"]]
-    (twice,) = [each for each in tries if len(each) == 2]
-    assert (twice[0]["environment"], twice[0]["cause"]) == (place, "infra")
-    assert (twice[1]["status"], twice[1]["environment"] == place) == ("PASS", False)
-    assert left([dut for dut in devices if dut is not victim]) == []
-
-
-def started_place(box: Sandbox) -> str:
-    """Wait until a test runs on a device; return which one."""
-
-    def started() -> list[str]:
-        moves = [each for each in box.records() if each["type"] == "move"]
-        running = {each["task"] for each in moves if each["phase"] == "STARTED"}
-        starts = [each for each in moves if each["phase"] == "STARTING"]
-        return [each["place"] for each in starts if each["task"] in running]
-
-    found = wait_until(lambda: (box.base / "latest").exists() and started(), "a test that runs")
-    return str(found[0])
