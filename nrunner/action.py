@@ -22,6 +22,7 @@ __all__ = [
     "Settle",
     "Start",
     "StopAttempt",
+    "StopFulfilment",
     "Triage",
 ]
 
@@ -39,6 +40,13 @@ class Fulfil(Struct, frozen=True):
 
     place: str
     requirement: Requirement
+
+
+class StopFulfilment(Struct, frozen=True):
+    """Nobody waits for a requirement any more: end what fulfils it, which is not answered then."""
+
+    place: str
+    key: str
 
 
 class OpenPlace(Struct, frozen=True):
@@ -102,4 +110,15 @@ class Settle(Struct, frozen=True):
     place: str
 
 
-Action = Triage | Fulfil | OpenPlace | Release | Start | StopAttempt | Move | Retried | Settle
+Action = (
+    Triage
+    | Fulfil
+    | StopFulfilment
+    | OpenPlace
+    | Release
+    | Start
+    | StopAttempt
+    | Move
+    | Retried
+    | Settle
+)

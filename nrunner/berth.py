@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import LinkError, NrunnerError, ProtocolError, RequirementError, SpawnError
+from nrunner.errors import (
+    LinkError,
+    NrunnerError,
+    ProtocolError,
+    RecipeError,
+    RequirementError,
+    SpawnError,
+)
 from nrunner.folders import Folders
 from nrunner.record import dataclass
 from nrunner.requirement import is_brought
@@ -275,21 +282,28 @@ class Berth:
             is_new, requirement = await self._bring(environment, requirement, timeout)
         elif self._outpost is not None:
             requirement = await self._outpost.requirement(environment, requirement)
-        target = f"{self._settings['results_dir']}/requirements/{self._errands}"
+        target = self._log_of_errand()
         log_dir, folders, outpost = target, self._folders, self._outpost
         if folders is not None:
             log_dir = f"{self._folder}/requirement-{self._errands}"
-            target = f"{self._settings['results_dir']}/requirements/{self.place}-{self._errands}"
         if outpost is not None:
             log_dir = outpost.requirement_folder(self._errands)
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
         try:
             return await environment.fulfil(requirement, fields) or is_new
+        except (RecipeError, RequirementError) as error:
+            failed = error
         finally:
             if outpost is not None:
                 await outpost.harvest.fetch(environment, log_dir, target)
             elif folders is not None:
                 folders.bring(log_dir, target)
+        raise type(failed)(f"{failed}{_hint_at(Path(target))}") from failed
+
+    def _log_of_errand(self) -> str:
+        """Return where people find what an errand has printed."""
+        name = f"{self._errands}" if self._offer.shares_files else f"{self.place}-{self._errands}"
+        return f"{self._settings['results_dir']}/requirements/{name}"
 
     async def _bring(
         self, environment: Environment, requirement: Requirement, timeout: float
@@ -320,12 +334,14 @@ class Berth:
     async def _fetch(self, requirement: Requirement) -> Delivery:
         from nrunner.fetching import fetch_here
 
-        folder = Path(self._settings["results_dir"], "requirements")
-        log = folder / f"{self.place}-{self._errands}-fetched"
+        log = Path(f"{self._log_of_errand()}-fetched")
         config = {**self._settings.get("config", {}), **self._settings.get("our_config", {})}
         outpost = self._outpost
         there = _LASTING if outpost is None else outpost.folder
-        return await fetch_here(requirement, self._settings["base_dir"], config, log, there)
+        try:
+            return await fetch_here(requirement, self._settings["base_dir"], config, log, there)
+        except RequirementError as error:
+            raise RequirementError(f"{error}{_hint_at(log)}") from error
 
     async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
         """Have what is in the environment here kept as a layer; raise SpawnError."""
@@ -671,6 +687,17 @@ class Berth:
                     return _event("ended", key, trouble=detail)
                 return _event("not_started", key, reason=detail)
         return head
+
+
+def _hint_at(log: Path) -> str:
+    """Say where to read on, as seen from the job's folder, if there is anything to be read."""
+    try:
+        files = log.iterdir() if log.is_dir() else [log]
+        if not any(each.stat().st_size for each in files):
+            return ""
+    except OSError:
+        return ""
+    return f" (log: {log.relative_to(log.parents[2])})"
 
 
 def _forget_spool(path: str) -> None:

@@ -91,6 +91,8 @@ class Preparations:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._needs: dict[int, set[tuple[str, str]]] = {}
+        self._left: set[tuple[str, str]] = set()
+        """For which somebody has stopped to wait."""
 
     def need(
         self, number: int, place: str, requirements: Iterable[Requirement]
@@ -139,6 +141,19 @@ class Preparations:
             entry = self._entries.get(key)
             if entry is not None:
                 entry.waiting.pop(number, None)
+                self._left.add(key)
+
+    def drop_unwanted(self) -> list[tuple[str, str]]:
+        """Return what is being fulfilled for nobody any more, place and key: it counts no more."""
+        left, self._left = self._left, set()
+        unwanted = sorted(key for key in left if self._is_unwanted(self._entries.get(key)))
+        for key in unwanted:
+            del self._entries[key]
+        return unwanted
+
+    @staticmethod
+    def _is_unwanted(entry: _Entry | None) -> bool:
+        return entry is not None and entry.state is Preparation.RUNNING and not entry.waiting
 
     def holds(self, place: str, keys: Iterable[str]) -> bool:
         """Whether all of these requirements are met at a place."""

@@ -24,6 +24,7 @@ from nrunner.action import (
     Settle,
     Start,
     StopAttempt,
+    StopFulfilment,
     Triage,
 )
 from nrunner.errors import InvalidTransition
@@ -186,6 +187,8 @@ class Machine:
             raise InvalidTransition(f"{event.place} is no pooled place: {type(event).__name__}")
         else:
             self.job_handlers[type(event)](self, event)
+        unwanted = self._preparations.drop_unwanted()
+        self._actions.extend(StopFulfilment(place, key) for place, key in unwanted)
         self._advance()
         actions, self._actions = self._actions, []
         return actions

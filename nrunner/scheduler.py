@@ -25,6 +25,7 @@ from nrunner.action import (
     Settle,
     Start,
     StopAttempt,
+    StopFulfilment,
     Triage,
 )
 from nrunner.adoption import Adoption
@@ -107,6 +108,8 @@ class Scheduler:
         self._waiting: set[asyncio.Task[None]] = set()
         self.interrupted = ""
         """Why the job was cut short, or empty."""
+        self._fulfilments: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """What fulfils a requirement, by place and key; done or not."""
         self._slots: dict[int, str] = {}
         self._limits: dict[TaskLimits, dict[str, float | None]] = {}
 
@@ -331,7 +334,13 @@ class Scheduler:
 
     def _begin_fulfilment(self, action: Fulfil) -> None:
         name = f"fulfil {action.requirement.kind} at {action.place}"
-        self.spawn(self._fulfil(action.place, action.requirement), name)
+        work = self._begin(self._fulfil(action.place, action.requirement), name)
+        self._fulfilments[action.place, action.requirement.key] = work
+
+    def _stop_fulfilment(self, action: StopFulfilment) -> None:
+        work = self._fulfilments.pop((action.place, action.key), None)
+        if work is not None:
+            work.cancel()
 
     async def _fulfil(self, place: str, requirement: Requirement) -> None:
         event: Event
@@ -410,6 +419,7 @@ class Scheduler:
     _carriers: ClassVar[Mapping[type, Callable[..., None]]] = {
         Triage: _triage,
         Fulfil: _begin_fulfilment,
+        StopFulfilment: _stop_fulfilment,
         Start: _start,
         StopAttempt: _stop,
         Move: _tell,
@@ -466,10 +476,14 @@ class Scheduler:
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Have something done that waits, until the job is over."""
+        self._begin(work, name)
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         assert self._group is not None
         task = self._group.create_task(work, name=name)
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
+        return task
 
 
 def _told(head: Mapping[str, Any], name: str) -> dict[str, str]:

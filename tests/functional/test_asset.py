@@ -302,7 +302,7 @@ def test_an_asset_that_cannot_be_had_skips_its_tests_and_tells_no_secret(
     assert (skipped["status"], skipped["cause"]) == ("SKIP", "requirement")
     assert skipped["detail"] == (
         "requirement asset disk.img: it is not in the cache, and could not be fetched: "
-        f"{server.url('gone')}?...: HTTP 404 not found"
+        f"{server.url('gone')}?...: HTTP 404 not found (log: test-results/requirements/1)"
     )
     assert sandbox.tests()["/bin/true"]["status"] == "PASS"
     told = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
-from tests.functional.sandbox import TAKES_WORDS, Sandbox
+from tests.functional.sandbox import TAKES_WORDS, Sandbox, wait_until
 
 TESTS = '''
 import unittest
@@ -128,6 +129,39 @@ peer.connect(sys.argv[2])
 say = {"id": sys.argv[1], "time": 1.0, "status": "finished", "result": "pass"}
 peer.sendall(json.dumps(say).encode() + bytes([10]))' "$id" "$socket"
 """
+
+
+def test_the_line_of_a_test_says_where_to_read_what_its_requirement_printed(
+    sandbox: Sandbox,
+) -> None:
+    script = "echo much that went wrong; exit 3"
+    need = {"type": "exec-test", "uri": "/bin/sh", "args": ["-c", script]}
+    silent = {"type": "exec-test", "uri": "/bin/false"}
+    recipes = [{"kind": "noop", "requirements": [each]} for each in (need, silent)]
+    sandbox.write("needy.json", json.dumps(recipes), executable=False)
+    end = sandbox.run("run", "needy.json", "--max-parallel-tasks", "1")
+    told, silent_one = (each["fail_reason"] for each in sandbox.results()["tests"])
+    where = re.search(r"exited with status 3 \(log: (\S+)\)$", told)
+    assert where is not None, told
+    assert (sandbox.job / where[1] / "stdout").read_text() == "much that went wrong\n"
+    assert where[0] in end.out
+    assert "log:" not in silent_one
+
+
+def test_what_is_fulfilled_for_a_test_that_was_cancelled_is_ended(sandbox: Sandbox) -> None:
+    need = {"type": "exec-test", "uri": "/bin/sh", "args": ["-c", "echo > begun; sleep 300"]}
+    recipe = {"kind": "noop", "requirements": [need]}
+    sandbox.write("needy.json", json.dumps(recipe), executable=False)
+    sandbox.write("wait.sh", "#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.02; done\n")
+    job = sandbox.start("run", "wait.sh", "needy.json")
+    job.wait_started(1)
+    wait_until((sandbox.here / "begun").exists, "its fulfilment has begun")
+    assert sandbox.run("jobs", "cancel", "latest", "--task", "2").code == 0
+    wait_until(lambda: "sleep 300" not in sandbox.payloads().values(), "nobody waits for it", 10)
+    assert job.process.poll() is None, "it was the end of the job"
+    sandbox.write("go", "")
+    job.wait()
+    assert [each["status"] for each in sandbox.results()["tests"]] == ["PASS", "CANCEL"]
 
 
 def test_a_hundred_tests_share_ten_requirements_and_one_that_hangs_is_bounded_and_named(

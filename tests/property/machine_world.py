@@ -22,6 +22,7 @@ from nrunner.action import (
     Settle,
     Start,
     StopAttempt,
+    StopFulfilment,
     Triage,
 )
 from nrunner.ending import Ending, Stop
@@ -189,6 +190,9 @@ class World:
         actions = self.machine.handle(event)
         for action in actions:
             getattr(self, f"see_{type(action).__name__.lower()}")(action)
+        preparing = self.having(Phase.PREPARING)
+        wanted = {key for twin in preparing for key in self.needs(twin)}
+        assert self.pending() <= wanted, "it is fulfilled for nobody"
         return actions
 
     def now(self) -> float:
@@ -240,6 +244,10 @@ class World:
         assert fulfil not in self.fulfils
         assert (fulfil.place, fulfil.requirement.key) not in self.met
         self.fulfils.append(fulfil)
+
+    def see_stopfulfilment(self, stop: StopFulfilment) -> None:
+        keys = [(each.place, each.requirement.key) for each in self.fulfils]
+        del self.fulfils[keys.index((stop.place, stop.key))]
 
     def see_start(self, start: Start) -> None:
         twin = self.twins[start.task.number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nrunner.action import Fulfil, Move, Settle, Start, StopAttempt, Triage
+from nrunner.action import Fulfil, Move, Settle, Start, StopAttempt, StopFulfilment, Triage
 from nrunner.ending import Ending, Stop
 from nrunner.event import (
     Begin,
@@ -18,6 +18,7 @@ from nrunner.event import (
 )
 from nrunner.phase import Phase
 from nrunner.result import Cause, Result, Verdict
+from nrunner.runnable import Requirement
 from nrunner.settlement import LeakPolicy, never_started
 from tests.unit.machine_job import (
     CANCEL,
@@ -25,6 +26,7 @@ from tests.unit.machine_job import (
     INFRA,
     INTERRUPT,
     PASS,
+    SKIP,
     SLOW,
     Job,
     job_at,
@@ -159,6 +161,28 @@ def test_a_shared_requirement_is_fulfilled_once_for_all_who_need_it():
     assert fulfilments == [Fulfil("here", SLOW)]
     job.feed(Met, "here", SLOW.key)
     assert job.started_now() == [1, 2, 3]
+
+
+def test_what_is_fulfilled_for_nobody_any_more_is_ended_and_begun_anew_for_who_comes():
+    job = Job(3)
+    job.feed(Begin)
+    job.triaged(1, 2, needs=[SLOW])
+    job.feed(Cancelled, 1, CANCEL)
+    assert job.seen(StopFulfilment) == []
+    job.feed(Cancelled, 2, CANCEL)
+    assert job.seen(StopFulfilment) == [StopFulfilment("here", SLOW.key)]
+    job.triaged(3, needs=[SLOW])
+    assert job.seen(Fulfil) == [Fulfil("here", SLOW)]
+
+
+def test_what_else_a_task_waits_for_is_ended_once_it_cannot_be_prepared():
+    other = Requirement("package", "no-such")
+    job = Job(2)
+    job.feed(Begin)
+    job.triaged(1, needs=[SLOW, other])
+    job.triaged(2, needs=[other])
+    job.feed(Unmet, "here", other.key, SKIP)
+    assert job.seen(StopFulfilment) == [StopFulfilment("here", SLOW.key)]
 
 
 def test_suites_go_one_after_another():
