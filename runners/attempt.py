@@ -47,6 +47,8 @@ class Settings:
     least_free: int = 0
     """Bytes that the disk of the slots must have free before an attempt begins."""
     """Bytes of files that the end of an attempt may carry, where the controller sees none."""
+    reboots: bool = False
+    """Whether tests may ask for a reboot of the machine."""
     slots: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -122,6 +124,8 @@ class Order:
     """Those requirements, which hold, that tell a test something."""
     is_check: bool = False
     """Whether it only looks whether a requirement holds."""
+    reboot: Optional[Mapping[str, Any]] = None
+    """What was before the machine was rebooted for it (`nrunner.runners.reboot.Past`)."""
 
     @property
     def is_errand(self) -> bool:
@@ -149,6 +153,7 @@ class Order:
             series,
             follower,
             tuple(map(Requirement.from_json, data.get("needs") or ())),
+            reboot=data.get("reboot"),
         )
 
     @property
@@ -258,6 +263,11 @@ class Attempt:
         self.leaks: list[dict[str, Any]] = []
         self.unkillable: list[dict[str, Any]] = []
         self.outputs: tuple[str, ...] = ()
+
+    @property
+    def reboot_request(self) -> str:
+        """The file in which it asks for a reboot, where it may."""
+        return f"{self.slot.folder}/reboot" if self.slot is not None else ""
 
     def place_in(self, slot: Slot, settings: Settings) -> Place:
         """Settle in a slot; return the folders of the attempt."""

@@ -332,6 +332,8 @@ class Supervisor:
         if order.needs:
             told = handed_over(order.needs, place.base_dir, self.settings.requirement_config)
             command = replace(command, env={**told, **command.env})
+        if self.settings.reboots and not order.is_errand:
+            command = replace(command, env={**command.env, **self._of_reboots(attempt, command)})
         attempt.command = command
         if command.report is not None:
             attempt.forget_report()
@@ -344,6 +346,16 @@ class Supervisor:
         elif command.warm is None or not self._hand_over(attempt, command, files):
             self._spawn(attempt, files)
         self._alarms.set(attempt)
+
+    def _of_reboots(self, attempt: Attempt, command: Command) -> dict[str, str]:
+        """Return what an attempt is told of reboots."""
+        from nrunner.runners import reboot
+
+        reboot.asked(attempt.reboot_request)  # of who was in this slot before
+        past = reboot.Past.from_json(attempt.order.reboot)
+        place = reboot.helpers(self.settings.slots_dir)
+        env = self._environment(attempt, command)
+        return reboot.variables(place, attempt.reboot_request, past, env)
 
     def _where_required(self, order: Order) -> Runnable:
         """Return a Runnable for the interpreter in which is what it requires."""
@@ -577,6 +589,8 @@ class Supervisor:
             return
         if not self._kin.orphans() or not self._kin.left(attempt):
             self._conclude(attempt)
+        elif self.settings.reboots and os.path.lexists(attempt.reboot_request):
+            self._begin_killing(attempt)  # the machine is to be rebooted: nobody is waited for
         elif attempt.stage is Stage.RUNNING:
             attempt.stage = Stage.LINGERING
             attempt.timers.append(self._loop.after(_LINGER, lambda: self._find_leaks(attempt)))
@@ -648,6 +662,8 @@ class Supervisor:
         for timer in attempt.timers:
             timer.cancel()
         story = attempt.story(outcome, self._layer)
+        if self.settings.reboots and attempt.command is not None and attempt.stop is None:
+            story.update(_wish(attempt))
         if self.settings.enclose and not attempt.order.is_errand:
             story.update(_enclosed(attempt.order.log_dir, self.settings.enclose))
         self._emit(attempt, "ended", story)
@@ -705,6 +721,14 @@ def _explained(outcome: Outcome) -> Outcome:
     from nrunner.runners.room import blamed, full
 
     return blamed(outcome, full())
+
+
+def _wish(attempt: Attempt) -> dict[str, object]:
+    """Return the reboot that an attempt has asked for, if it has."""
+    from nrunner.runners.reboot import asked
+
+    found = None if attempt.order.is_errand else asked(attempt.reboot_request)
+    return {} if found is None else {"reboot": found}
 
 
 def _enclosed(folder: str, most: int) -> dict[str, object]:

@@ -97,8 +97,15 @@ class Talk:
             is_wanted=lambda: self.is_wanted,
         )
 
-    def run(self, number: int, runnable: Runnable, **limits: float) -> None:
-        """Order the first attempt of a task."""
+    def run(
+        self,
+        number: int,
+        runnable: Runnable,
+        *,
+        reboot: Mapping[str, Any] | None = None,
+        **limits: float,
+    ) -> None:
+        """Order the first attempt of a task; `reboot` is what was before one."""
         order = {
             "task": number,
             "attempt": 1,
@@ -106,6 +113,7 @@ class Talk:
             "runnable": runnable.to_json(),
             "log_dir": str(self.log_dir(number)),
             "limits": limits,
+            "reboot": reboot,
         }
         self.environment.run_nowait((number, 1), run_frame(order))
 
