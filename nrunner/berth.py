@@ -25,13 +25,14 @@ from nrunner.errors import (
     SpawnError,
 )
 from nrunner.folders import Folders
+from nrunner.reboots import Reboots
 from nrunner.record import dataclass
 from nrunner.requirement import is_brought
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
 from nrunner.runners.registry import FETCHED_KINDS, KINDS
 from nrunner.runners.spool import read_remains
-from nrunner.spawners.base import Distant, Handle, Layered, Offer, Spawner
+from nrunner.spawners.base import Distant, Handle, Layered, Offer, Restarting, Spawner
 
 if TYPE_CHECKING:
     from nrunner.delivery import Delivery
@@ -128,6 +129,7 @@ class Berth:
         self._pending: dict[Key, bytes] = {}
         self._waiting: dict[Key, Mapping[str, Any]] = {}
         """Orders, beside those, that are put in the words of the environment once it is there."""
+        self._reboots = Reboots(functools.partial(watcher.heard, self), self._fail_attempt)
         self._has = dict.fromkeys(KINDS, True) if has is None else has
         self._folders = None if offer.shares_files else Folders()
         self._outpost: Outpost | None = None
@@ -164,6 +166,11 @@ class Berth:
         """Whether attempts are over whose files are not here yet."""
         return self._outpost is not None and self._outpost.harvest.is_holding
 
+    @property
+    def is_resuming(self) -> bool:
+        """Whether attempts go on here after a reboot, once there is an environment."""
+        return any(map(self._reboots.is_resumed, self._waiting))
+
     # What runs here.
 
     def accept(self, number: int) -> None:
@@ -177,6 +184,7 @@ class Berth:
     def run_nowait(self, order: Mapping[str, Any]) -> None:
         """Have an attempt run as soon as there is an environment; raise ProtocolError."""
         key = (order["task"], order["attempt"])
+        self._reboots.ordered(order)
         if self.environment is not None:
             self._order_nowait(self.environment, order)
         else:
@@ -204,10 +212,11 @@ class Berth:
         `examine` says that people will ask what it did.
         """
         key, detail = (task, attempt), "cancelled"
-        if self._withdraw(key):
-            del self._running[key]
-            event = _event("not_started", key, cause="cancelled", reason=detail)
-            self._watcher.heard(self, [event])
+        is_waiting = self._reboots.is_waiting(key)
+        if is_waiting or (self._reboots.is_resumed(key) and self._withdraw(key)):
+            self._end_attempt(_event("ended", key, stop="cancelled", stop_detail=detail))
+        elif self._withdraw(key):
+            self._end_attempt(_event("not_started", key, cause="cancelled", reason=detail))
         elif self._outpost is not None and self._outpost.harvest.hurry(key, kill=kill):
             pass  # it is over
         elif self.environment is not None:
@@ -221,6 +230,19 @@ class Berth:
         for key, is_started in self._running.items():
             if key[0] == number and is_started:
                 self._outpost.live.follow_nowait(self.environment, key, stream)
+
+    def _end_attempt(self, head: Mapping[str, Any]) -> None:
+        """Tell the end of an attempt that no agent has."""
+        self._forget_attempt((head["task"], head["attempt"]))
+        self._watcher.heard(self, [head])
+
+    def _fail_attempt(self, key: Key, trouble: str) -> None:
+        self._end_attempt(_event("ended", key, trouble=trouble))
+
+    def _forget_attempt(self, key: Key) -> None:
+        self._running.pop(key, None)
+        self._cancelled.discard(key)
+        self._reboots.over(key)
 
     def _withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether that was still to be done."""
@@ -393,6 +415,8 @@ class Berth:
         self._running.update(running)
         for task, _ in running:
             self.accept(task)
+        for order in (*self._expected, *self._waiting.values()):
+            self._reboots.ordered(order)
         self._arrive(handle, is_new=False)
         pending = self._resume_orders()
         environment = self.environment = self._environment(handle, pending)
@@ -450,8 +474,11 @@ class Berth:
 
     def _refuse(self, head: Mapping[str, Any]) -> None:
         """Tell that an attempt will not be ordered."""
-        del self._running[head["task"], head["attempt"]]
-        self._watcher.heard(self, [head])
+        key = head["task"], head["attempt"]
+        if self._reboots.is_resumed(key):
+            self._fail_attempt(key, str(head.get("reason")))
+        else:
+            self._end_attempt(head)
 
     def _arrive(self, handle: Handle, *, is_new: bool) -> None:
         """See what is known of our files where an environment is."""
@@ -459,11 +486,10 @@ class Berth:
         if isinstance(handle, Distant):
             from nrunner.outpost import Outpost
 
-            tell = functools.partial(self._watcher.heard, self)
             self._outpost = Outpost(
                 handle.folder,
                 self._settings,
-                tell,
+                self._tell,
                 self._refuse,
                 epoch=self._epoch,
                 is_new=is_new,
@@ -512,6 +538,8 @@ class Berth:
         elif folder and self._offer.shares_files:
             # In the job's folder, since others may be cleared at a reboot.
             self._spool = settings["spool"] = f"{folder}/{self.place}-{self._generation}"
+        if isinstance(handle, Restarting):
+            settings["reboots"] = True
         return Environment(
             self.place,
             handle,
@@ -554,11 +582,15 @@ class Berth:
         self._generation += 1
         if remains is not None:
             environment.take_remains(remains.events)
-        lost = tuple(key for key in before if key in self._running)
+        again = self._reboots.resume(handle)
+        self._waiting.update(again)
+        if again:
+            self._wanted.set()
+        lost = tuple(key for key in before if key in self._running and key not in again)
         begun = (key for key in lost if remains is None or self._running[key])
         maybe = frozenset(begun) | (remains.taken if remains is not None else frozenset())
         for key in lost:
-            del self._running[key]
+            self._forget_attempt(key)
         if self._folders is not None:
             self._folders.leave(lost)
         return Gone(why, generation, lost, maybe)
@@ -571,11 +603,12 @@ class Berth:
             for key in self._running
             if key not in here
             and key not in waiting
+            and not self._reboots.is_waiting(key)
             and environment is not None
             and not environment.is_ordered(key)
         ]
         for key in lost:
-            del self._running[key]
+            self._forget_attempt(key)
         if lost:
             self._watcher.missing(self, lost)
 
@@ -601,6 +634,7 @@ class Berth:
 
     async def leave(self) -> None:
         """Have the agent end everything and keep what comes of it for another controller."""
+        self._reboots.stop()
         if self.environment is not None:
             await self.environment.leave()
             self.environment = None
@@ -614,13 +648,15 @@ class Berth:
         self._pending.clear()
         self._waiting.clear()
         lost = list(self._running)
-        self._running.clear()
+        for key in lost:
+            self._forget_attempt(key)
         if self._folders is not None:
             self._folders.leave(lost)
         return lost
 
     async def close(self) -> None:
         """End the environment and everything in it, also one that was being cleared away."""
+        self._reboots.stop()
         if self.environment is not None:
             if self._outpost is not None:
                 self._outpost.give_up("the job is over")
@@ -664,7 +700,16 @@ class Berth:
         news = [head for head in map(self._checked, heads) if head is not None]
         if self._folders is not None:
             self._folders.bring_home(head for head in news if head["event"] not in _EARLY)
-        return not news or self._watcher.heard(self, news)
+        return not news or self._tell(news)
+
+    def _is_again(self, key: Key, event: Any) -> bool:
+        """Whether an attempt was started, as it was before a reboot."""
+        return event == "started" and self._reboots.started(key)
+
+    def _tell(self, heads: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell what happened; return whether it is recorded, and may be forgotten there."""
+        handle = None if self.environment is None else self._handle
+        return self._reboots.tell(heads, handle)
 
     def _checked(self, head: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return what is to be believed of an agent's event, None if it is about nothing here."""
@@ -673,14 +718,19 @@ class Berth:
         if event == "notice":
             return {**head, "task": key[0] if type(key[0]) is int else 0}
         is_started = self._running.get(key) if type(key[0]) is type(key[1]) is int else None
+        if is_started and (self._reboots.is_waiting(key) or self._is_again(key, event)):
+            return None  # that is known
         if is_started is None or event not in _EVENTS or (event == "started" and is_started):
             self.refused += 1
             return None
         if event == "started":
             self._running[key] = True
         elif event not in _ASIDES:
-            del self._running[key]
-            self._cancelled.discard(key)
+            if is_started and self._reboots.take(head):
+                return head
+            if event == "ended":
+                head = self._reboots.last_word(head)
+            self._forget_attempt(key)
             if is_started is not (event == "ended"):
                 detail = "its agent contradicts itself about whether it was started"
                 if is_started:

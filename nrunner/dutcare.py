@@ -14,7 +14,11 @@ from nrunner.duthealth import Happening
 from nrunner.inventory import Dut
 from nrunner.record import dataclass
 
-__all__ = ["Care", "Said", "ShownKey", "Step", "Tenant"]
+__all__ = ["REBOOT", "Care", "Said", "ShownKey", "Step", "Tenant"]
+
+
+REBOOT = "reboot || sudo -n reboot"
+"""How a device is told to reboot."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,8 @@ class Keeper:
         while not self.is_given_up:
             await self._wanted.wait()
             self._wanted.clear()
-            bar = None if berth.environment is not None else await self._barred()
+            is_here = berth.environment is not None or berth.is_resuming
+            bar = None if is_here else await self._barred()
             if bar is None:
                 bar = await self._used(berth)
             if bar is not None:
@@ -134,6 +135,9 @@ class Keeper:
         except NrunnerError as error:
             why, is_final = f"could not {error}", isinstance(error, UnfitError)
         else:
+            if berth.is_resuming:
+                self._wanted.set()  # it rebooted since a test asked for that
+                return None
             is_final, was_released, self._is_released = False, self._is_released, False
             if was_released:
                 return None

@@ -389,7 +389,9 @@ class Places:
             verdict = Verdict(Result.ERROR, Cause.INFRA, f"could not {error}")
             lost = berth.abandon()
             now = time.monotonic()
-            self._office.feed(*(NotStarted(now, task, attempt, verdict) for task, attempt in lost))
+            # Those that are under way already were to go on here after a reboot.
+            ends = ((Broken if self._is_begun(key) else NotStarted, key) for key in lost)
+            self._office.feed(*(end(now, *key, verdict) for end, key in ends))
             raise
         await self._bury(berth, gone, _broken)
         return gone.why

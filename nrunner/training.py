@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from nrunner.dutcare import Care
+from nrunner.dutcare import REBOOT, Care
 from nrunner.duthealth import Taken
 from nrunner.errors import NrunnerError, SpawnError
 from nrunner.inventory import Dut
@@ -23,7 +23,6 @@ from nrunner.runners.removal import remove_tree
 
 __all__ = ["Loop", "Occupied", "Plan", "Tally", "Training", "way_to_restart"]
 
-_REBOOT = "reboot || sudo -n reboot"
 _ORDER_WITHIN = 15.0
 _ASK_WITHIN = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
@@ -151,7 +150,7 @@ class Training:
 
     async def _reboot(self, note: _Notes) -> None:
         try:
-            said = await self._care.run(_REBOOT, _ORDER_WITHIN)
+            said = await self._care.run(REBOOT, _ORDER_WITHIN)
         except SpawnError as error:
             note.add(f"reboot: {error}")  # as it should be: it hung up
             return

@@ -106,8 +106,8 @@ def variables(place: str, request: str, past: Past, env: Mapping[str, str]) -> d
     return found
 
 
-def asked(request: str) -> Optional[dict[str, str]]:
-    """Return the mark and the command that a test has asked with, if it has; only once."""
+def asked(request: str, past: Optional[Past] = None) -> Optional[dict[str, Any]]:
+    """Return what a test has asked for, if it has, and how often it did before; only once."""
     try:
         fd = os.open(request, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -120,4 +120,5 @@ def asked(request: str) -> Optional[dict[str, str]]:
     finally:
         os.close(fd)
     command, _, mark = text.partition("\n")
-    return {"mark": mark, "command": command.strip()}
+    count = 0 if past is None else past.count
+    return {"mark": mark, "command": command.strip(), "count": count}

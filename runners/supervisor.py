@@ -725,9 +725,11 @@ def _explained(outcome: Outcome) -> Outcome:
 
 def _wish(attempt: Attempt) -> dict[str, object]:
     """Return the reboot that an attempt has asked for, if it has."""
-    from nrunner.runners.reboot import asked
+    from nrunner.runners.reboot import Past, asked
 
-    found = None if attempt.order.is_errand else asked(attempt.reboot_request)
+    if attempt.order.is_errand:
+        return {}
+    found = asked(attempt.reboot_request, Past.from_json(attempt.order.reboot))
     return {} if found is None else {"reboot": found}
 
 

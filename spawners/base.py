@@ -33,6 +33,7 @@ __all__ = [
     "Layered",
     "Offer",
     "Reaping",
+    "Restarting",
     "Sharing",
     "Spawner",
     "SpawnerContext",
@@ -161,6 +162,21 @@ class Distant(Protocol):
     """Absolute path there, of a folder for this environment alone, which `destroy` removes."""
     patience: float
     """For how many seconds its agent may be out of reach before it counts as gone."""
+
+
+@runtime_checkable
+class Restarting(Protocol):
+    """What a handle offers beside, if tests may have the machine of its environment rebooted."""
+
+    has_restarted: bool
+    """Whether it is known that the machine did: then the environment is gone."""
+
+    async def restart(self, command: str) -> None:
+        """Have the machine reboot by a command, or as is usual there if that is empty.
+
+        It may still be going down when this returns, or not have begun to. Raise SpawnError.
+        """
+        ...
 
 
 class Spawner(Protocol):

@@ -84,6 +84,18 @@ class DistantHandle:
         self._inner = inner
         self._line = line
         self._left: Remains | None = None
+        self.has_restarted = False
+        self.restarts: list[str] = []
+        """The commands by which it was to be rebooted: "" is the usual one, which works."""
+
+    async def restart(self, command: str) -> None:
+        """Have the agent end as in a reboot; any command but the usual one does nothing."""
+        self.restarts.append(command)
+        if command == "false":
+            raise SpawnError("reboot: not permitted")
+        if not command:
+            self.has_restarted = True
+            await self._inner.destroy()
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Connect over the line; raise LinkError."""

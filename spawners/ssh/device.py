@@ -7,19 +7,23 @@ responsible for what follows from an answer (``handle``, ``opening``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nrunner.dutcare import REBOOT
 from nrunner.errors import LinkError, SpawnError
 from nrunner.inventory import Dut
+from nrunner.labhook import Console, run_hook
 from nrunner.offload import offload
 from nrunner.spawners.ssh.agent import PYTHON, SHELL, AgentFile, Asked, sort_of
 from nrunner.spawners.ssh.connection import Connection, Output, connect
 from nrunner.spawners.ssh.dial import ATTEMPTS
 from nrunner.spawners.ssh.host import label
 from nrunner.spawners.ssh.survey import Survey, read_survey, survey_command
+from nrunner.spawners.ssh.witness import last_words
 from nrunner.spawners.ssh.words import Answer, copy_command, read_answer
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Device"]
 
 _WITHIN = 15.0
+_RESTART_WITHIN = 15.0
 _LONGEST = 120.0
 _PIECE = 1 << 16
 
@@ -41,6 +46,7 @@ class Device:
         """What it was like when it was looked over."""
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+        self._console: Console | None = None
 
     @property
     def label(self) -> str:
@@ -82,9 +88,41 @@ class Device:
 
     async def close(self) -> None:
         """Hang up."""
+        console, self._console = self._console, None
+        if console is not None:
+            await console.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()
+
+    async def watch(self) -> None:
+        """Read its console from now on, if there is one; a console that fails harms nobody."""
+        if self._console is None and self.dut.hooks.console:
+            console = Console(self.dut)
+            with contextlib.suppress(SpawnError):
+                await console.open()
+                self._console = console
+
+    @property
+    def last_words(self) -> str:
+        """What its console says that may tell why it was lost; empty if nothing."""
+        return "" if self._console is None else last_words(self._console.tail())
+
+    async def restart(self, command: str) -> None:
+        """Have it reboot by a command, or as devices usually do; raise SpawnError.
+
+        It may not have begun to go down when this returns.
+        """
+        connection = await self.connected()
+        try:
+            output = await connection.run("reboot", command or REBOOT, within=_RESTART_WITHIN)
+        except SpawnError:
+            return  # it hung up, or says no more
+        if output.status > 0:
+            if not command and self.dut.hooks.power_cycle:
+                await run_hook(self.dut, "power_cycle")
+            else:
+                raise SpawnError(f"reboot {self.label}: {output.complaint}")
 
     # Before there is an agent.
 

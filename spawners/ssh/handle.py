@@ -25,6 +25,8 @@ from nrunner.spawners.ssh.words import Answer
 __all__ = ["DutHandle", "Found", "Home"]
 
 _DESTROY_WITHIN = 15.0
+_DOWN_WITHIN = 60.0
+"""Seconds that a device may take to go down."""
 _REACH_WITHIN = 4.0
 """Seconds for which a device that must be reached anew is waited for, to end what is there."""
 # Exit statuses of nrunner.runners.relay.
@@ -86,6 +88,13 @@ class DutHandle:
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._left: Remains | None = None
         self._is_removed = False
+        self.has_restarted = False
+        self._is_restarting = False
+        """Whether a reboot was asked for: until there was one, its agent's end says nothing."""
+        self._last_words = ""
+        """What the console said when the link was lost: what comes after is the next boot."""
+        self._down_by = 0.0
+        """When it should have gone down, by the loop's clock."""
         self._destroying: asyncio.Task[None] | None = None
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
@@ -104,11 +113,13 @@ class DutHandle:
             self.is_gone(f"could not {error}")
             raise LinkError(str(error)) from error
         why = self._why_gone(answer)
-        if why or answer.fields.get("ok") is not True:
+        going_down = asyncio.get_running_loop().time() < self._down_by
+        if why or going_down or answer.fields.get("ok") is not True:
             await offload(channel.close)
             if why:
                 self.is_gone(why)
-            raise LinkError(f"{reach}: {why or answer.fields.get('why')}")
+            reason = why or ("it is about to reboot" if going_down else answer.fields.get("why"))
+            raise LinkError(f"{reach}: {reason}")
         # Of one that was taken over while it could not be reached nobody has told us.
         self.token = self.token or str(answer.fields.get("token", ""))
         execute = self._device.execute
@@ -139,6 +150,18 @@ class DutHandle:
         if self._destroying is None:
             self._destroying = asyncio.ensure_future(self._destroy())
         await asyncio.shield(self._destroying)
+
+    async def restart(self, command: str) -> None:
+        """Have the device reboot, by a command if that is not empty; raise SpawnError."""
+        self._is_restarting = True
+        try:
+            await self._device.restart(command)
+        except BaseException:
+            self._is_restarting = False
+            raise
+        # Whoever goes down may do so without a word: it is asked whether it is back.
+        self._down_by = asyncio.get_running_loop().time() + _DOWN_WITHIN
+        self._device.abort()
 
     def note(self, answer: Answer) -> None:
         """Take what was found out of an agent that an earlier controller had started."""
@@ -175,9 +198,10 @@ class DutHandle:
             self._left = self._sort.remains(answer.body)
 
     def _relay_ended(self, status: int) -> None:
+        self._last_words = self._device.last_words
         if status == _VANISHED:
             self._is_removed = True
-        if status in (_ENDED, _VANISHED):
+        if status in (_ENDED, _VANISHED) and not self._is_restarting:
             self.is_gone(f"the agent on {self._device.label} has ended")
 
     def _why_gone(self, answer: Answer) -> str:
@@ -185,7 +209,14 @@ class DutHandle:
         said = answer.fields
         device = self._device.label
         if said.get("boot_id") != self._found.boot_id:
-            return f"{device} has rebooted: what ran there is gone"
+            self.has_restarted = True
+            if self._is_restarting:
+                return f"{device} was rebooted, as was asked for"
+            console = self._last_words or self._device.last_words
+            told = f" (its console: {console})" if console else ""
+            return f"{device} has rebooted by itself: what ran there is gone{told}"
+        if self._is_restarting:
+            return ""
         if said.get("ok") is True or said.get("alive") is True:
             return ""
         holder = held_by(said.get("lease"), self._device.clock_offset)

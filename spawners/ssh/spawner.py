@@ -74,6 +74,7 @@ class SshSpawner:
         context = self._context
         archive = await offload(agent_file, context.cache_folder, context.runtime_folder)
         device = self._devices[place]
+        await device.watch()
         opening = Opening(device, context.job_id, archive, self._settings, self._home)
         try:
             return await self._guard.opened(place, partial(opening.open, place))
@@ -87,6 +88,7 @@ class SshSpawner:
         device = self._devices.get(place)
         if device is None or device.dut.name != found.dut:
             raise SpawnError(f"adopt an agent on {found.dut}: that device is not in use any more")
+        await device.watch()
         handle = DutHandle(place, device, found, "", self._home)
         # It may be out of reach for a while, which says nothing: whoever connects to it will see.
         with contextlib.suppress(LinkError):

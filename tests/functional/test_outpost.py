@@ -54,6 +54,9 @@ class Stay:
     def opened(self, _berth: Berth, _generation: int, address: Mapping[str, Any]) -> None:
         self.address = json.loads(json.dumps(address))
 
+    def closing(self, _berth: Berth, _why: str) -> None:
+        """Nobody is told: there is one place."""
+
     def heard(self, _berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         if not self.records:
             return False

@@ -50,8 +50,9 @@ def test_a_test_is_told_that_it_begins(agents):
 
 def test_a_test_is_told_what_was_before_a_reboot(agents):
     script = f'for each in {VARIABLES}; do eval "echo \\${{$each-unset}}"; done'
-    _, out = run(agents, sh(script), {"count": 2, "mark": "half done"})
+    end, out = run(agents, sh(f"{script}; tmt-reboot"), {"count": 2, "mark": "half done"})
     assert out.splitlines() == ["2", "2", "2", "half done", "half done"]
+    assert end["reboot"] == {"mark": "", "command": "", "count": 2}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_a_test_is_told_what_was_before_a_reboot(agents):
 def test_whoever_asks_ends_there_with_the_wish(agents, asks, wish):
     end, out = run(agents, sh(f"echo before; {asks}; echo after; sleep 99"))
     assert out == "before\n"
-    assert end["reboot"] == {"mark": wish[0], "command": wish[1]}
+    assert end["reboot"] == {"mark": wish[0], "command": wish[1], "count": 0}
 
 
 def test_who_asks_from_another_session_ends_there_and_the_wish_counts_with_the_test(agents):

@@ -53,6 +53,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.dutmemory",
             "nrunner.interpreter",
             "nrunner.inventory",
+            "nrunner.labhook",
             "nrunner.labsecret",
             "nrunner.lag",
             "nrunner.mishap",
@@ -101,7 +102,6 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.history",
             "nrunner.interrupt",
             "nrunner.jobfile",
-            "nrunner.labhook",
             "nrunner.journal",
             "nrunner.layer",
             "nrunner.pause",
@@ -113,6 +113,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.planner",
             "nrunner.plugins",
             "nrunner.progress",
+            "nrunner.reboots",
             "nrunner.reporter",
             "nrunner.resolver.*",
             "nrunner.retelling",
@@ -243,6 +244,7 @@ NOT_IN_PYTHON_3_9 = {"tomllib"}
 
 # (module, what it imports): why this one may.
 EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("nrunner.labhook", "nrunner.runners.procfs"): "what runs is looked for as agents do",
     ("nrunner", "nrunner.runnable"): "the facade names what it loads when it is first used",
     ("nrunner", "nrunner.errors"): "the facade",
     ("nrunner", "nrunner.phase"): "the facade",

@@ -78,7 +78,7 @@ def test_at_the_end_of_a_job_nothing_is_ours(memory):
         (LinkError("reach one: no route"), State.QUARANTINED, "could not reach one: no route"),
         (BorkedError("use one: nobody answers"), State.BORKED, "use one: nobody answers"),
         (
-            LeasedError("use one: it is held", "held by job 9", time.time() + 99),
+            LeasedError("use one: it is held", "held by job 9", time.time() + 99_999),
             State.OWNED,
             "held by job 9",
         ),
