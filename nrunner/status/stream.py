@@ -22,8 +22,9 @@ __all__ = ["EventStreams"]
 _BATCH = 500
 _PIECE = 64 * 1024
 _READERS = 1024
-_KEPT = 4
-"""Batches that are kept for others who are at the same place."""
+_KEPT = 32
+_KEPT_BYTES = 8 * 1024 * 1024
+"""How much is kept for others who are at the same place, or will be."""
 _FEW = 8
 """So many readers hear of each event at once."""
 _PAUSE = 0.002
@@ -45,7 +46,10 @@ class EventStreams:
         self._stalled = stalled
         self._wakers: set[asyncio.Event] = set()
         self._closing = False
-        self._batches: dict[tuple[int, int], _Batch | None] = {}
+        self._batches: dict[tuple[int, int], _Batch] = {}
+        self._kept = 0
+        self._horizon = 0
+        """The newest event of this round: all readers see the same, however late their turn is."""
         self._round: asyncio.TimerHandle | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self.dropped = 0
@@ -85,6 +89,9 @@ class EventStreams:
         self._wakers.add(wake)
         if self._unsubscribe is None:
             self._unsubscribe = self._view.subscribe(self._hear)
+            self._horizon = self._view.newest()
+        else:
+            self._hear()
 
     def _remove(self, wake: asyncio.Event) -> None:
         self._wakers.discard(wake)
@@ -92,6 +99,7 @@ class EventStreams:
             self._unsubscribe()
             self._unsubscribe = None
             self._batches.clear()
+            self._kept = 0
 
     def _hear(self) -> None:
         """Have all readers woken: at once if they are few, soon if they are many."""
@@ -106,6 +114,8 @@ class EventStreams:
         if self._round is not None:
             self._round.cancel()
             self._round = None
+        if self._wakers:
+            self._horizon = self._view.newest()
         for wake in self._wakers:
             wake.set()
 
@@ -128,16 +138,22 @@ class EventStreams:
 
     def _after(self, last: int) -> _Batch | None:
         """Return what follows an event, as it is sent; None if there never was such an event."""
-        key = (last, self._view.newest())
+        if self._horizon <= last <= self._view.newest():
+            return last, ()
+        key = (last, self._horizon)
         if key not in self._batches:
-            events = self._view.events_after(last, _BATCH)
-            made = None
-            if events is not None:
-                made = (events[-1].id if events else last, tuple(_pieces(events)))
-            while len(self._batches) >= _KEPT:
-                del self._batches[next(iter(self._batches))]
-            self._batches[key] = made
+            most = min(_BATCH, max(1, self._horizon - last))
+            events = self._view.events_after(last, most)
+            if events is None:
+                return None
+            self._keep(key, (events[-1].id if events else last, tuple(_pieces(events))))
         return self._batches[key]
+
+    def _keep(self, key: tuple[int, int], batch: _Batch) -> None:
+        self._batches[key] = batch
+        self._kept += _size(batch)
+        while len(self._batches) > 1 and (len(self._batches) > _KEPT or self._kept > _KEPT_BYTES):
+            self._kept -= _size(self._batches.pop(next(iter(self._batches))))
 
     async def _wait(self, response: web.StreamResponse, wake: asyncio.Event) -> None:
         try:
@@ -149,6 +165,10 @@ class EventStreams:
     async def _write(self, response: web.StreamResponse, data: bytes) -> None:
         async with asyncio.timeout(self._stalled):
             await response.write(data)
+
+
+def _size(batch: _Batch) -> int:
+    return sum(map(len, batch[1]))
 
 
 def _pieces(events: Iterable[ApiEvent]) -> Iterator[bytes]:
