@@ -56,6 +56,11 @@ class CaseFigures:
         a, b = self.outcome(upper), self.outcome(lower)
         return paired_ratio(a.first_output, b.first_output) if a and b else None
 
+    def one(self, tool: str) -> float | None:
+        """Return the median of the seconds that a run of a single test takes."""
+        outcome = self.outcome(tool)
+        return None if outcome is None else median_or_none(outcome.one)
+
     def figure(self, tool: str, name: str) -> float | None:
         """Return the median of a figure that a tool told of itself."""
         outcome = self.outcome(tool)

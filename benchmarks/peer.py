@@ -50,6 +50,8 @@ PEERS = (
     Peer("avocado", "avocado", pip=("avocado-framework",)),
     Peer("kirk", "kirk", pip=("kirk",)),
     Peer("podman", "podman", apt="podman"),
+    Peer("asyncssh", "python", pip=("asyncssh",)),
+    Peer("ssh", "ssh", apt="openssh-client", version=("-V",)),
 )
 
 

@@ -47,7 +47,7 @@ def install_snapshot(python: Path, copy: Path) -> None:
 
 def _install(python: Path, copy: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    pip = [str(python), "-m", "pip", "install", "--quiet", f"{copy}[podman]"]
+    pip = [str(python), "-m", "pip", "install", "--quiet", f"{copy}[podman,ssh]"]
     subprocess.run(pip, env=environment, check=True, capture_output=True)
     again = [*pip, "--force-reinstall", "--no-deps"]
     subprocess.run(again, env=environment, check=True, capture_output=True)

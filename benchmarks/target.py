@@ -176,6 +176,18 @@ def _containers() -> Iterator[Target]:
     )
 
 
+def _devices() -> Iterator[Target]:
+    key = "W10 200"
+    ours = f"{OURS} on a device"
+    text, one_by_one = "W10: tests a second, times", "ssh, ControlMaster, one by one"
+    faster = _of(key, lambda case: case.ratio("asyncssh", ours))
+    yield Target(f"{text} asyncssh", faster, 1.5, at_least=True)
+    faster = _of(key, lambda case: case.ratio(one_by_one, ours))
+    yield Target(f"{text} {one_by_one}", faster, 10, at_least=True)
+    whole = _of(key, lambda case: case.one(ours))
+    yield Target("W10: a whole run of one test", whole, 1.0, unit="s")
+
+
 TARGETS: tuple[Target, ...] = (
     *_programs(),
     *_methods(),
@@ -185,4 +197,5 @@ TARGETS: tuple[Target, ...] = (
     *_start(),
     *_messages(),
     *_containers(),
+    *_devices(),
 )

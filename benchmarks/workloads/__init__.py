@@ -14,6 +14,7 @@ from benchmarks.workloads import (
     w7_start,
     w8_messages,
     w9_containers,
+    w10_devices,
 )
 
 __all__ = ["WORKLOADS"]
@@ -28,4 +29,5 @@ WORKLOADS: dict[str, ModuleType] = {
     "W7": w7_start,
     "W8": w8_messages,
     "W9": w9_containers,
+    "W10": w10_devices,
 }
