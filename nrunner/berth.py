@@ -621,6 +621,7 @@ class Berth:
             if key in here or key not in self._running:
                 outpost.withdraw(key)
         outpost.go_on(environment)
+        outpost.harvest.greeted(environment)
         return outpost.waiting
 
     async def clear(self) -> None:

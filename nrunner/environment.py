@@ -138,10 +138,16 @@ class Environment:
 
     async def open(self) -> None:
         """Reach the agent and greet it; raise LinkError."""
-        try:
-            await self._connect()
-        except LinkError as error:
-            raise LinkError(f"{error}{await self._last_words()}") from error
+        for pause in (*(_RECONNECTS if self._patience else ()), None):
+            try:
+                await self._connect()
+            except LinkError as error:
+                words = await self._last_words()
+                if words or self._refusal or pause is None:
+                    raise LinkError(f"{error}{words}") from error
+                await asyncio.sleep(pause)
+            else:
+                return
 
     def reach_later(self) -> bool:
         """Have `wait_gone` reach an agent that could not be; return whether there is hope."""
@@ -278,7 +284,7 @@ class Environment:
 
         For whoever does not have `on_events` say that all it was told is recorded.
         """
-        self._send(encode({"type": "ack", "seq": number, **({"drop": [*drop]} if drop else {})}))
+        self._say(encode({"type": "ack", "seq": number, **({"drop": [*drop]} if drop else {})}))
 
     async def pause(self) -> int:
         """Have the agent stop all that runs, and the time of its limits.
@@ -511,7 +517,7 @@ class Environment:
             elif kind == "refused":
                 self._take_refusal(head)
         if events and self._on_events(self, events):
-            self._send(b'{"type":"ack","seq":%d}\n' % self._seen)
+            self._say(b'{"type":"ack","seq":%d}\n' % self._seen)
         if self._here is not None:
             self._send_again()
 
@@ -600,8 +606,13 @@ class Environment:
             del self._asked[number]
 
     def _send(self, data: bytes) -> None:
+        """Send what waits until it is known what the agent has; it is repeated then."""
+        if self._here is None:
+            self._say(data)
+
+    def _say(self, data: bytes) -> None:
         """Send with whatever else this turn of the loop has to say."""
-        if self._link is None or not self._link.is_greeted or self._here is not None:
+        if self._link is None or not self._link.is_greeted:
             return  # what has to get there is repeated once the agent is greeted
         if not self._out:
             asyncio.get_running_loop().call_soon(self._flush)

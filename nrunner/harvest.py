@@ -12,6 +12,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ _HURRY = 2.0
 _MOST_EMPTY = 10_000
 """Answers without files, in which the agent looked through folders."""
 _ENDS = ("ended", "not_started")
+_MOST_DROPPED = 64
 _UNBOUNDED = 1 << 62
 
 _T = TypeVar("_T")
@@ -51,6 +53,8 @@ class Harvest:
         self._receipts = Receipts()
         self._drops: list[str] = []
         """Folders there that nobody needs any more."""
+        self._dropped: deque[str] = deque(maxlen=_MOST_DROPPED)
+        """Those of which the agent was told last: with a link that breaks it may not have heard."""
         self._held: dict[Key, _Patience] = {}
         """Ends that wait for their files."""
         self._work: set[asyncio.Task[None]] = set()
@@ -84,6 +88,11 @@ class Harvest:
                 heads.append(self._unpacked(head))
                 numbers.append(number)
         self._pass_on(environment, heads, numbers)
+
+    def greeted(self, environment: Environment) -> None:
+        """The link is a new one: say again what may have been lost with the one before."""
+        self._drops += self._dropped
+        self._acknowledge(environment)
 
     def hurry(self, key: Key, *, kill: bool) -> bool:
         """Nobody wants to wait for the files of an attempt; return whether that is what is left."""
@@ -235,10 +244,13 @@ class Harvest:
             return
         for number in numbers:
             self._receipts.settle(number)
-        due = self._receipts.due()
-        if due is not None or self._drops:
-            drops, self._drops = self._drops, []
-            environment.acknowledge_nowait(self._receipts.told, drops)
+        if self._receipts.due() is not None or self._drops:
+            self._acknowledge(environment)
+
+    def _acknowledge(self, environment: Environment) -> None:
+        drops, self._drops = self._drops, []
+        self._dropped.extend(each for each in drops if each not in self._dropped)
+        environment.acknowledge_nowait(self._receipts.told, drops)
 
 
 def allowance_of(settings: Mapping[str, Any]) -> Allowance:

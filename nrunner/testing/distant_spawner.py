@@ -8,8 +8,8 @@ for the agent itself (``nrunner.spawners.process``).
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from nrunner.errors import SpawnError
@@ -51,7 +51,7 @@ class DistantSpawner:
         inner = await self._agents.open(place)
         far = f"{inner.address['folder']}-far"
         try:
-            await offload(os.mkdir, far, 0o700)
+            _make(far)
         except OSError as error:
             await inner.destroy()
             raise SpawnError(f"make {far}: {error.strerror}") from error
@@ -114,6 +114,11 @@ class DistantHandle:
         await self._inner.destroy()
         self._left = read_remains(f"{self.folder}/spool") or self._left
         await offload(remove_tree, self.folder)
+
+
+def _make(folder: str) -> None:
+    """Make a folder at once: whoever opens may be cancelled wherever it waits."""
+    Path(folder).mkdir(mode=0o700)
 
 
 def make_spawner(context: SpawnerContext) -> DistantSpawner:

@@ -252,7 +252,7 @@ class FakeAgent:
             return
         self._spool.acknowledge(head["seq"])
         for folder in head.get("drop", ()):
-            del self.far[folder]
+            self.far.pop(folder, None)
 
     def _get(self, head: Mapping[str, Any]) -> None:
         """Send a piece of what is far away: of one file, since it has but that."""

@@ -214,7 +214,7 @@ class SpawnerContract:
 
         async def body(talk: Talk, handle: Handle) -> None:
             holding = asyncio.ensure_future(talk.environment.wait_gone())
-            newer = Talk(handle, self._settings(), epoch=2)
+            newer = Talk(handle, self._settings(), epoch=2, carries=True)
             await newer.environment.open()
             assert "replaced" in await holding
             await talk.environment.close()
@@ -263,7 +263,8 @@ class SpawnerContract:
             address = json.loads(json.dumps(handle.address))
             talk.cut()
             found = await spawner.adopt(handle.name, address)
-            later = Talk(found, self._settings(), epoch=2, adopts=True)
+            later = Talk(found, self._settings(), epoch=2, adopts=True, carries=True)
+            later.expect(1)
             await later.environment.open()
             assert (await later.hear(1, "ended"))["outputs"] == ["stdout"]
             await self._still_works(later)
@@ -317,7 +318,7 @@ class SpawnerContract:
     async def _opened(self) -> tuple[Spawner, Handle, Talk]:
         spawner = self.make_spawner(self.context)
         handle = await self._open(spawner)
-        talk = Talk(handle, self._settings())
+        talk = Talk(handle, self._settings(), carries=True)
         await talk.environment.open()
         return spawner, handle, talk
 
@@ -331,7 +332,8 @@ class SpawnerContract:
         async def main() -> None:
             spawner = self.make_spawner(self.context)
             handle = await self._open(spawner)
-            talk = Talk(handle, {**self._settings(), **settings}, epoch=epoch)
+            told = {**self._settings(), **settings}
+            talk = Talk(handle, told, epoch=epoch, carries=True)
             try:
                 await talk.environment.open()
                 await body(talk, handle)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.environment import Environment, run_frame
+from nrunner.outpost import Outpost
 from nrunner.runnable import Runnable
 from nrunner.spawners.base import Distant, Handle
 
@@ -76,8 +77,13 @@ class Talk:
         token: str | None = None,
         epoch: int = 1,
         adopts: bool = False,
+        carries: bool = False,
     ) -> None:
-        """`adopts` says that an earlier controller has spoken with the agent."""
+        """`adopts` says that an earlier controller has spoken with the agent.
+
+        With `carries`, the environment is `Distant`, and what is run there, and what comes of it,
+        is carried as for a job: `settings` are those of the job here.
+        """
         self.events: list[Mapping[str, Any]] = []
         self.notices: list[str] = []
         """What people would be told of the link."""
@@ -86,10 +92,21 @@ class Talk:
         self._handle = _Tapped(handle, token)
         self._news = asyncio.Event()
         self._folder = Path(settings["results_dir"])
+        self._outpost: Outpost | None = None
+        if carries and isinstance(handle, Distant):
+            self._outpost = Outpost(
+                handle.folder,
+                settings,
+                self._take,
+                self._refused,
+                epoch=epoch,
+                is_new=not adopts,
+                live=f"{settings['slots_dir']}/live",
+            )
         self.environment = Environment(
             handle.name,
             self._handle,
-            settings,
+            settings if self._outpost is None else self._outpost.settings(),
             self._hear,
             epoch=epoch,
             orders={} if adopts else None,
@@ -115,7 +132,16 @@ class Talk:
             "limits": limits,
             "reboot": reboot,
         }
-        self.environment.run_nowait((number, 1), run_frame(order))
+        if self._outpost is not None:
+            self._outpost.run_nowait(self.environment, order)
+        else:
+            self.environment.run_nowait((number, 1), run_frame(order))
+
+    def expect(self, number: int) -> None:
+        """Note an attempt that an earlier controller ordered."""
+        if self._outpost is not None:
+            order = {"task": number, "attempt": 1, "log_dir": str(self.log_dir(number))}
+            self._outpost.expect(order)
 
     def cancel(self, number: int, *, kill: bool = False) -> None:
         """Order the end of it."""
@@ -142,7 +168,16 @@ class Talk:
         """Return where a task's output goes."""
         return self._folder / f"{number}-x"
 
-    def _hear(self, _environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
+    def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
+        if self._outpost is None:
+            return self._take(heads)
+        self._outpost.harvest.hear(environment, [(head["seq"], head) for head in heads])
+        return False
+
+    def _take(self, heads: Sequence[Mapping[str, Any]]) -> bool:
         self.events.extend(heads)
         self._news.set()
         return True
+
+    def _refused(self, head: Mapping[str, Any]) -> None:
+        self._take([head])

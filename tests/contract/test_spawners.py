@@ -10,6 +10,7 @@ from nrunner.runnable import Runnable
 from nrunner.spawners.base import Spawner, SpawnerContext
 from nrunner.spawners.podman.spawner import make_spawner as make_podman_spawner
 from nrunner.spawners.process import make_spawner
+from nrunner.testing.distant_spawner import DistantSpawner
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script
 from nrunner.testing.spawner_contract import SpawnerContract
@@ -22,6 +23,13 @@ class TestProcessSpawner(SpawnerContract):
 
     def make_spawner(self, context: SpawnerContext) -> Spawner:
         return make_spawner(context)
+
+
+class TestDistantSpawner(SpawnerContract):
+    """Real processes that see none of our files, over a link that can be cut."""
+
+    def make_spawner(self, context: SpawnerContext) -> Spawner:
+        return DistantSpawner(context)
 
 
 class TestPodmanSpawner(SpawnerContract):

@@ -32,6 +32,9 @@ class T(unittest.TestCase):
             file.write(os.environ["NRUNNER_ATTEMPT"] + "\\n")
 """,
 }
+_LOUD = f"#!/bin/sh\n{_MARK}\nseq 9000\n"
+"""More than an event carries."""
+_ENTRY = "[nrunner.spawners]\ndistant = nrunner.testing.distant_spawner:make_spawner\n"
 REFERENCES = ("quick.sh", "slow.sh", "two.t", "test_unit.py", "bad.sh")
 EXPECTED = {1: "PASS", 2: "PASS", 3: "PASS", 4: "PASS", 5: "FAIL"}
 
@@ -47,8 +50,16 @@ class Case:
 class Sweep:
     """A folder for the runs of a sweep."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_distant: bool = False) -> None:
+        """`is_distant` has tests run where none of our files are seen."""
         self.folder = folder
+        self.is_distant = is_distant
+        self._words = ["--spawner", "distant"] if is_distant else []
+        self._files = {**_FILES, "quick.sh": _LOUD} if is_distant else _FILES
+        info = folder / "distant-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: distant\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(_ENTRY)
 
     def count(self) -> int:
         """Return how many records the job has if nothing dies."""
@@ -71,15 +82,15 @@ class Sweep:
         folder = self.folder / f"{case.victim}-{case.point}"
         folder.mkdir()
         box = Sandbox(folder)
-        for name, text in _FILES.items():
+        for name, text in self._files.items():
             box.write(name, text)
         box.env.update(
             FAULT_MARKS=str(folder / "marks"),
             NRUNNER_AGENT_ORPHAN_DEADLINE="20",
-            PYTHONPATH=str(ROOT),
+            PYTHONPATH=f"{ROOT}:{self.folder}",
         )
         words = [sys.executable, str(MORTAL), case.victim, str(case.point), "run", *REFERENCES]
-        words += ["--max-parallel-tasks", "2"]
+        words += ["--max-parallel-tasks", "2", *self._words]
         quiet = subprocess.DEVNULL
         done = subprocess.run(
             words, cwd=box.here, env=box.env, stdin=quiet, stdout=quiet, stderr=quiet, check=False
@@ -112,4 +123,8 @@ class Sweep:
             check(fits, f"task {number}: {json.dumps(report)}")
             if case.victim == "controller":
                 check(len(report["attempts"]) == 1, f"task {number}: {report['attempts']}")
+        if self.is_distant:
+            name = after.settled[1]["outputs"]["stdout"]
+            text = "".join(f"{number}\n" for number in range(1, 9001))
+            check((box.job / name).read_text() == text, "output is not what was printed")
         return f"{lost} lost" if lost else "whole"
