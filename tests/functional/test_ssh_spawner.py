@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from nrunner.errors import LinkError, RequirementError, SpawnError
+from nrunner.spawners.ssh.handle import DutHandle
+from nrunner.spawners.ssh.spawner import SshSpawner
 from tests.duts import Dut, bench
 from tests.functional.ssh_device import (
     PRINTS,
@@ -127,40 +129,43 @@ def test_who_comes_second_is_told_who_has_the_device_since_when_and_until_when(
     run(main)
 
 
-def test_of_many_who_race_for_a_device_one_has_it(dut, site, tmp_path):
-    async def race(number: int) -> str:
-        contender = new_site(tmp_path)
-        async with contender.spawning(dut) as spawner:
-            for place in (each.place for each in spawner.offers()):
-                await spawner._devices[place].connected()
-            await start.wait()
-            try:
-                handle, talk = await contender.opened(spawner)
-            except SpawnError as error:
-                losers.release()
-                return str(error)
-            talk.run(1, PRINTS)
-            await talk.hear(1, "ended")
-            await over.wait()
-            await talk.environment.close()
-            return handle.name
+def test_of_two_who_race_for_a_device_one_has_it(any_dut, site, tmp_path):
+    rounds, most = 5, []
+
+    def owners() -> int:
+        return len([*any_dut.path(f"{WORK}/jobs").glob("*/agent")])
+
+    async def race(racer: Site, spawner: SshSpawner) -> DutHandle | str:
+        try:
+            handle = await spawner.open(spawner.offers()[0].place)
+        except SpawnError as error:
+            return str(error)
+        assert isinstance(handle, DutHandle)
+        return handle
+
+    async def watch() -> None:
+        while True:
+            most.append(owners())
+            await asyncio.sleep(0.005)
 
     async def main() -> None:
-        nonlocal start, over
-        for _ in range(3):
-            start, over = asyncio.Event(), asyncio.Event()
-            racers = [asyncio.ensure_future(race(number)) for number in range(4)]
-            await asyncio.sleep(0.3)
-            start.set()
-            for _ in range(3):
-                await losers.acquire()
-            over.set()
-            said = await asyncio.gather(*racers)
-            assert sum(each == f"ssh:{dut.name}" for each in said) == 1, said
-            assert sum("held by job" in each for each in said) == 3, said
+        other = new_site(tmp_path)
+        async with site.spawning(any_dut) as one, other.spawning(any_dut) as two:
+            watching = asyncio.ensure_future(watch())
+            for _ in range(rounds):
+                racers = {site.job: race(site, one), other.job: race(other, two)}
+                said = dict(zip(racers, await asyncio.gather(*racers.values()), strict=True))
+                ((winner, handle),) = (
+                    (job, each) for job, each in said.items() if isinstance(each, DutHandle)
+                )
+                ((refusal),) = (each for each in said.values() if isinstance(each, str))
+                assert f"held by job {winner[:12]} of " in refusal
+                await handle.destroy()
+            watching.cancel()
 
-    start, over, losers = asyncio.Event(), asyncio.Event(), asyncio.Semaphore(0)
-    run(main)
+    run(main, 60)
+    assert max(most) == 1
+    assert len(most) > rounds
 
 
 def test_an_agent_that_is_left_alone_takes_everything_with_it(any_dut, site):
