@@ -239,6 +239,13 @@ class Config:
         "What is printed while the job runs.",
         "--show",
     )
+    quiet: bool = _setting(
+        False,
+        "output.quiet",
+        Switch(),
+        "Print nothing if all is well, else what failed, densely; so does NRUNNER_OUTPUT=compact.",
+        "--quiet",
+    )
     static: bool = _setting(
         False,
         "resolver.static",

@@ -36,6 +36,7 @@ from nrunner.machine import Machine
 from nrunner.mishap import Mishaps
 from nrunner.pause import Pause
 from nrunner.plan import JobPlan
+from nrunner.questions import Questions
 from nrunner.record import replace
 from nrunner.register import enter, strike
 from nrunner.reporter import JobClock, Reporter
@@ -48,6 +49,7 @@ from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
+from nrunner.situation import situation
 from nrunner.spawners.base import Offer
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
@@ -280,7 +282,7 @@ class Job:
             for uri in server.uris[1:]:
                 self._note(journal, f"status messages are taken at {uri}")
             try:
-                await self._watched(scheduler, journal)
+                await self._watched(scheduler, journal, machine)
                 messages = server.statistics().facts()
                 learned = {"messages": {**messages, "unkept": watch.unkept}} if messages else {}
                 if places := scheduler.place_facts():
@@ -299,7 +301,7 @@ class Job:
             journal.append([{"type": "facts", "facts": learned}])
             self._reporter.learn(learned)
 
-    async def _watched(self, scheduler: Scheduler, journal: Journal) -> None:
+    async def _watched(self, scheduler: Scheduler, journal: Journal, machine: Machine) -> None:
         def stop(kill: bool, by: str) -> None:
             scheduler.stop(stop_by_user(time.monotonic(), kill=kill, by=by))
 
@@ -331,13 +333,29 @@ class Job:
                 def help_with(work: Coroutine[Any, Any, None]) -> None:
                     helpers.append(group.create_task(work, name="pause"))
 
+                questions = Questions(partial(self._tell_situation, machine))
                 try:
-                    with pause.caught(help_with):
+                    with pause.caught(help_with), questions.heard():
                         await scheduler.run()
                 finally:
                     self._interrupted = scheduler.interrupted
                     for helper in helpers:
                         helper.cancel()
+
+    def _tell_situation(self, machine: Machine) -> None:
+        """Answer whoever asks where the job is; it is kept nowhere."""
+        lines = situation(
+            machine.active(),
+            self._reporter.tally.results,
+            machine.total,
+            self._plan.max_parallel,
+            time.monotonic(),
+            self._clock.monotonic,
+        )
+        for listener in self._reporter.listeners:
+            tell = getattr(listener, "tell", None)
+            if tell is not None:
+                tell(lines)
 
     def _load_writers(self) -> None:
         """Load what writes reports now: nrunner may be another one by the job's end."""

@@ -121,7 +121,7 @@ def _run(plan: JobPlan, config: Config, writing: int) -> int:
         from nrunner.results.registry import make_console
 
         stream = open(1, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-        return [_Redirection(), make_console(stream, show=config.show, quiet=False)]
+        return [_Redirection(), make_console(stream, show=config.show, quiet=config.quiet)]
 
     def serving(folder: JobFolder) -> None:
         os.dup2(1, 2)

@@ -23,7 +23,7 @@ __all__ = ["resume"]
 
 @click.command()
 @job_argument()
-@setting_flags("run.results_dir", "output.show")
+@setting_flags("run.results_dir", "output.show", "output.quiet")
 def resume(job: str, **flags: Any) -> int:
     """Go on with JOB, whose controller is gone, and write its reports.
 
@@ -45,10 +45,10 @@ def resume(job: str, **flags: Any) -> int:
 
 def _go_on(folder: JobFolder, config: Config) -> int:
     from nrunner.job import resume_job
-    from nrunner.results.registry import make_console
+    from nrunner.results.registry import listeners_for
     from nrunner.resumption import Resumption
 
     resumption = Resumption(folder)
     to_stdout = any(each.target == "-" for each in resumption.plan.reports)
     stream = sys.stderr if to_stdout else sys.stdout
-    return resume_job(resumption, [make_console(stream, show=config.show, quiet=False)])
+    return resume_job(resumption, listeners_for(stream, config.show, quiet=config.quiet))

@@ -63,6 +63,7 @@ FORM = Form(
         "run.env",
         "run.results_dir",
         "output.show",
+        "output.quiet",
         "run.spawner",
         "cache.offline",
         "resolver.static",
@@ -142,10 +143,10 @@ def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
     with ExitStack() as stack:
 
         def listen() -> Sequence[Listener]:
-            from nrunner.results.registry import make_console
+            from nrunner.results.registry import listeners_for
 
             stream = _console_stream(reports, stack)
-            return [make_console(stream, show=config.show, quiet=False)]
+            return listeners_for(stream, config.show, quiet=config.quiet)
 
         return carry_out(plan, listen)
 

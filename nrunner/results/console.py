@@ -48,6 +48,11 @@ class Console:
         """Keep the notice for the next flush."""
         self._say(notice_line(text))
 
+    def tell(self, lines: list[str]) -> None:
+        """Answer a question."""
+        self._pending += lines
+        self.flush()
+
     def page_served(self, link: str) -> None:
         """Say where the job's page is, even if nothing else is said: it was asked for."""
         self._pending.append(page_line(link))

@@ -13,7 +13,7 @@ from nrunner.errors import PluginError, UsageError
 from nrunner.plugins import find_plugin
 from nrunner.results.base import Listener, ResultWriter
 
-__all__ = ["SHOWN", "check_show", "find_writer", "make_console"]
+__all__ = ["SHOWN", "check_show", "find_writer", "listeners_for", "make_console"]
 
 SHOWN = {
     "none": "nothing at all",
@@ -56,8 +56,15 @@ def check_show(names: Iterable[str]) -> frozenset[str]:
 
 
 def make_console(stream: IO[str], *, show: Collection[str], quiet: bool) -> Listener:
-    """Return the console that suits `stream`: with colours and a footer on a terminal."""
-    wanted = frozenset() if quiet else check_show(show) - {"none"}
+    """Return the console that suits `stream`: with colours and a footer on a terminal.
+
+    If `quiet`, or where ``NRUNNER_OUTPUT`` says ``compact``, one that speaks of failures alone.
+    """
+    wanted = check_show(show) - {"none"}
+    if wanted and (quiet or os.environ.get("NRUNNER_OUTPUT") == "compact"):
+        from nrunner.results.compact import Compact
+
+        return Compact(stream)
     if wanted and _is_terminal(stream):
         from nrunner.results.terminal import Terminal  # rich takes time that others need not spend
 
@@ -65,6 +72,17 @@ def make_console(stream: IO[str], *, show: Collection[str], quiet: bool) -> List
     from nrunner.results.console import Console  # what checks names needs none
 
     return Console(stream, wanted)
+
+
+def listeners_for(stream: IO[str], show: Collection[str], *, quiet: bool) -> list[Listener]:
+    """Return the console, and what tells of failures to the system that runs us, if that can."""
+    console = make_console(stream, show=show, quiet=quiet)
+    if not os.environ.get("CI"):
+        return [console]
+    from nrunner.results.ci import ci_notes
+
+    notes = ci_notes(stream, os.environ)
+    return [console] if notes is None else [console, notes]
 
 
 def _is_terminal(stream: IO[str]) -> bool:

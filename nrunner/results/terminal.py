@@ -103,6 +103,11 @@ class Terminal:
         """Keep the notice for the next drawing."""
         self._say(notice_line(text))
 
+    def tell(self, lines: list[str]) -> None:
+        """Answer a question."""
+        self._pending += lines
+        self._draw()
+
     def page_served(self, link: str) -> None:
         """Say where the job's page is."""
         self._say(page_line(link))

@@ -5,6 +5,7 @@ import pytest
 
 from nrunner.errors import ExitCode, PluginError, UsageError
 from nrunner.results import registry
+from nrunner.results.compact import Compact
 from nrunner.results.console import Console
 from nrunner.results.terminal import Terminal
 from nrunner.testing.sample import sample_job
@@ -89,20 +90,42 @@ def test_a_terminal_gets_the_live_console(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("term", "no_color", "stream", "quiet"),
+    ("term", "no_color", "stream"),
     [
-        ("dumb", "", Screen(), False),
-        ("", "", Screen(), False),
-        ("xterm", "1", Screen(), False),
-        ("xterm", "", io.StringIO(), False),
-        ("xterm", "", Screen(), True),
+        ("dumb", "", Screen()),
+        ("", "", Screen()),
+        ("xterm", "1", Screen()),
+        ("xterm", "", io.StringIO()),
     ],
 )
-def test_anything_else_gets_plain_lines(monkeypatch, term, no_color, stream, quiet):
+def test_anything_else_gets_plain_lines(monkeypatch, term, no_color, stream):
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("NO_COLOR", no_color)
-    console = registry.make_console(stream, show=["app"], quiet=quiet)
+    console = registry.make_console(stream, show=["app"], quiet=False)
     assert isinstance(console, Console)
+
+
+@pytest.mark.parametrize(("variable", "quiet"), [("", True), ("compact", False)])
+def test_who_wants_it_quiet_hears_of_failures_alone(monkeypatch, variable, quiet):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NRUNNER_OUTPUT", variable)
+    assert isinstance(registry.make_console(Screen(), show=["app"], quiet=quiet), Compact)
+    assert isinstance(registry.make_console(Screen(), show=["none"], quiet=quiet), Console)
+
+
+@pytest.mark.parametrize(
+    ("environ", "count"),
+    [
+        ({}, 1),
+        ({"CI": "true"}, 1),
+        ({"CI": "true", "GITHUB_ACTIONS": "true"}, 2),
+        ({"CI": "1", "GITLAB_CI": "true"}, 2),
+    ],
+)
+def test_the_system_that_runs_us_is_told_of_failures(monkeypatch, environ, count):
+    for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
+        monkeypatch.setenv(name, environ.get(name, ""))
+    assert len(registry.listeners_for(io.StringIO(), ["app"], quiet=False)) == count
 
 
 def test_showing_none_prints_nothing(monkeypatch):
