@@ -8,7 +8,7 @@ module. Not responsible for carrying actions out; that is ``nrunner.scheduler``.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import product
 from types import MappingProxyType
@@ -48,15 +48,15 @@ from nrunner.event import (
     Unmet,
     Usable,
 )
-from nrunner.graph import Followers, Order, Preparations
+from nrunner.graph import Followers, Order
 from nrunner.limits import Limits
 from nrunner.phase import MOVES, Phase
-from nrunner.pool import Choice, Pool, Readiness
+from nrunner.pool import Readiness
 from nrunner.result import Cause, Result, Verdict
-from nrunner.roster import Roster
 from nrunner.settlement import LeakPolicy, Retry, combine, judge, never_started, retry_after
 from nrunner.task import Attempt, Task
 from nrunner.taskstate import TaskState
+from nrunner.waiting import Waiting, waits_at
 
 __all__ = ["Machine"]
 
@@ -99,12 +99,9 @@ class Machine:
         self._ended: dict[int, Verdict] = {}
         self._order = Order(tasks, in_order=in_order)
         self._followers = Followers(tasks)
-        self._preparations = Preparations()
         self._limits = limits
+        self._waiting = Waiting(limits, together, pooled)
         self._isolated = frozenset(isolated)
-        self._pool = Pool(pooled)
-        self._preparing: Counter[str] = Counter()
-        """How many are being prepared, by place."""
         self._fail_fast = fail_fast
         self._leak = leak
         self._room = limits.most + lookahead
@@ -117,7 +114,6 @@ class Machine:
         """Tasks that an earlier controller has seen to their end."""
         self._past: dict[int, TaskState] = {}
         """Tasks that an earlier controller had begun to look after; to be requested anew."""
-        self._roster = Roster(limits, together)
         self._triaging = 0
         self._time = 0.0
         self._actions: list[Action] = []
@@ -143,7 +139,7 @@ class Machine:
 
     def _take_over(self, state: TaskState) -> None:
         self._states[state.task.number] = state
-        self._roster.take_over(state.task, state.place, alone=state.alone)
+        self._waiting.roster.take_over(state.task, state.place, alone=state.alone)
 
     def _first_failure(self) -> Verdict | None:
         failed = [number for number, verdict in self._ended.items() if not verdict.result.is_ok]
@@ -183,11 +179,11 @@ class Machine:
         self._time = event.time
         if isinstance(event, TaskEvent):
             self._handle_task_event(event)
-        elif isinstance(event, PlaceEvent) and not self._pool.has(event.place):
+        elif isinstance(event, PlaceEvent) and not self._waiting.pool.has(event.place):
             raise InvalidTransition(f"{event.place} is no pooled place: {type(event).__name__}")
         else:
             self.job_handlers[type(event)](self, event)
-        unwanted = self._preparations.drop_unwanted()
+        unwanted = self._waiting.preparations.drop_unwanted()
         self._actions.extend(StopFulfilment(place, key) for place, key in unwanted)
         self._advance()
         actions, self._actions = self._actions, []
@@ -232,13 +228,13 @@ class Machine:
             self._requested.extend(self._order.ended(self._tasks[number]))
 
     def _met(self, event: Met) -> None:
-        for number in self._preparations.met(event.place, event.key):
+        for number in self._waiting.preparations.met(event.place, event.key):
             state = self._states[number]
             self._move(state, Phase.READY)
-            self._queue(state)
+            self._waiting.queue(state)
 
     def _unmet(self, event: Unmet) -> None:
-        for number in self._preparations.failed(event.place, event.key):
+        for number in self._waiting.preparations.failed(event.place, event.key):
             state = self._states.get(number)
             if state is not None:  # else the first of them ended the job (fail-fast)
                 self._look_elsewhere(state, event.verdict)
@@ -252,64 +248,53 @@ class Machine:
     # What happens to pooled places.
 
     def _opened(self, event: Opened) -> None:
-        self._pool.note(event.place, Readiness.OPEN)
+        self._waiting.pool.note(event.place, Readiness.OPEN)
 
     def _usable(self, event: Usable) -> None:
-        self._pool.note(event.place, Readiness.CLOSED)
+        self._waiting.pool.note(event.place, Readiness.CLOSED)
 
     def _closed(self, event: Closed) -> None:
-        self._pool.note(event.place, Readiness.BARRED, event.reason)
-        self._preparations.leave(event.place)
-        waiting = [each for each in self._states.values() if self._waits_at(each, event.place)]
-        for state in reversed(waiting):
+        self._waiting.bar(event.place, event.reason)
+        for state in reversed(waits_at(self._states.values(), event.place)):
             self._withdraw(state)
             self._move(state, Phase.TRIAGING)
-            self._wait_in_pool(state, first=True)
+            self._waiting.enter_pool(state, first=True)
 
     def _given_up(self, event: GivenUp) -> None:
         self._closed(Closed(event.time, event.place, event.reason))
-        self._pool.note(event.place, Readiness.GIVEN_UP, event.reason)
+        self._waiting.pool.note(event.place, Readiness.GIVEN_UP, event.reason)
         self._refuse_stranded()
 
     def _refuse_stranded(self) -> None:
-        while (found := self._pool.stranded()) is not None:
+        while (found := self._waiting.pool.stranded()) is not None:
             number, choice = found
             state = self._states[number]
-            detail = f"no place is left: {self._pool.reasons(choice.places)}"
+            detail = f"no place is left: {self._waiting.pool.reasons(choice.places)}"
             self._move(state, Phase.DISCARDED)
             verdicts = state.verdicts or [Verdict(Result.ERROR, Cause.INFRA, detail)]
             self._settle(state, combine(verdicts))
 
-    def _waits_at(self, state: TaskState, place: str) -> bool:
-        return state.place == place and state.phase in (Phase.PREPARING, Phase.READY)
-
     # What happens to one task.
 
     def _triaged(self, state: TaskState, event: Triaged) -> None:
-        number = state.task.number
-        if number in self._pool:
+        if state.task.number in self._waiting.pool:
             raise InvalidTransition(f"{state.task.id}: triaged twice after {state.story}")
         self._triaging -= 1
         state.requirements = event.requirements
-        if not self._pool.has(event.place):
+        if not self._waiting.pool.has(event.place):
             self._bind(state, event.place)
             return
         state.choice = (event.place, *event.others)
-        self._wait_in_pool(state)
+        self._waiting.enter_pool(state)
         self._refuse_stranded()
 
     def _bind(self, state: TaskState, place: str) -> None:
         """Prepare a task at the place that it gets."""
-        state.place = place
-        done, begin = self._preparations.need(state.task.number, place, state.requirements)
+        done, begin = self._waiting.prepare(state, place)
         self._move(state, Phase.READY if done else Phase.PREPARING)
         if done:
-            self._queue(state)
+            self._waiting.queue(state)
         self._actions.extend(Fulfil(place, requirement) for requirement in begin)
-
-    def _wait_in_pool(self, state: TaskState, *, first: bool = False) -> None:
-        choice = Choice(state.choice, prepares=bool(state.requirements))
-        self._pool.add(state.task.number, choice, first=first)
 
     def _refused(self, state: TaskState, event: Refused) -> None:
         self._triaging -= 1
@@ -362,38 +347,17 @@ class Machine:
     def _advance(self) -> None:
         """Do what the event made possible: start and triage as far as there is room."""
         self._start_all()
-        while len(self._pool) and self._bind_one():
+        while (bound := self._waiting.next_bound()) is not None:
+            number, place = bound
+            self._bind(self._states[number], place)
             self._start_all()
         self._triage_more()
-        self._open_and_release()
+        self._actions.extend(map(OpenPlace, self._waiting.wanted()))
+        self._actions.extend(map(Release, self._waiting.unwanted(self.backlog)))
 
     def _start_all(self) -> None:
-        while (ready := self._roster.pop()) is not None:
+        while (ready := self._waiting.roster.pop()) is not None:
             self._start(self._states[ready.number])
-
-    def _bind_one(self) -> bool:
-        """Bind whoever has waited longest for the place that has most room."""
-        for place in sorted(self._pool.open_places, key=self._roster.room, reverse=True):
-            room = self._roster.room(place)
-            if room <= 0:
-                return False
-            may_prepare = room > self._preparing[place]
-            number = self._pool.take(place, may_prepare=may_prepare)
-            if number is not None:
-                self._bind(self._states[number], place)
-                return True
-        return False
-
-    def _open_and_release(self) -> None:
-        if len(self._pool):
-            more = self._pool.open_more(self._limits.most)
-            self._actions.extend(map(OpenPlace, more))
-        elif self.backlog == 0:
-            for place in self._pool.open_places:
-                if self._limits.used(place) == 0:
-                    self._pool.note(place, Readiness.CLOSED)
-                    self._preparations.leave(place)
-                    self._actions.append(Release(place))
 
     def _triage_more(self) -> None:
         while self._begun and self._requested and self._has_room():
@@ -418,8 +382,7 @@ class Machine:
         Tasks that wait for a place that is full hold nobody up who could go to another one: as
         long as a slot of the job is free, the search goes on.
         """
-        waiting = self._roster.waiting + len(self._pool)
-        enough = waiting >= self._room and self._limits.taken >= self._limits.most
+        enough = self._waiting.count >= self._room and self._limits.taken >= self._limits.most
         return self._halt is not None or (self._triaging < self._room and not enough)
 
     def _triage(self, state: TaskState) -> None:
@@ -438,9 +401,6 @@ class Machine:
         state.avoid = (*state.avoid, state.place)
         self._triage(state)
 
-    def _queue(self, state: TaskState) -> None:
-        self._roster.add(state.task, state.place, alone=state.alone)
-
     def _start(self, state: TaskState) -> None:
         state.attempt += 1
         state.started = None
@@ -456,31 +416,21 @@ class Machine:
     def _move(self, state: TaskState, target: Phase, place: str = "") -> None:
         if target not in MOVES[state.phase]:
             raise InvalidTransition(f"{state.task.id}: {state.story} -> {target.value}")
-        if target is Phase.PREPARING:
-            self._preparing[state.place] += 1
-        elif state.phase is Phase.PREPARING:
-            self._preparing[state.place] -= 1
+        self._waiting.moves(state, target)
         state.phase = target
         state.entered.append((target, self._time))
         self._actions.append(Move(state.task.number, state.attempt, target, self._time, place))
 
     def _withdraw(self, state: TaskState) -> None:
         """Take a task out of wherever it waits."""
-        if state.is_restored:
-            return
-        if state.task.number in self._pool:
-            self._pool.remove(state.task.number)
-        elif state.phase is Phase.TRIAGING:
-            self._triaging -= 1
-        elif state.phase is Phase.READY:
-            self._roster.remove(state.task, state.place, alone=state.alone)
-        self._preparations.forget(state.task.number)
+        if not state.is_restored and not self._waiting.withdraw(state):
+            self._triaging -= state.phase is Phase.TRIAGING
 
     def _leave(self, place: str) -> None:
         """Triage those anew who counted on what held in an environment that is gone."""
-        gone = self._preparations.leave(place)
-        for state in list(self._states.values()) if gone else ():
-            if self._waits_at(state, place) and not gone.isdisjoint(state.needs):
+        gone = self._waiting.preparations.leave(place)
+        for state in waits_at(self._states.values(), place) if gone else ():
+            if not gone.isdisjoint(state.needs):
                 self._withdraw(state)
                 self._triage(state)
 
@@ -500,7 +450,7 @@ class Machine:
         ended: Ended | None = None,
     ) -> None:
         """End the current attempt and settle the task, or try again."""
-        self._roster.give_back(state.task, state.place)
+        self._waiting.roster.give_back(state.task, state.place)
         state.attempts.append(
             Attempt(
                 state.attempt,
@@ -518,25 +468,19 @@ class Machine:
         if retry is not Retry.NO:
             attempt = state.attempts[-1]
             self._actions.append(Retried(state.task.number, attempt, state.alone))
-        if retry is Retry.HERE and self._pool.has(state.place):
+        if retry is Retry.HERE and self._waiting.pool.has(state.place):
             # Others are as good, and better where trouble was not the test's.
             retry = Retry.ELSEWHERE if verdict.cause is Cause.INFRA else retry
-        if retry is Retry.HERE and not self._is_ready_for(state):
+        if retry is Retry.HERE and not self._waiting.is_ready_for(state):
             self._triage(state)
         elif retry is Retry.HERE:
             self._move(state, Phase.READY)
-            self._queue(state)
+            self._waiting.queue(state)
         elif retry is Retry.ELSEWHERE:
             state.avoid = (*state.avoid, state.place)
             self._triage(state)
         else:
             self._settle(state, combine([each.verdict for each in state.attempts]))
-
-    def _is_ready_for(self, state: TaskState) -> bool:
-        """Whether the place of a task's last attempt suits the next one as it is."""
-        place = state.place
-        is_closed = self._pool.has(place) and self._pool.readiness(place) is not Readiness.OPEN
-        return not is_closed and self._preparations.holds(place, state.needs)
 
     def _settle(self, state: TaskState, verdict: Verdict) -> None:
         number = state.task.number

@@ -563,13 +563,13 @@ class World:
     def every_action_is_counted(self):
         assert self.machine._triaging == len(self.triages)
         pooled = [each for each in self.having(Phase.TRIAGING) if each.choice]
-        assert len(self.machine._pool) == len(pooled)
+        assert len(self.machine._waiting.pool) == len(pooled)
         assert len(self.having(Phase.TRIAGING)) == len(self.triages) + len(pooled)
         ready = {each.task.number for each in self.having(Phase.READY)}
-        assert sorted(self.machine._roster) == sorted(ready)
-        assert self.machine._roster.waiting == len(ready)
+        assert sorted(self.machine._waiting.roster) == sorted(ready)
+        assert self.machine._waiting.roster.waiting == len(ready)
         preparing = {each.task.number for each in self.having(Phase.PREPARING)}
-        assert set(self.machine._preparations._needs) == preparing
+        assert set(self.machine._waiting.preparations._needs) == preparing
 
     def who_can_go_is_not_held_up(self):
         running = self.having(*RUNNING)
@@ -589,7 +589,7 @@ class World:
         """Check that what waits for a pooled place does so for a reason."""
         preparing = Counter(each.place for each in self.having(Phase.PREPARING))
         for place in twin.choice:
-            room = self.machine._roster.room(place)
+            room = self.machine._waiting.roster.room(place)
             keeps = preparing[place] if twin.task.runnable.requirements else 0
             assert self.how[place] != "open" or room <= keeps
         ways = {self.how[place] for place in twin.choice}

@@ -37,6 +37,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.line",
             "nrunner.pool",
             "nrunner.roster",
+            "nrunner.waiting",
             "nrunner.taskstate",
             "nrunner.receipts",
             "nrunner.settlement",
@@ -225,6 +226,7 @@ PURE = (
     "nrunner.status.tally",
     "nrunner.task",
     "nrunner.taskstate",
+    "nrunner.waiting",
 )
 IMPURE = {
     *("asyncio", "datetime", "io", "os", "pathlib", "random", "shutil", "signal"),
