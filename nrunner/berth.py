@@ -421,7 +421,7 @@ class Berth:
         pending = self._resume_orders()
         environment = self.environment = self._environment(handle, pending)
         try:
-            await environment.open()
+            await environment.open(at_once=True)
         except LinkError as error:
             if environment.reach_later():
                 self._settle_in(environment)
@@ -695,7 +695,7 @@ class Berth:
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         if self._outpost is not None:
             # It acknowledges by itself, once the files are here.
-            numbered = [(head["seq"], self._checked(head)) for head in heads]
+            numbered = [(head["seq"], self._checked(head), head) for head in heads]
             self._outpost.harvest.hear(environment, numbered)
             return False
         news = [head for head in map(self._checked, heads) if head is not None]

@@ -136,9 +136,9 @@ class Environment:
         """Whether the agent can be talked to now."""
         return self._link is not None and self._link.is_greeted
 
-    async def open(self) -> None:
-        """Reach the agent and greet it; raise LinkError."""
-        for pause in (*(_RECONNECTS if self._patience else ()), None):
+    async def open(self, *, at_once: bool = False) -> None:
+        """Reach the agent and greet it, `at_once` or not at all; raise LinkError."""
+        for pause in (*(_RECONNECTS if self._patience and not at_once else ()), None):
             try:
                 await self._connect()
             except LinkError as error:

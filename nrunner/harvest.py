@@ -38,14 +38,18 @@ _MOST_DROPPED = 64
 _UNBOUNDED = 1 << 62
 
 _T = TypeVar("_T")
+News = tuple[int, Mapping[str, Any] | None, Mapping[str, Any]]
 Tell = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 
 class Harvest:
     """The events of one environment, and the files that belong to them."""
 
-    def __init__(self, tell: Tell, allowance: Allowance | None = None) -> None:
-        """`tell` returns whether events are recorded."""
+    def __init__(
+        self, tell: Tell, where: Callable[[Key], str], allowance: Allowance | None = None
+    ) -> None:
+        """`tell` returns whether events are recorded; `where` says where an attempt's logs are."""
+        self._where = where
         self._tell = tell
         self._allowance = allowance or Allowance()
         self._ways: dict[Key, tuple[str, str]] = {}
@@ -72,22 +76,32 @@ class Harvest:
         """Whether attempts are over whose files are not here yet."""
         return bool(self._held)
 
-    def hear(
-        self, environment: Environment, news: Sequence[tuple[int, Mapping[str, Any] | None]]
-    ) -> None:
-        """Take events by their numbers; None is one that is about nothing here."""
+    def hear(self, environment: Environment, news: Sequence[News]) -> None:
+        """Take events by their numbers, as they can be believed and as they were told.
+
+        One that is about nothing here is None.
+        """
         heads: list[Mapping[str, Any]] = []
         numbers: list[int] = []
-        for number, head in news:
+        for number, head, raw in news:
             self._receipts.expect(number)
             if head is None:
                 self._receipts.settle(number)
+                self._forget(raw)
             elif head.get("fetch") is True and head["event"] == "ended" and not self._gone:
                 self._hold(environment, number, head)
             else:
                 heads.append(self._unpacked(head))
                 numbers.append(number)
         self._pass_on(environment, heads, numbers)
+
+    def _forget(self, raw: Mapping[str, Any]) -> None:
+        """Nobody needs files any more that belong to an end which an earlier controller told."""
+        key: Any = raw.get("task"), raw.get("attempt")
+        if raw.get("fetch") is not True or not (type(key[0]) is type(key[1]) is int):
+            return
+        if key not in self._ways and key not in self._held:
+            self._drops.append(self._where(key))
 
     def greeted(self, environment: Environment) -> None:
         """The link is a new one: say again what may have been lost with the one before."""

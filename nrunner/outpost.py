@@ -62,7 +62,7 @@ class Outpost:
         """There, of all that belongs to the job."""
         self.base_dir = f"{folder}/{_PLACES['base_dir']}"
         """What the folder that references are relative to is called there."""
-        self.harvest = Harvest(self._pass_on, allowance_of(settings))
+        self.harvest = Harvest(self._pass_on, self._log_dir, allowance_of(settings))
         self.live = LiveOutput(live)
         self._tell = tell
         self.pace = Pace(_FIRST_PIECE)
@@ -125,15 +125,15 @@ class Outpost:
         """Return an order as its agent is to have it; raise ProtocolError."""
         self.expect(order)
         told = self._translation.order(order)
-        return run_frame({**told, "log_dir": self._log_dir(order)})
+        return run_frame({**told, "log_dir": self._log_dir(_key(order))})
 
     def expect(self, order: Mapping[str, Any]) -> None:
         """Note an attempt that runs there, or will."""
-        key = order["task"], order["attempt"]
-        self.harvest.expect(key, self._log_dir(order), order["log_dir"])
+        key = _key(order)
+        self.harvest.expect(key, self._log_dir(key), order["log_dir"])
 
-    def _log_dir(self, order: Mapping[str, Any]) -> str:
-        return f"{self.folder}/logs-{order['task']}-{order['attempt']}"
+    def _log_dir(self, key: Key) -> str:
+        return f"{self.folder}/logs-{key[0]}-{key[1]}"
 
     @property
     def waiting(self) -> Sequence[Key]:
@@ -235,6 +235,10 @@ class Outpost:
         tree = await offload(survey, settings["base_dir"], str(results), limits)
         await plant(environment, tree, self.base_dir, self.pace, is_new=self._is_new)
         self._is_new = False
+
+
+def _key(order: Mapping[str, Any]) -> Key:
+    return order["task"], order["attempt"]
 
 
 def _is_well(task: asyncio.Task[None]) -> bool:

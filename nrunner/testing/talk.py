@@ -171,7 +171,7 @@ class Talk:
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         if self._outpost is None:
             return self._take(heads)
-        self._outpost.harvest.hear(environment, [(head["seq"], head) for head in heads])
+        self._outpost.harvest.hear(environment, [(head["seq"], head, head) for head in heads])
         return False
 
     def _take(self, heads: Sequence[Mapping[str, Any]]) -> bool:

@@ -494,7 +494,7 @@ def test_a_link_that_breaks_while_the_tree_is_brought_costs_nothing_but_time(tmp
         line.rate = 8 << 20
         here.run(2, Runnable("exec-test", "/bin/sh", ("-c", "cat data/*/* | wc -l; wc -c < big")))
         for _ in range(4):
-            await asyncio.sleep(0.06)
+            await line.wait_sent(150_000)
             line.cut()
         assert (await here.hear(2))["result"] == "pass"
         assert line.connections == 5
