@@ -20,10 +20,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["Witness", "last_words", "look", "remove", "sweep"]
+__all__ = ["Witness", "last_words", "look", "remove", "sweep", "watch"]
 
 _LEAVE_WITHIN = 4.0
 _KILL_WITHIN = 3.0
+_WATCHED_FOR = 20.0
 _PAUSE = 0.02
 _MARK = b"NRUNNER_ATTEMPT="
 
@@ -89,6 +90,12 @@ def look(folder: str) -> tuple[dict[str, Any], bytes]:
         words["lease"] = look_at(os.path.dirname(os.path.dirname(folder)) + "/lease")
     lines = _spool(folder)
     return {**found, **words, "spool": lines is not None}, lines or b""
+
+
+def watch(folder: str) -> tuple[dict[str, Any], bytes]:
+    """Wait for the end of an agent, for a while and for as long as somebody asks; then look."""
+    Witness(folder).wait(_WATCHED_FOR, 0)
+    return look(folder)
 
 
 def remove(folder: str) -> tuple[dict[str, Any], bytes]:

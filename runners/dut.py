@@ -1,7 +1,7 @@
 """What is asked of a device under test over SSH, apart from its agent: one word for each.
 
-``start N`` (`nrunner.runners.detached`), ``relay FOLDER`` (`nrunner.runners.relay`), ``look`` and
-``remove FOLDER`` (`nrunner.runners.departure`), ``lease WORK`` and ``release WORK``
+``start N`` (`nrunner.runners.detached`), ``relay FOLDER`` (`nrunner.runners.relay`), ``look``,
+``watch`` and ``remove FOLDER`` (`nrunner.runners.departure`), ``lease WORK`` and ``release WORK``
 (`nrunner.runners.lease`). Each answers with one line of JSON behind a mark, since a login may
 print anything before. Not responsible for what is behind the words.
 Portable: runs on Python 3.9 with the standard library alone.
@@ -21,7 +21,7 @@ __all__ = ["MARK", "USAGE", "main", "say"]
 
 MARK = b"nrunner-dut:"
 """What a line begins with that is for the controller."""
-USAGE = "dut start N | dut relay|look|remove FOLDER | dut lease|release WORK"
+USAGE = "dut start N | dut relay|look|watch|remove FOLDER | dut lease|release WORK"
 _MOST_ASKED = 1 << 20
 
 
@@ -51,10 +51,10 @@ def _answer(word: str, argument: str) -> tuple[Any, bytes]:
         from nrunner.runners.detached import start
 
         return start(json.loads(_read(int(argument)))), b""
-    if word in ("look", "remove"):
-        from nrunner.runners.departure import look, remove
+    if word in ("look", "remove", "watch"):
+        from nrunner.runners.departure import look, remove, watch
 
-        return (look if word == "look" else remove)(argument)
+        return {"look": look, "remove": remove, "watch": watch}[word](argument)
     if word in ("lease", "release"):
         from nrunner.runners.lease import look_at, release
 

@@ -4,7 +4,7 @@
 #
 #     sh FILE start WORK NAME JOB WHO SLOTS     be a guardian, after the answer; a secret on standard input
 #     sh FILE carry FOLDER                      say whether the agent is there, then relay
-#     sh FILE look|remove FOLDER
+#     sh FILE look|watch|remove FOLDER
 #     sh FILE lease|release WORK
 #
 # POSIX sh with a Linux /proc: runs under busybox ash, dash and bash. File descriptor 9 is the lock,
@@ -324,6 +324,15 @@ serve_as)
     ;;
 carry) carry "$2" ;;
 look)
+    look_out "$2"
+    exit 0
+    ;;
+watch)
+    turns=0
+    while lives "$2/agent" && [ "$turns" -lt 20 ]; do
+        sleep 1
+        turns=$((turns + 1))
+    done
     look_out "$2"
     exit 0
     ;;

@@ -175,7 +175,7 @@ class SpawnerContract:
             await talk.hear(1, "started")
             wish = self.sleeps(1000)
             wanted = Requirement(wish.kind, wish.uri, wish.args)
-            fields = {"id": "wanted", "log_dir": str(talk.log_dir(2))}
+            fields = {"id": "wanted", "log_dir": talk.requirement_dir(2)}
             asking = asyncio.ensure_future(talk.environment.fulfil(wanted, fields))
             holding = asyncio.ensure_future(talk.environment.wait_gone())
             await asyncio.sleep(0)

@@ -168,6 +168,12 @@ class Talk:
         """Return where a task's output goes."""
         return self._folder / f"{number}-x"
 
+    def requirement_dir(self, number: int) -> str:
+        """Return where what fulfils a requirement writes, by its name where the agent is."""
+        if self._outpost is not None:
+            return self._outpost.requirement_folder(number)
+        return str(self.log_dir(number))
+
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         if self._outpost is None:
             return self._take(heads)

@@ -34,6 +34,8 @@ __all__ = ["Device"]
 _WITHIN = 15.0
 _RESTART_WITHIN = 15.0
 _LONGEST = 120.0
+_WATCHED_FOR = 20.0
+"""Seconds for which a device waits for the end of an agent when asked to."""
 _PIECE = 1 << 16
 
 
@@ -178,15 +180,22 @@ class Device:
     # By way of the agent's file.
 
     async def ask(
-        self, archive: str, word: str, argument: str, *, attempts: int = ATTEMPTS
+        self,
+        archive: str,
+        word: str,
+        argument: str,
+        *,
+        attempts: int = ATTEMPTS,
+        more: float = 0.0,
     ) -> Answer:
         """Have the agent's file do what a word says; return the answer.
 
-        Raise LinkError, or SpawnError if it could not be done.
+        It takes so many seconds `more` by itself. Raise LinkError, or SpawnError if it could not
+        be done.
         """
         connection = await self.connected(attempts)
         command = sort_of(archive).command(self.dut.python, archive, word, argument)
-        output = await connection.run(word, command, within=self.patience)
+        output = await connection.run(word, command, within=self.patience + more)
         try:
             found = read_answer(output.stdout)
         except ValueError as error:
@@ -194,6 +203,13 @@ class Device:
         if found is None:
             raise SpawnError(f"{word} on {self.label}: {output.complaint}")
         return self._checked(word, found[0])
+
+    async def wait_end(self, archive: str, folder: str) -> Answer:
+        """Wait for the end of an agent for a while; return what is said of it then.
+
+        Raise LinkError or SpawnError.
+        """
+        return await self.ask(archive, "watch", folder, attempts=1, more=_WATCHED_FOR)
 
     async def execute(self, command: str, data: bytes) -> str:
         """Have a command run that reads `data`; return what it complains of, empty if nothing.

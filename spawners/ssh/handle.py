@@ -8,6 +8,7 @@ the connection (``device``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ __all__ = ["DutHandle", "Found", "Home"]
 _DESTROY_WITHIN = 15.0
 _DOWN_WITHIN = 60.0
 """Seconds that a device may take to go down."""
+_WATCH_AFTER = 1.0
+"""Seconds without a link after which the device is asked whether the agent is there."""
 _REACH_WITHIN = 4.0
 """Seconds for which a device that must be reached anew is waited for, to end what is there."""
 # Exit statuses of nrunner.runners.relay.
@@ -68,7 +71,7 @@ class Home:
 
     patience: float
     """For how many seconds its link may be lost."""
-    staging: Path
+    folder: Path
     """Where files may be kept here for a while."""
 
 
@@ -84,8 +87,10 @@ class DutHandle:
         self._device = device
         self._found = found
         self._sort = sort_of(found.archive)
-        self._staging = home.staging / found.folder.rpartition("/")[2]
+        self._staging = home.folder / f"staged-{found.folder.rpartition('/')[2]}"
         self._gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._relays = 0
+        """How many channels to the agent there are."""
         self._left: Remains | None = None
         self._is_removed = False
         self.has_restarted = False
@@ -123,11 +128,28 @@ class DutHandle:
         # Of one that was taken over while it could not be reached nobody has told us.
         self.token = self.token or str(answer.fields.get("token", ""))
         execute = self._device.execute
+        self._relays += 1
         self._sort.speak(channel, factory, rest, self._relay_ended, self._staging, execute)
 
     async def wait_gone(self) -> str:
         """Wait until the agent is certainly gone; return how, in words."""
-        return await asyncio.shield(self._gone)
+        watching = asyncio.ensure_future(self._watch())
+        try:
+            return await asyncio.shield(self._gone)
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        """Ask the device for the end of the agent while nothing else tells of it.
+
+        A relay does; and whoever connects anew, where the connection to the device was lost.
+        """
+        while True:
+            await asyncio.sleep(_WATCH_AFTER)
+            if self._relays or not self._device.is_connected:
+                continue
+            with contextlib.suppress(SpawnError):
+                self.note(await self._device.wait_end(self._found.archive, self.folder))
 
     async def remains(self) -> Remains | None:
         """Return what the agent had still to say, also once that is removed."""
@@ -198,6 +220,7 @@ class DutHandle:
             self._left = self._sort.remains(answer.body)
 
     def _relay_ended(self, status: int) -> None:
+        self._relays -= 1
         self._last_words = self._device.last_words
         if status == _VANISHED:
             self._is_removed = True

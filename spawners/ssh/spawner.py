@@ -47,7 +47,7 @@ class SshSpawner:
             {place: device.dut for place, device in self._devices.items()},
             f"job {context.job_id[:7]} of this machine (pid {os.getpid()})",
         )
-        self._home = Home(settings.patience, context.runtime_folder / "staged")
+        self._home = Home(settings.patience, context.runtime_folder)
         self._chores: set[asyncio.Task[Any]] = set()
 
     def offers(self) -> tuple[Offer, ...]:

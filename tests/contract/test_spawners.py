@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
+
+import pytest
 
 from nrunner.record import replace
 from nrunner.runnable import Runnable
 from nrunner.spawners.base import Spawner, SpawnerContext
 from nrunner.spawners.podman.spawner import make_spawner as make_podman_spawner
 from nrunner.spawners.process import make_spawner
+from nrunner.spawners.ssh.settings import Settings
+from nrunner.spawners.ssh.spawner import SshSpawner
 from nrunner.testing.distant_spawner import DistantSpawner
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeSpawner, Script
 from nrunner.testing.spawner_contract import SpawnerContract
 from tests.containers import busybox_image, containers_of, oci_runtime, python_image
 from tests.contract.shell_spawner import SHELLS, ShellSpawner
+from tests.duts import Dut, bench
+from tests.functional.ssh_device import entry, left
 
 
 class TestProcessSpawner(SpawnerContract):
@@ -50,6 +56,31 @@ class TestPodmanSpawnerWithoutPython(TestPodmanSpawner):
     """Containers of an image that has a shell and no Python."""
 
     image = staticmethod(busybox_image)
+
+
+class TestSshSpawner(SpawnerContract):
+    """A real device, leased and reached over SSH."""
+
+    sort = "whole"
+    device: Dut
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _switched_on(cls) -> Iterator[None]:
+        with bench(1, sort=cls.sort) as (cls.device,):
+            yield
+
+    def make_spawner(self, context: SpawnerContext) -> Spawner:
+        return SshSpawner(context, Settings(), [entry(self.device)])
+
+    def remains(self, spawner: Spawner) -> list[str]:
+        return [*super().remains(spawner), *left([self.device])]
+
+
+class TestSshSpawnerWithoutPython(TestSshSpawner):
+    """A device that has busybox alone."""
+
+    sort = "busybox"
 
 
 class TestFakeSpawner(SpawnerContract):
