@@ -8,7 +8,7 @@ PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nru
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-versions soak lint format bench bench-short clean
+.PHONY: help demo screenshots test test-versions soak lint format bench bench-short clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,10 @@ test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pytho
 soak: $(VENV)/.ready-test ## Let random faults loose on real jobs, for ten minutes (SOAK_ARGS="--seconds 60 --seed N")
 	$(BIN)/python -m tests.faults.soak_fuzz $(FUZZ_ARGS)
 	$(BIN)/python -m tests.faults.soak $(SOAK_ARGS)
+
+screenshots: $(VENV)/.ready-test ## Take the pictures in docs/images anew; look at them afterwards
+	PYTHON=$(PYTHON) scripts/install-test-tools
+	$(BIN)/python scripts/screenshots
 
 lint: $(VENV)/.ready-test ## Run the checks that need no test: style, types, Python 3.9 floor
 	$(BIN)/ruff check .

@@ -139,7 +139,7 @@ def test_the_overview_says_how_many_failed_why_and_whose_it_is(browser, ordinary
         groups = tab.texts(".group")
         assert len(groups) == 2
         assert "\u00d7 2" in groups[0]
-        assert "the machine (infra)" in groups[1]
+        assert "the machine: infra" in groups[1]
         tab.page.click(".chip:has-text('SKIP')")
         assert tab.texts(".rows .c-n") == ["5"]
 

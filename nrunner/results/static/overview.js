@@ -73,8 +73,8 @@ function failures(groups) {
     const more = group.rows.length - tasks.length;
     const where = environmentsOf(group.rows);
     return h(`li.group.edge-${group.result.toLowerCase()}`, null,
-      h("div.group-head", null, badge(group.result), group.rows.length > 1 ? h("b.times", null, `\u00d7 ${count(group.rows.length)}`) : null, h("span.whose", { title: why }, `${whose} (${group.cause})`)),
-      h("p.reason", null, nameOf(firstLine(first.detail || first.fail || "no reason given"), 300)),
+      h("div.group-head", null, badge(group.result), group.rows.length > 1 ? h("b.times", null, `\u00d7 ${count(group.rows.length)}`) : null, h("span.whose", { title: why }, group.cause === "test" ? whose : `${whose}: ${group.cause}`)),
+      h("p.reason", null, nameOf(firstLine(first.detail || first.fail || "no reason given"), 300), first.attempts.at(-1)?.doing ? h("span.soft", null, ` \u00b7 ${visible(first.attempts.at(-1).doing, 160)}`) : null),
       h("ul.plain", null, tasks),
       h("p.soft", null, more > 0 ? h("a", { href: all }, `and ${count(more)} more`) : null, more > 0 && where ? " \u00b7 " : null, where));
   });

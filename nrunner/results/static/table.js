@@ -147,11 +147,20 @@ function table(text) {
     event.preventDefault();
   });
 
+  // What would say the same in each row, or nothing, leaves its room to names and reasons.
+  function spareColumns() {
+    const first = store.rows[0]?.env;
+    scroller.classList.toggle("no-env", store.rows.every((row) => row.env === first || !row.env));
+    scroller.classList.toggle("no-attempts", store.rows.every((row) => row.attempts.length < 2));
+    scroller.classList.toggle("no-cause", store.rows.every((row) => !row.result || row.result === "PASS" || row.cause === "test"));
+  }
+
   function refresh(isAsked) {
     const before = performance.now();
     state.found = lastChosen = chosen(store.rows, query);
     view.dataset.filtered = (performance.now() - before).toFixed(1);
     if (isAsked) { state.active = 0; scroller.scrollTop = 0; drawFilters(); }
+    spareColumns();
     drawHead();
     body.style.height = `${state.found.length * heightOf()}px`;
     scroller.setAttribute("aria-rowcount", String(state.found.length + 1));

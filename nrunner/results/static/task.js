@@ -53,7 +53,7 @@ function reasonOf(row) {
   if (row.result === "PASS" && !row.detail) return null;
   return h(`section.verdict.edge-${row.result.toLowerCase()}`, { "aria-label": "Verdict" },
     longText(row.detail || row.fail || "no reason given", "reason", "Reason"),
-    h("p.soft", null, h("b", null, `${whose}`), ` \u2013 ${row.cause}: ${why}`),
+    h("p.soft", null, h("b", null, whose), ` \u2013 ${row.cause === "test" ? "" : `${row.cause}: `}${why}`),
     doing ? h("p", null, "What it was doing: ", h("code", null, visible(doing, 400))) : null);
 }
 
@@ -75,7 +75,9 @@ function fileLink(row, name, text) {
 }
 
 function traceback(row) {
-  return row.tb ? section("Traceback", longText(row.tb, "output", "Traceback")) : null;
+  // Some runners write it to the output as well.
+  const isThere = Object.values(row.tail).some(([text]) => text.includes(row.tb.trim()));
+  return row.tb && !isThere ? section("Traceback", longText(row.tb, "output", "Traceback")) : null;
 }
 
 function tries(row) {

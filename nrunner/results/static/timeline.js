@@ -12,7 +12,7 @@ function timeline(text) {
     h("button", { type: "button", title: "Zoom in (+)", "aria-label": "Zoom in", onclick: () => zoom(0.5) }, "+"),
     h("button", { type: "button", title: "Zoom out (-)", "aria-label": "Zoom out", onclick: () => zoom(2) }, "\u2212"),
     h("button", { type: "button", title: "All of it (0)", onclick: () => { range = null; draw(); note(); } }, "All"),
-    h("span.legend", { "aria-hidden": "true" }, RESULTS.concat("RUNNING", "PREPARING").filter((state) => store.rows.some((row) => row.state === state) || state === "PREPARING").map((state) => h("span", null, h(`span.swatch.s-${state.toLowerCase()}`), ` ${state.toLowerCase()} `))));
+    h("span.legend", { "aria-hidden": "true" }, RESULTS.concat("RUNNING", "PREPARING").filter((state) => (state === "PREPARING" ? store.rows.some((row) => row.phases.some(([phase]) => phase === state)) : store.rows.some((row) => row.state === state))).map((state) => h("span", null, h(`span.swatch.s-${state.toLowerCase()}`), ` ${state.toLowerCase()} `))));
   const help = h("p.soft", { id: "timeline-help" }, "Ctrl and wheel, or + and \u2212, zoom; dragging and arrow keys move; n and p go from bar to bar, Enter opens. ", h("a", { href: "#/tasks?sort=start" }, "The same as a table"));
   const view = h("div.timeline", null, h("h1.off-screen", null, "Timeline"), tools, holder, help);
   let range = asked.get("from") ? [Number(asked.get("from")), Number(asked.get("to"))] : null;
