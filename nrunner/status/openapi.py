@@ -59,10 +59,10 @@ def _paths() -> Json:
             "Tasks in order, a page at a time",
             _answer("A page of tasks; `next` is where the following one starts", "TaskPage"),
             [
-                _parameter("start", "query", "The first number wanted.", _WHOLE),
-                _parameter("limit", "query", "How many at most, 1 to 1000.", _WHOLE),
-                _parameter("phase", "query", "Only in these phases, with commas.", _TEXT),
-                _parameter("result", "query", "Only with these results, with commas.", _TEXT),
+                _parameter("start", "query", "The first number wanted.", _from_1_to(10**9)),
+                _parameter("limit", "query", "How many at most.", _from_1_to(1000)),
+                _words("phase", "Only in these phases, with commas.", _PHASE),
+                _words("result", "Only with these results, with commas.", _RESULT),
             ],
         ),
         "/api/v1/tasks/{number}": _get("One task", _answer("The task", "Task"), [number]),
@@ -143,6 +143,15 @@ def _parameter(name: str, place: str, description: str, schema: Json) -> Json:
         "required": place == "path",
         "schema": schema,
     }
+
+
+def _from_1_to(most: int) -> Json:
+    return {"type": "integer", "minimum": 1, "maximum": most}
+
+
+def _words(name: str, description: str, word: Json) -> Json:
+    parameter = _parameter(name, "query", description, {"type": "array", "items": word})
+    return {**parameter, "style": "form", "explode": False}
 
 
 def _reference(name: str) -> Json:
