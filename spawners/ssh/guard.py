@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nrunner.duthealth import Failed, Happening, Returned, Served, State, Stuck, Taken
 from nrunner.dutmemory import DutMemory
-from nrunner.errors import LinkError, SpawnError, UnfitError
+from nrunner.errors import SpawnError, UnfitError
 from nrunner.inventory import Dut
 from nrunner.offload import offload
 from nrunner.spawners.base import Bar, Handle
+from nrunner.spawners.ssh.login import StrangerError
 
 __all__ = ["BorkedError", "Guard", "LeasedError"]
 
@@ -68,8 +69,10 @@ class Guard:
         except BorkedError as error:
             await self.note(place, Stuck(str(error)))
             raise
-        except (LinkError, SpawnError) as error:
-            await self.note(place, Failed(f"could not {error}"))
+        except SpawnError as error:
+            # What is missing here, a key say, is no fault of the device.
+            if not isinstance(error, UnfitError) or isinstance(error, StrangerError):
+                await self.note(place, Failed(f"could not {error}"))
             raise
         await self.take(place, handle)
         return handle

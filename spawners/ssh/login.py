@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from paramiko.pkey import PKey
     from paramiko.transport import Transport
 
-__all__ = ["log_in", "shown_key", "translated", "wanted_key"]
+__all__ = ["StrangerError", "log_in", "shown_key", "translated", "wanted_key"]
+
+
+class StrangerError(UnfitError):
+    """Another machine answers than the one that is meant."""
 
 
 def log_in(sock: socket.socket, host: Host, within: float) -> Transport:
@@ -125,10 +129,10 @@ def _shown(transport: Transport) -> str:
 
 
 def _verify(transport: Transport, host: Host, wanted: HostKey) -> None:
-    """Raise SpawnError unless it is the machine that is meant."""
+    """Raise StrangerError unless it is the machine that is meant."""
     shown = HostKey.parse(_shown(transport))
     if shown != wanted:
-        raise UnfitError(
+        raise StrangerError(
             f"trust {label(host)}: it shows the {shown.sort} host key {shown.fingerprint}, the"
             f" inventory has the {wanted.sort} key {wanted.fingerprint}: another machine answers"
             " there, or it was installed anew (then: nrunner dut enrol"

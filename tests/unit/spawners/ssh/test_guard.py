@@ -9,9 +9,10 @@ import pytest
 
 from nrunner.duthealth import Failed, Retired, State
 from nrunner.dutmemory import DutMemory
-from nrunner.errors import LinkError
+from nrunner.errors import LinkError, UnfitError
 from nrunner.inventory import Dut
 from nrunner.spawners.ssh.guard import BorkedError, Guard, LeasedError
+from nrunner.spawners.ssh.login import StrangerError
 
 PLACE = "ssh:one"
 DUT = Dut("one", "192.0.2.1", host_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA")
@@ -91,6 +92,18 @@ def test_why_a_device_could_not_be_had_is_remembered(memory, error, state, reaso
 
     asyncio.run(main())
     assert (memory.health(DUT).state, memory.health(DUT).reason) == (state, reason)
+
+
+def test_what_is_missing_here_is_no_fault_of_a_device(memory):
+    async def main():
+        with pytest.raises(UnfitError):
+            await opened(guard_of(memory), UnfitError("trust one: its host key is not known"))
+        assert memory.health(DUT).state is State.FREE
+        with pytest.raises(StrangerError):
+            await opened(guard_of(memory), StrangerError("trust one: another machine answers"))
+        assert memory.health(DUT).state is State.QUARANTINED
+
+    asyncio.run(main())
 
 
 def test_a_device_that_failed_is_left_alone_for_twice_as_long_each_time(memory):
