@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -42,6 +43,11 @@ class Life:
         self._groups = _groups_of(container, pid)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._end)
+        self._monitor_fd = None if monitor is None else monitor.open()
+        if self._monitor_fd is not None:
+            self._loop.add_reader(self._monitor_fd, self._lose_monitor)
+        elif monitor is not None:
+            self._lose_monitor()
 
     @classmethod
     def of(cls, container: str, pid: int) -> Life | None:
@@ -82,17 +88,32 @@ class Life:
 
     def close(self) -> None:
         """Let go of it."""
-        pidfd, self._pidfd = self._pidfd, None
-        if pidfd is not None:
-            self._loop.remove_reader(pidfd)
-            os.close(pidfd)
+        for fd in (self._pidfd, self._monitor_fd):
+            if fd is not None:
+                self._loop.remove_reader(fd)
+                os.close(fd)
+        self._pidfd = self._monitor_fd = None
+
+    def _lose_monitor(self) -> None:
+        """The monitor has ended: as it should after the process, or while that lives on."""
+        fd, self._monitor_fd = self._monitor_fd, None
+        if fd is not None:
+            self._loop.remove_reader(fd)
+            os.close(fd)
+        self.monitor_was_alive = self._pidfd is None or _has_ended(self._pidfd)
 
     def _end(self) -> None:
         # At once: the group is removed some milliseconds later.
         self.counters = _counters(self._groups)
-        self.monitor_was_alive = self.monitor is None or self.monitor.is_alive
         self.close()
         self._gone.set()
+
+
+def _has_ended(pidfd: int) -> bool:
+    """Whether a process has ended, whether or not anybody has heard of it."""
+    ready = select.poll()
+    ready.register(pidfd, select.POLLIN)
+    return bool(ready.poll(0))
 
 
 def _is_in_group(container: str, pid: int) -> bool:

@@ -57,18 +57,27 @@ class Monitor:
         process = read_process(self.pid)
         return process is not None and process.is_alive and process.start == self.start
 
-    async def wait_gone(self, within: float) -> None:
-        """Wait for its end, no longer than `within` seconds."""
+    def open(self) -> int | None:
+        """Return a pidfd of it, to be closed; None if it has ended."""
         try:
             pidfd = os.pidfd_open(self.pid)
         except OSError:
+            return None
+        if self.is_alive:  # else the number may be a stranger's by now
+            return pidfd
+        os.close(pidfd)
+        return None
+
+    async def wait_gone(self, within: float) -> None:
+        """Wait for its end, no longer than `within` seconds."""
+        pidfd = self.open()
+        if pidfd is None:
             return
         loop, gone = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(pidfd, gone.set)
         try:
-            if self.is_alive:  # else the number may be a stranger's by now
-                async with asyncio.timeout(within):
-                    await gone.wait()
+            async with asyncio.timeout(within):
+                await gone.wait()
         except TimeoutError:
             pass
         finally:
