@@ -287,7 +287,7 @@ def check_agent(heads: list[dict[str, Any]]) -> None:
     link: Any = _Link()
     environment = Environment("fuzzed", handle, {}, take)
     environment._link = link
-    environment._send = lambda data: None  # type: ignore[method-assign]
+    environment._say = lambda data: None  # type: ignore[method-assign]
     environment.take(link, heads)
     for head in heard:
         _settle(head)
