@@ -499,19 +499,13 @@ class Config:
         3600.0,
         "ssh.orphan_deadline",
         Duration(positive=True),
-        "How long agents on devices go on without their controller.",
+        "How long agents on devices go on without their controller, and devices stay leased.",
     )
     ssh_patience: float = _setting(
         600.0,
         "ssh.patience",
         Duration(positive=True),
         "How long the link to a device may be lost until what ran there counts as lost, too.",
-    )
-    ssh_lease: float = _setting(
-        3600.0,
-        "ssh.lease",
-        Duration(positive=True),
-        "For how long a device is leased; a controller that is heard of renews it.",
     )
     ssh_fetch_most_bytes: int | None = _setting(
         1 << 30,

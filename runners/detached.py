@@ -112,6 +112,9 @@ def _become_agent(
         for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.chdir("/")
+        for name in ("SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY"):
+            # Of a login that will be over: payloads outlive it.
+            os.environ.pop(name, None)
         me = own_identity()
         _write(f"{folder}/agent", json.dumps(me))
         lease.note(**me)

@@ -185,6 +185,7 @@ release() { # WORK
 # ---- One agent.
 
 start() { # WORK NAME JOB WHO SLOTS
+    mask=$(umask)
     umask 077
     IFS= read -r token
     work=$1 folder=$1/jobs/$2
@@ -211,6 +212,8 @@ start() { # WORK NAME JOB WHO SLOTS
     answer "{\"folder\": $(quoted "$folder"), $me}"
     exec </dev/null >>"$folder/agent.log" 2>&1
     cd /
+    # What payloads get is what any login has: of ours, which will be over, nothing is true for long.
+    umask "$mask"
     unset SSH_CLIENT SSH_CONNECTION SSH_TTY
     # Waited for, not started with "&": payloads would ignore SIGINT.
     x=$(command -v setsid)

@@ -194,16 +194,17 @@ def _key_in_file(host: Host) -> PKey:
     what = f"read the key {host.key} for {label(host)}"
     try:
         return PKey.from_path(str(host.key.expanduser()))
-    except PasswordRequiredException as error:
-        raise UnfitError(
-            f"{what}: it has a passphrase (add it to an SSH agent, and say agent = true)"
-        ) from error
     except OSError as error:
-        raise UnfitError(f"{what}: {error.strerror or error}") from error
+        raise SpawnError(f"{what}: {error.strerror or error}") from error
     except (SSHException, UnknownKeyType, TypeError, ValueError) as error:
-        # Those that have a passphrase are told by the wrong type of it in some versions.
-        hint = "it has a passphrase" if "password" in str(error).lower() else "it is no private key"
-        raise UnfitError(f"{what}: {hint}, or none of a known sort") from error
+        # Some sorts that have a passphrase complain that none was given, others of its type.
+        is_locked = isinstance(error, PasswordRequiredException) or "password" in str(error).lower()
+        why = (
+            "it has a passphrase (add it to an SSH agent, and say agent = true)"
+            if is_locked
+            else "it is no private key of a sort that is known"
+        )
+        raise SpawnError(f"{what}: {why}") from error
 
 
 def _keys_of_agent(host: Host) -> Iterator[PKey]:
