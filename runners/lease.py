@@ -153,7 +153,7 @@ def look_at(folder: str) -> dict[str, Any]:
     is_held = _is_held(folder)
     holder = read_holder(folder) if is_held else None
     answers = holder is not None and holder.is_alive and _answers(holder.folder)
-    running = [] if not is_held else [procfs.command_of(pid) for pid in _holding(folder, holder)]
+    running = [] if not is_held else [_command(pid) for pid in _holding(folder, holder)]
     return {
         "held": is_held,
         "answers": answers,
@@ -169,7 +169,7 @@ def release(folder: str) -> dict[str, Any]:
     until = time.monotonic() + _KILL_WITHIN
     while _is_held(folder) and time.monotonic() < until:
         for pid in _holding(folder, read_holder(folder)):
-            command = procfs.command_of(pid)
+            command = _command(pid)
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -202,6 +202,19 @@ def _holding(folder: str, holder: Optional[Holder]) -> list[int]:
             found[pid] = None
             todo += [each.pid for each in everything.values() if each.parent == pid]
     return [*reversed(found)]
+
+
+def _command(pid: int) -> str:
+    """Return a process's command line; of our own what they do, not how they begin."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().decode("utf-8", "replace").split("\0")
+    except OSError:
+        return ""
+    begin = next((at for at, word in enumerate(words) if "nrunner.runners.entry" in word), None)
+    if begin is None:
+        return procfs.command_of(pid)
+    return " ".join(["nrunner", *words[begin + 2 :]]).strip()
 
 
 def _has_open(pid: int, path: str) -> bool:

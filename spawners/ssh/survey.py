@@ -16,6 +16,8 @@ __all__ = ["LEAST_PYTHON", "Survey", "read_survey", "survey_command", "work_word
 
 LEAST_PYTHON = (3, 9)
 _LEAST_FREE = 32 << 20
+_SHARED = ("9p", "afs", "ceph", "cifs", "coda", "gfs/gfs2", "lustre", "nfs", "ocfs2", "smb", "smb2")
+"""File systems, as stat calls them, of which several machines may have the same."""
 _MARK = "nrunner-survey"
 _END = "nrunner-end"
 _VERSION = "import sys; print(*sys.version_info[:3])"
@@ -30,6 +32,7 @@ _STEPS = (
     'echo "load $(cat /proc/loadavg)"',
     'echo "cpus $(grep -c ^processor /proc/cpuinfo)"',
     'echo "free $(df -Pk . | tail -n 1)"',
+    'echo "sort $(stat -f -c %T . 2>/dev/null)"',
     "t=.exec-$$",
     'printf "#!/bin/sh\\n" >$t && chmod 700 $t && ./$t && echo "exec yes"',
     "rm -f $t",
@@ -53,6 +56,8 @@ class Survey:
     cpus: int
     free: int
     """Bytes of the disk with the work folder that can be written still."""
+    file_system: str
+    """What sort the file system with the work folder is, empty if nothing tells."""
     can_execute: bool
     """Whether files in the work folder can be executed."""
     python: tuple[int, ...]
@@ -74,7 +79,13 @@ class Survey:
         """Return why nothing can run there, empty if it can."""
         if not self.boot_id:
             return "it has no /proc/sys/kernel/random/boot_id (is it Linux, with /proc mounted?)"
-        # First: on a full disk no file can be made that could be executed.
+        if self.file_system in _SHARED:
+            return (
+                f"its work folder {self.work} is on {self.file_system}, which other machines may"
+                " have, too, and its lease with it: name another one in the inventory"
+                ' (work = "/...")'
+            )
+        # Before the next: on a full disk no file can be made that could be executed.
         if self.free < _LEAST_FREE:
             return (
                 f"its work folder {self.work} has {self.free >> 20} MiB free,"
@@ -118,6 +129,7 @@ def read_survey(printed: str) -> Survey:
         _number(said.get("load")),
         int(_number(said.get("cpus"))) or 1,
         _free(said.get("free", "")),
+        said.get("sort", ""),
         said.get("exec") == "yes",
         tuple(int(each) for each in said.get("python", "").split() if each.isdigit()),
         said.get("agent", "").partition(" ")[0],

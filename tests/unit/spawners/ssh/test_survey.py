@@ -20,12 +20,13 @@ arch aarch64
 load 3.50 1.00 0.50 2/345 6789
 cpus 2
 free /dev/mapper/a b 1000000 400000 131072 66% /mnt/a 7 8%
+sort ext2/ext3
 exec yes
 python 3 9 2
 agent 0123abcd  -
 nrunner-end
 """
-GOOD = Survey("/w", "boot", 0.0, "x86_64", 0.0, 1, 1 << 30, True, (3, 9, 0), "")
+GOOD = Survey("/w", "boot", 0.0, "x86_64", 0.0, 1, 1 << 30, "tmpfs", True, (3, 9, 0), "")
 
 
 def test_everything_is_found_among_what_a_login_prints():
@@ -37,6 +38,7 @@ def test_everything_is_found_among_what_a_login_prints():
         3.5,
         2,
         131072 << 10,
+        "ext2/ext3",
         True,
         (3, 9, 2),
         "0123abcd",
@@ -57,6 +59,7 @@ def test_what_a_device_does_not_say_is_not_made_up():
         (GOOD, ""),
         (replace(GOOD, boot_id=""), "is it Linux"),
         (replace(GOOD, can_execute=False), "noexec"),
+        (replace(GOOD, file_system="nfs"), "is on nfs, which other machines may have"),
         (replace(GOOD, free=5 << 20), "has 5 MiB free, 32 at least are needed"),
     ],
 )

@@ -1,0 +1,91 @@
+"""What is asked of a device, done by the agent's file under every Python that a device may have.
+
+There is no SSH here: each word is a process of this machine, with a work folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nrunner.spawners.agentfile import agent_file
+from nrunner.spawners.ssh.agent import PYTHON, Asked
+from nrunner.spawners.ssh.words import read_answer
+
+WITHIN = 20.0
+
+
+class Device:
+    def __init__(self, python: str, folder: Path) -> None:
+        self.python = python
+        self.work = str(folder / "work")
+        self.archive = str(agent_file(folder / "cache"))
+
+    @contextmanager
+    def word(self, command: str) -> Iterator[subprocess.Popen[bytes]]:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe) as process:
+            yield process
+
+    def ask(self, word: str, argument: str) -> Any:
+        with self.word(PYTHON.command(self.python, self.archive, word, argument)) as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+        found = read_answer(said)
+        assert found is not None, said
+        return found[0]
+
+    def start(self, job: str) -> Any:
+        asked = Asked(self.work, f"{job}.1", job, "me@here", "secret", 1, may_group=False)
+        command, data = PYTHON.start(self.python, self.archive, asked)
+        with self.word(command) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(data)
+            process.stdin.flush()
+            return json.loads(process.stdout.readline().partition(b":")[2])
+
+
+@pytest.fixture
+def device(portable_python: Path, tmp_path: Path) -> Device:
+    Path(tmp_path / "work").mkdir(mode=0o700)
+    return Device(str(portable_python), tmp_path)
+
+
+def test_an_agent_is_started_leased_reached_and_removed(device):
+    folder = device.start("one")["folder"]
+    assert device.start("two")["holder"]["job"] == "one"
+    lease = device.ask("lease", device.work).fields
+    assert (lease["held"], lease["answers"], lease["holder"]["who"]) == (True, True, "me@here")
+    hello = {"type": "hello", "protocol": 1, "token": "secret", "epoch": 4, "acknowledged": 0}
+    with device.word(PYTHON.command(device.python, device.archive, "relay", folder)) as relay:
+        assert relay.stdin is not None
+        assert relay.stdout is not None
+        assert json.loads(relay.stdout.readline().partition(b":")[2])["ok"] is True
+        relay.stdin.write(json.dumps(hello).encode() + b"\n")
+        relay.stdin.flush()
+        assert json.loads(relay.stdout.readline())["type"] == "hello"
+    assert relay.returncode == 0
+    assert device.ask("look", folder).fields["alive"] is True
+    gone = device.ask("remove", folder).fields
+    assert (gone["alive"], gone["lease"]["held"]) == (False, False)
+    assert [path.name for path in Path(device.work, "lease").iterdir()] == ["lock"]
+    assert [*Path(device.work, "jobs").iterdir()] == []
+
+
+def test_who_holds_a_device_is_ended_by_force_and_named(device):
+    folder = device.start("one")["folder"]
+    released = device.ask("release", device.work).fields
+    assert released["held"] is False
+    assert len(released["ended"]) == 2
+    assert all("dut start" in each for each in released["ended"])
+    # What is left is removed by whoever comes next.
+    assert device.start("two")["folder"] != folder
+    assert not Path(folder).exists()
+    device.ask("release", device.work)
