@@ -59,6 +59,7 @@ _MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, 
 """What comes of a field that is missing or wrong, if nobody says it better."""
 _UNTIL_FIRST_HELLO = 15.0
 """Seconds that an agent waits for its first controller."""
+_SHUT_DOWN = "it was killed together with its agent, as when the machine is shut down"
 _ORPHAN_PATIENCE = 15.0
 """Seconds that an orphan has until it leaves whatever is left."""
 
@@ -95,6 +96,8 @@ class Agent:
         """Whether people were told that fewer attempts run at once than was asked for."""
         self._is_orphan = False
         """Whether it leaves once nothing runs any more."""
+        self._is_ended = False
+        """Whether it leaves since it got a signal, as all do when their machine is shut down."""
         self.is_forsaken = False
         """Whether it leaves since nobody came back."""
         self._is_used = False
@@ -114,7 +117,7 @@ class Agent:
     def serve(self) -> None:
         """Work until told to leave, or alone for too long."""
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            self._loop.on_signal(number, self._leave)
+            self._loop.on_signal(number, self._be_ended)
         try:
             while self._running and not (self._is_orphan and self._supervisor.is_idle):
                 self._loop.run_once()
@@ -212,6 +215,11 @@ class Agent:
 
     def _leave(self) -> None:
         self._running = False
+
+    def _be_ended(self) -> None:
+        """Leave since somebody wants that, who may end all that runs here at the same time."""
+        self._is_ended = True
+        self._leave()
 
     def _take(self, connection: Connection, frame: wire.Frame) -> None:
         head = frame.head
@@ -447,6 +455,8 @@ class Agent:
             "event": name,
             **fields,
         }
+        if self._is_ended and attempt.end is not None and attempt.end.signal is not None:
+            head["trouble"] = _SHUT_DOWN
         if name == "ended" and self._made_porter is not None:
             self._made_porter.ended(attempt)
         frame = _encode_event(head)

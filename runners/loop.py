@@ -137,7 +137,8 @@ class Loop:
         if self._pending:
             # First take the list, then look into it: a signal may come between any two steps.
             pending, self._pending = self._pending, []
-            for number in set(pending):
+            # SIGTERM before SIGCHLD: who is killed together with us is known to be.
+            for number in sorted(set(pending)):
                 self._signals[number]()
         self._fire()
 

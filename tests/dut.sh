@@ -127,7 +127,8 @@ boot() {
     sleep infinity &
     echo $! >/run/dut/keeper
     : >/run/dut/up
-    trap "busybox reboot -f" TERM # "reboot" asks process 1 for it
+    # "reboot" asks process 1 for it, which has everybody end first.
+    trap "kill -15 -1; sleep 0.2; busybox reboot -f" TERM
     while :; do wait || :; done # for whatever has lost its parent, too
 }
 

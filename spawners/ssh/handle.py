@@ -114,8 +114,10 @@ class DutHandle:
         except LinkError:
             raise
         except SpawnError as error:
-            # Another machine answers there, or it lets us in no more: that does not pass.
-            self.is_gone(f"could not {error}")
+            # Another machine answers there, or it lets us in no more: that does not pass, unless
+            # it is starting up.
+            if not self._is_restarting:
+                self.is_gone(f"could not {error}")
             raise LinkError(str(error)) from error
         why = self._why_gone(answer)
         going_down = asyncio.get_running_loop().time() < self._down_by

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from nrunner.runnable import Runnable
+from nrunner.runners.procfs import read_process
 from nrunner.testing.talk import Talk
 from tests.functional.test_agent import Agents
 
@@ -108,6 +111,22 @@ def test_a_wish_is_not_that_of_the_next_test(agents):
         assert "reboot" not in await talk.hear(3, "ended")
 
     agents.talk(body, reboots=True, slots=1)
+
+
+def test_what_a_shutdown_kills_together_with_its_agent_is_no_failure_of_the_test(agents):
+    """Whether its end is still told is a race: if so, it is told as trouble."""
+
+    async def body(talk: Talk, handle: Any) -> None:
+        talk.run(1, sh("exec sleep 99"))
+        payload = (await talk.hear(1, "started"))["pid"]
+        for pid in (read_process(payload).parent, payload):
+            os.kill(pid, signal.SIGTERM)
+        await handle.wait_gone()
+        ends = [head for head in talk.events if head["event"] == "ended"]
+        assert all("killed together with its agent" in head["trouble"] for head in ends)
+
+    for _ in range(3):
+        agents.talk(body)
 
 
 def test_where_there_can_be_no_reboot_nobody_is_told_of_any(agents):

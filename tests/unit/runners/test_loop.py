@@ -31,11 +31,13 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def loop():
-    handler = signal.getsignal(signal.SIGUSR1)
+    numbers = (signal.SIGUSR1, signal.SIGCHLD, signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     loop = Loop()
     yield loop
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGUSR1, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     loop._poll.close()
     os.close(loop._woken)
     os.close(loop._wake)
@@ -155,6 +157,18 @@ def test_a_signal_that_comes_while_signals_are_counted_is_not_forgotten(loop, mo
     loop.run_once()
     loop.run_once()
     assert heard == [1, 1]
+
+
+def test_signals_that_came_together_are_told_in_the_order_of_their_numbers(loop):
+    """So whoever is killed together with what it started knows that when it hears of their ends."""
+    heard: list[int] = []
+    numbers = (signal.SIGCHLD, signal.SIGTERM)
+    for number in numbers:
+        loop.on_signal(number, lambda number=number: heard.append(number))
+    for number in numbers:
+        os.kill(os.getpid(), number)
+    loop.run_once()
+    assert heard == [signal.SIGTERM, signal.SIGCHLD]
 
 
 def test_held_timers_have_their_time_left_when_they_are_released(loop, clock):
