@@ -22,12 +22,29 @@ from nrunner.results.registry import find_writer
 __all__ = ["Settled", "write_reports"]
 
 
+_FEW = 2000
+"""Tasks whose reports may be in memory at once: reading them takes as long as writing a format."""
+
+
 class Settled(Protocol):
     """What reports are made of: a journal, or several."""
 
     def settled(self) -> Iterable[TaskReport]:
         """Return the reports of all settled tasks, in order of their numbers."""
         ...
+
+
+class _Remembered:
+    """Reports of a job that is not large: read once, and kept for the next writer."""
+
+    def __init__(self, source: Settled) -> None:
+        self._source = source
+        self._tasks: list[TaskReport] | None = None
+
+    def settled(self) -> Iterable[TaskReport]:
+        if self._tasks is None:
+            self._tasks = list(self._source.settled())
+        return iter(self._tasks)
 
 
 def write_reports(
@@ -41,6 +58,7 @@ def write_reports(
 
     Yield in words what could not be written.
     """
+    source = _Remembered(journal) if job.total <= _FEW else journal
     wanted = [(report.writer, report.target) for report in reports]
     # The one by which a job is known to be complete comes last.
     wanted += [(name, "") for name in sorted(writers, key=lambda name: name == "json")]
@@ -48,7 +66,7 @@ def write_reports(
         try:
             writer = find_writer(name)
             path = target or str(folder.report(writer.file_name))
-            _write(writer, path, job, journal)
+            _write(writer, path, job, source)
         except (NrunnerError, OSError) as error:
             yield f"could not write the report {name!r} to {target or folder.root}: {error}"
         except Exception as error:  # a plugin may do anything wrong, the others go on

@@ -8,13 +8,14 @@ text of tests is in it is bounded, and so is the page. Not responsible for how i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from nrunner.phase import Phase
+from nrunner.result import Cause, Result
 from nrunner.results.base import AttemptReport, JobReport, TaskReport
 from nrunner.results.jsontext import JsonText
 from nrunner.results.page import load_page
@@ -30,7 +31,9 @@ _TEXT_OF_ALL = 8 * 1024 * 1024
 """Characters of reasons, tracebacks and outputs; after that each has but a few."""
 _SCARCE = 500
 _MOST_WITHOUT_SCRIPT = 100
-_TOLD = ("rc", "start")
+_RARE = ("core", "doing", "layer", "leaks", "unkillable")
+_RESULTS = {result: result.value for result in Result}
+_CAUSES = {cause: cause.value for cause in Cause}
 _PHASES = {phase: number for number, phase in enumerate(Phase)}
 
 
@@ -79,66 +82,64 @@ class _Writer:
 
     def task(self, task: TaskReport) -> dict[str, Any]:
         """Return what the page knows of a task; what goes without saying is left out."""
-        if not task.result.is_ok:
-            self._note_failure(task)
         name = task_name(task.id)
-        attempts = [self._attempt(each, task) for each in task.attempts]
-        fields = {
+        # Most tasks pass at once and have little to tell: nothing is looked at twice for those.
+        fields: dict[str, Any] = {
             "n": task.number,
             "id": name,
             "ref": task.reference,
-            "suite": task.suite,
             "kind": task.kind,
-            "uri": "" if task.uri == name else task.uri,
-            "variant": task.variant,
-            "tags": task.tags,
-            "result": task.result.value,
-            "cause": task.cause.value,
-            "detail": self._text(task.detail),
-            "attempts": attempts,
-            "phases": [part for each in task.phases for part in (_PHASES[each[0]], each[1])],
+            "result": _RESULTS[task.result],
+            "cause": _CAUSES[task.cause],
+            "phases": [part for phase, time in task.phases for part in (_PHASES[phase], time)],
             "start": self._second(task.time_start),
             "elapsed": _rounded(task.elapsed),
             "env": task.environment,
             "rc": task.returncode,
-            "cls": task.class_name,
-            "fail": task.fail_class,
-            "tb": self._text(task.traceback or ""),
-            "wb": self._text(task.whiteboard),
-            "dir": task.log_dir,
-            "out": _outputs(task),
-            "req": task.requirements,
-            "tail": {} if task.result.is_ok else self._tails(task),
+            "attempts": [self._attempt(each, task) for each in task.attempts],
         }
-        return _told(fields)
+        if task.uri != name:
+            fields["uri"] = task.uri
+        if task.suite or task.variant or task.tags:
+            fields.update(suite=task.suite, variant=task.variant, tags=task.tags)
+        if task.log_dir or task.outputs:
+            fields["dir"] = task.log_dir
+            fields["out"] = _outputs(task)
+        if task.class_name or task.whiteboard or task.requirements:
+            fields["cls"] = task.class_name
+            fields["wb"] = self._text(task.whiteboard)
+            fields["req"] = task.requirements
+        if task.detail or not task.result.is_ok:
+            fields["detail"] = self._text(task.detail)
+            fields["fail"] = task.fail_class
+            fields["tb"] = self._text(task.traceback or "")
+        if not task.result.is_ok:
+            self._note_failure(task)
+            fields["tail"] = self._tails(task)
+        return fields
 
     def _attempt(self, attempt: AttemptReport, task: TaskReport) -> dict[str, Any]:
-        fields = {
-            "env": attempt.environment,
-            "result": attempt.result.value,
-            "cause": attempt.cause.value,
-            "detail": "" if attempt.detail == task.detail else self._text(attempt.detail),
-            "start": None if attempt.time_start is None else self._second(attempt.time_start),
-            "end": self._second(attempt.time_end),
-            "elapsed": _rounded(attempt.elapsed),
-            "rc": attempt.returncode,
-            "core": attempt.core,
-            "layer": attempt.layer,
-            "leaks": attempt.leaks,
-            "doing": attempt.doing,
-            "unkillable": attempt.unkillable,
-        }
-        if attempt is task.attempts[-1]:
-            for name, value in (
-                ("env", task.environment),
-                ("result", task.result.value),
-                ("cause", task.cause.value),
-                ("rc", task.returncode),
-                ("elapsed", _rounded(task.elapsed)),
-            ):
-                if fields[name] == value:
-                    del fields[name]
-        return _told(fields)
+        begun = attempt.time_start
+        fields: dict[str, Any] = {"end": self._second(attempt.time_end)}
+        if begun is not None:
+            fields["start"] = self._second(begun)
+        is_last = attempt is task.attempts[-1]
+        if not is_last or attempt.result is not task.result or attempt.cause is not task.cause:
+            fields["result"] = _RESULTS[attempt.result]
+            fields["cause"] = _CAUSES[attempt.cause]
+        if not is_last or attempt.environment != task.environment:
+            fields["env"] = attempt.environment
+        if not is_last or attempt.elapsed != task.elapsed:
+            fields["elapsed"] = _rounded(attempt.elapsed)
+        if not is_last or attempt.returncode != task.returncode:
+            fields["rc"] = attempt.returncode
+        if attempt.detail != task.detail:
+            fields["detail"] = self._text(attempt.detail)
+        for key in _RARE:
+            value = getattr(attempt, key)
+            if value:
+                fields[key] = value
+        return fields
 
     def _tails(self, task: TaskReport) -> dict[str, Any]:
         """Return the last lines of what a failed task wrote, and whether that is all."""
@@ -206,16 +207,10 @@ def _job_fields(job: JobReport) -> dict[str, Any]:
 
 def _outputs(task: TaskReport) -> Any:
     """Return the names of a task's files, with their paths only if these are out of the way."""
-    if all(path == f"{task.log_dir}/{name}" for name, path in task.outputs.items()):
+    prefix = f"{task.log_dir}/"
+    if all(path == prefix + name for name, path in task.outputs.items()):
         return list(task.outputs)
     return task.outputs
-
-
-def _told(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is not empty; an exit status of 0 is something, and so is a start at once."""
-    return {
-        key: value for key, value in fields.items() if value or (key in _TOLD and value is not None)
-    }
 
 
 def _rounded(seconds: float) -> float:

@@ -169,3 +169,26 @@ def test_a_report_is_of_the_job_as_it_is_told(tmp_path, journal, monkeypatch):
     job = replace(sample_job(folder=tmp_path), exit_code=9)
     assert list(write_reports(("one",), (), JobFolder(tmp_path), job, journal)) == []
     assert told == [job]
+
+
+class Counted:
+    """Settled tasks that count how often they are read."""
+
+    def __init__(self, count):
+        self.tasks = [sample_report(number) for number in range(1, count + 1)]
+        self.read = 0
+
+    def settled(self):
+        self.read += 1
+        return iter(self.tasks)
+
+
+@pytest.mark.parametrize(("total", "reads"), [(3, 1), (5000, 3)])
+def test_reports_of_a_small_job_are_read_once_for_all_formats(tmp_path, total, reads):
+    source = Counted(3)
+    job = replace(sample_job(source.tasks, tmp_path), total=total)
+    wanted = ("json", "tap", "xunit")
+    assert list(write_reports(wanted, (), JobFolder(tmp_path), job, source)) == []
+    assert source.read == reads
+    assert (tmp_path / "results.xml").read_text().count("<testcase") == 3
+    assert (tmp_path / "results.tap").read_text().count("\nok") == 3
