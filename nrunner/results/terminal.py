@@ -37,6 +37,9 @@ _FOOTER_AFTER = 0.3
 """Seconds a job lasts before a footer is worth its cost."""
 _SLOW = 30.0
 """Seconds after which a task is marked that has no `slow` limit of its own."""
+_FEW = 10
+"""Tasks: of a job with less, all that is said is still in sight at its end."""
+_MOST_FAILURES = 20
 _COLOURS = {
     Result.PASS: "32",
     Result.FAIL: "1;31",
@@ -73,6 +76,7 @@ class Terminal:
         self._counts = dict.fromkeys(Result, 0)
         self._running: dict[int, tuple[Task, float]] = {}
         self._pending: list[TaskReport | str] = []
+        self._failed: list[TaskReport] = []
         self._opened = clock()
         self._drawn = float("-inf")
         self._is_stale = False
@@ -97,6 +101,8 @@ class Terminal:
         """Keep the task's line for the next drawing."""
         self._running.pop(report.number, None)
         self._counts[report.result] += 1
+        if not report.result.is_ok and len(self._failed) < _MOST_FAILURES:
+            self._failed.append(report)
         self._say(report)
 
     def notice(self, text: str) -> None:
@@ -122,8 +128,19 @@ class Terminal:
     def job_closed(self, job: JobReport) -> None:
         """Say how it went, with no footer any more."""
         self._footer = None
-        self._say(*foot_lines(job, _WORDS))
+        self._say(*self._failures(job), *foot_lines(job, _WORDS))
         self._draw()
+
+    def _failures(self, job: JobReport) -> list[str]:
+        """Return what failed, once more and with the last it wrote, if it has scrolled away."""
+        failed = sum(count for result, count in job.tally.items() if not result.is_ok)
+        if not failed or job.total < _FEW:
+            return []
+        lines = [f"FAILED     : {failed} of {job.total}"]
+        for each in self._failed:
+            lines += self._lines_of(each, with_tail=True)
+        more = failed - len(self._failed)
+        return [*lines, f" and {more} more"] if more > 0 else lines
 
     async def animate(self) -> None:
         """Keep a footer, and keep it fresh, until cancelled; then take it away."""
@@ -172,10 +189,10 @@ class Terminal:
         self._height = footer.count("\n")
         self._outlet.write(wipe + lines + footer)
 
-    def _lines_of(self, each: TaskReport | str) -> list[str]:
+    def _lines_of(self, each: TaskReport | str, *, with_tail: bool = False) -> list[str]:
         if isinstance(each, str):
             return [each]
-        tail = output_tail(each, self._folder) if self._with_tails else []
+        tail = output_tail(each, self._folder) if self._with_tails or with_tail else []
         return [task_line(each, self._total, _WORDS), *tail]
 
     def _footer_text(self) -> str:

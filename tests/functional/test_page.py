@@ -87,8 +87,13 @@ def task(number, elapsed, detail="", result=None, number_of_attempts=1, **more):
 
 def page_of(path, reports):
     path.parent.mkdir(parents=True, exist_ok=True)
+    places = {
+        "ssh:board": {"state": "left alone", "opened": 2, "reason": "link lost <b>"},
+        "process-1": {"state": "used", "opened": 1},
+    }
     job = replace(
         sample_job(reports, path.parent),
+        facts={"places": places},
         command=("nrunner", "run", "--task-timeout", "5 s", "tests", "--json=x"),
         elapsed=10.0,
     )
@@ -140,6 +145,10 @@ def test_the_overview_says_how_many_failed_why_and_whose_it_is(browser, ordinary
         assert len(groups) == 2
         assert "\u00d7 2" in groups[0]
         assert "the machine: infra" in groups[1]
+        assert tab.texts("section:has(h2:text-is('Devices')) tbody tr") == [
+            "ssh:board\tleft alone\t1\tlink lost <b>",
+            "process-1\tused\t7\t",
+        ]
         tab.page.click(".chip:has-text('SKIP')")
         assert tab.texts(".rows .c-n") == ["5"]
 

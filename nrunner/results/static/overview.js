@@ -11,7 +11,7 @@ function overview() {
     const groups = groupsOf(rows);
     fill(view, headline(rows), bar(rows), figures(rows),
       groups.length ? failures(groups) : null,
-      h("div.columns", null, runningNow(rows), causes(rows), slowest(rows), retried(rows), leaked(rows)),
+      h("div.columns", null, runningNow(rows), causes(rows), slowest(rows), devices(rows), retried(rows), leaked(rows)),
       aboutJob());
   };
   draw();
@@ -122,6 +122,21 @@ function slowest(rows) {
   return section("Slowest", h("ol.plain.ranked", null, list), h("p.soft", null, h("a", { href: addressOf({ q: "", sort: "-elapsed" }) }, "all by time")));
 }
 
+// Places that are as good as others: how each did, and what its last trouble was.
+function devices(rows) {
+  const places = Object.entries(store.job.facts?.places || {});
+  if (!places.length) return null;
+  const counts = new Map();
+  for (const row of rows) for (const each of row.attempts) counts.set(each.env, (counts.get(each.env) || 0) + 1);
+  const list = places.slice(0, 100).map(([name, place]) => h("tr", null,
+    h("td", null, h("a", { href: addressOf({ q: "", env: name }) }, nameOf(name, 60))),
+    h("td", null, visible(String(place.state ?? ""), 40)),
+    h("td.number", null, count(counts.get(name) || 0)),
+    h("td", null, place.reason ? nameOf(firstLine(String(place.reason)), 200) : null)));
+  const heads = [["Device"], ["State"], ["Attempts", "number"], ["Last trouble"]].map(([text, kind]) => h(kind ? `th.${kind}` : "th", { scope: "col" }, text));
+  return section("Devices", h("table.small", null, h("thead", null, h("tr", null, heads)), h("tbody", null, list)), places.length > list.length ? h("p.soft", null, `and ${count(places.length - list.length)} more`) : null);
+}
+
 function retried(rows) {
   const found = rows.filter(MARKS.retried);
   if (!found.length) return null;
@@ -140,7 +155,7 @@ function leaked(rows) {
 function aboutJob() {
   const job = store.job;
   const command = job.command.map(quoted).join(" ");
-  const facts = Object.entries(job.facts || {}).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "string" ? value : JSON.stringify(value)]);
+  const facts = Object.entries(job.facts || {}).filter(([name]) => name !== "places").map(([name, value]) => [name.replaceAll("_", " "), typeof value === "string" ? value : JSON.stringify(value)]);
   const pairs = [["id", job.id], ["folder", job.folder], ...facts];
   if (job.lag) pairs.push(["controller late by at most", duration(job.lag)]);
   return section("About the job", h("p", null, h("code.command", null, visible(command, 2000)), " ", copyButton(command, "the command")),

@@ -143,7 +143,8 @@ def test_no_trace_of_the_footer_is_left_when_the_job_is_over():
         console.task_settled(report)
     console.job_closed(job)
     lines = Screen(stream).lines
-    assert len(lines) == 2 + 30 + 2 + 1
+    failures = 1 + sum(not each.result.is_ok for each in reports)
+    assert len(lines) == 2 + 30 + failures + 2 + 1
     assert [line[:4] for line in lines[2:32]] == [f" ({number:02d}" for number in range(1, 31)]
 
 
@@ -293,3 +294,40 @@ def test_a_row_of_the_footer_is_one_line_of_the_screen(text):
     made = fake_footer(width=40).text({}, 1, 0.0, [Row(f"1-{text}", 1.0, True)], 0)
     assert made.count("\n") == 2
     assert max(len(SEQUENCE.sub("", line)) for line in made.split("\n")) <= 40
+
+
+def closed(reports, folder, **job):
+    stream = io.StringIO()
+    console = Terminal(stream, clock=Clock())
+    console.job_opened(sample_job(reports, folder))
+    for each in reports:
+        console.task_settled(each)
+    stream.truncate(0)
+    console.job_closed(replace(sample_job(reports, folder), **job))
+    return SEQUENCE.sub("", stream.getvalue().lstrip("\0")).splitlines()
+
+
+def failed(number):
+    report = replace(sample_report(number, f"t{number}"), result=Result.FAIL, detail="no")
+    return replace(report, outputs={"stdout": "out"})
+
+
+def test_at_the_end_of_many_tasks_failures_are_told_again_with_what_they_wrote(tmp_path):
+    (tmp_path / "out").write_text("the end\n")
+    reports = [failed(1), *(sample_report(number) for number in range(2, 13))]
+    lines = closed(reports, tmp_path)
+    start = lines.index("FAILED     : 1 of 12")
+    assert lines[start + 1] == " (01/12) t1: FAIL: no (0.26 s)"
+    assert lines[start + 2] == "     stdout | the end"
+    assert lines[start + 3].startswith("RESULTS    : ")
+
+
+def test_of_many_failures_the_first_are_told_and_the_rest_counted(tmp_path):
+    lines = closed([failed(number) for number in range(1, 31)], tmp_path)
+    assert lines.count(" and 10 more") == 1
+    assert lines[lines.index(" and 10 more") + 1].startswith("RESULTS")
+
+
+@pytest.mark.parametrize("reports", [[failed(1)], [sample_report(n) for n in range(1, 20)]])
+def test_what_is_in_sight_or_fine_is_not_told_again(tmp_path, reports):
+    assert not any(line.startswith("FAILED") for line in closed(reports, tmp_path))
