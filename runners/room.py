@@ -1,7 +1,8 @@
-"""Folders in which no room is left: why an attempt may have failed, whatever it says.
+"""Folders in which little room is left, or none: why an attempt may fail, whatever it says.
 
-What finds no room says so where nobody may see it, or not at all. Looked at only for attempts that
-failed. Not responsible for the room that output needs (``nrunner.runners.capture``).
+What finds no room says so where nobody may see it, or not at all. Looked at for attempts that
+failed, and beforehand where that is asked for. Not responsible for the room that output needs
+(``nrunner.runners.capture``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -16,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SCRATCH", "blamed", "full"]
+__all__ = ["SCRATCH", "blamed", "check", "full"]
 
 SCRATCH = ("/tmp", "/dev/shm")
 """Where tests write what they need no longer than they run."""
@@ -35,6 +36,15 @@ def blamed(outcome: Outcome, folders: Sequence[str]) -> Outcome:
 def full(folders: Sequence[str] = SCRATCH) -> list[str]:
     """Return those of some folders that have no room for anything more."""
     return [each for each in folders if _is_full(each)]
+
+
+def check(folder: str, least: int) -> None:
+    """Raise OSError if the disk of a folder is so full that whatever runs may suffer from it."""
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    if free < least:
+        had, needed = f"{free >> 10} KiB free", f"{least >> 10} are needed"
+        raise OSError(f"the disk with {folder} has {had}, {needed} before a test begins")
 
 
 def _is_full(folder: str) -> bool:

@@ -1,7 +1,8 @@
-"""Attempts from start to end: spawning, limits, complete killing, the word of the runner.
+"""Attempts from start to end: which start when, what ends them early, and what comes of them.
 
-Not responsible for the controller's connection (``nrunner.runners.agent``) nor for the meaning of
-a kind (its runner class).
+Not responsible for the controller's connection (``nrunner.runners.agent``), nor for how a process
+is started (``nrunner.runners.launcher``), how all of an attempt is ended
+(``nrunner.runners.undertaker``), nor for the meaning of a kind (its runner class).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -15,27 +16,25 @@ import time
 from collections.abc import Callable, Mapping
 
 from nrunner.errors import RequirementError, RunnerError
-from nrunner.record import replace
 from nrunner.runnable import Runnable
-from nrunner.runners import child, killing, procfs
+from nrunner.runners import child, killing
 from nrunner.runners.alarm import Alarms
 from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
-from nrunner.runners.base import Command, Exit, Outcome, Runner
-from nrunner.runners.brand import wear
+from nrunner.runners.base import Exit, Outcome
 from nrunner.runners.examiner import Examiner, Findings
-from nrunner.runners.executable_runner import find_runner
-from nrunner.runners.handover import handed_over, interpreter_of
 from nrunner.runners.kin import Kin
+from nrunner.runners.launcher import Launcher
 from nrunner.runners.loop import Loop
 from nrunner.runners.memory import MemoryWatch
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.patience import PAUSE, Patience
+from nrunner.runners.pause import Pause
 from nrunner.runners.procfs import Process
-from nrunner.runners.series import LEAVE_WITHIN, Roster, Series
-from nrunner.runners.slot import make_folder, open_log
+from nrunner.runners.reaper import Reaper
+from nrunner.runners.series import Roster, Series
 from nrunner.runners.slot_pool import SlotPool
-from nrunner.runners.suspension import Suspension
+from nrunner.runners.undertaker import Undertaker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,16 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Supervisor"]
 
-_LINGER = 0.2
-"""Seconds in which what a test started may end by itself before it is called a leak."""
-_LEAK_GRACE = 0.5
-_KILL_FOR = 5.0
-"""Seconds after which a process that SIGKILL does not end is called unkillable."""
 _EXAMINED = ("timeout", "silence")
 """Who is ended for these reasons hangs, as it seems: people will ask what it did."""
-_MOST_AT_ONCE = 1000
-"""How many ended processes are heard of before others have their turn."""
-_MOST_NAMED = 100
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
@@ -76,7 +67,6 @@ class Supervisor:
         self._loop = loop
         self._emit = emit
         self._taking = taking
-        self._socket = socket
         self._backlog = Backlog()
         self._attempts: dict[tuple[int, int], Attempt] = {}
         self._here: set[tuple[int, int]] = set()
@@ -84,7 +74,6 @@ class Supervisor:
         self._mains: dict[int, Attempt] = {}
         self._slots = SlotPool(loop)
         self._errands = False
-        self._env = dict(os.environ)
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
         self._series = Roster(loop, self._nursery.dismiss)
         self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
@@ -92,10 +81,15 @@ class Supervisor:
         self._patience = Patience()
         self._memory = MemoryWatch()
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
-        self._suspension: Optional[Suspension] = None
-        self._paused_at = 0.0
+        self._launcher = Launcher(
+            loop, socket, self._nursery, self._series, self._launched, self._hear
+        )
+        self._undertaker = Undertaker(loop, self._kin, self._attempts, self._conclude)
+        look_again = self._undertaker.look_again
+        self._reaper = Reaper(loop, self._nursery, self._kin, self._over, look_again)
+        self._pause = Pause(loop)
         self._layer = "subreaper" if child.set_subreaper() else "session"
-        loop.on_signal(signal.SIGCHLD, self._reap)
+        loop.on_signal(signal.SIGCHLD, self._reaper.reap)
 
     @property
     def is_idle(self) -> bool:
@@ -113,26 +107,11 @@ class Supervisor:
 
     def pause(self) -> int:
         """Stop all processes and the time of all limits; return how many were stopped."""
-        if self._suspension is None:
-            self._loop.hold()
-            self._paused_at = time.monotonic()
-            strange = self._nursery.pids
-            self._suspension = Suspension(lambda: killing.descendants(strange))
-        return len(self._suspension)
+        return self._pause.begin(self._nursery.pids)
 
     def resume(self) -> None:
         """Let go on what was paused."""
-        if self._suspension is None:
-            return
-        for attempt in self._attempts.values():
-            self._count_pause(attempt)
-        suspension, self._suspension = self._suspension, None
-        suspension.end()
-        self._loop.release()
-
-    def _count_pause(self, attempt: Attempt) -> None:
-        until = attempt.ended or time.monotonic()
-        attempt.paused += max(0.0, until - max(self._paused_at, attempt.began))
+        self._pause.end(self._attempts.values())
 
     def attempt(self, key: tuple[int, int]) -> Optional[Attempt]:
         """Return an attempt that runs."""
@@ -186,27 +165,20 @@ class Supervisor:
     def _hear(self, attempt: Attempt) -> None:
         """A payload said that it is finished: it has a grace to end, too."""
         grace = attempt.order.limits.grace
-        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
+        attempt.timers.append(self._loop.after(grace, lambda: self._undertaker.kill(attempt)))
 
     def end_strays(self) -> None:
         """Kill and name what attempts have left that are over, and was not found before."""
         if not self._attempts:
-            self._kill_strays(self._kin.strays({each.pid for each in self._series.idle()}))
+            self._kill_strays(self._reaper.strays(self._series.idle()))
 
     def close(self) -> None:
         """Kill what is left without ceremony, and remove the slots."""
         self._nursery.close()
-        self._let_leave(self._series.idle())
+        self._reaper.let_leave(self._series.idle())
         for attempt in self._mains.values():
             killing.signal_group(attempt.pid, signal.SIGKILL)
-        for _ in range(200):
-            strays = killing.orphans(())
-            if not strays:
-                break
-            for pid in strays:
-                killing.kill(pid)
-            self._reap_strays()
-            time.sleep(0.005)
+        self._reaper.kill_all()
         self._slots.remove()
 
     def _kill_strays(self, left: list[Process]) -> None:
@@ -216,23 +188,13 @@ class Supervisor:
             bearer = self._kin.brands.bearer(process.pid)
             whose = f"task {bearer[0]}" if bearer is not None else "a test"
             self.notice(f"{whose} left process {told['pid']} behind: {told['command']}")
-        killing.kill_all(left, {*self._nursery.pids, *self._mains})
-
-    def _let_leave(self, waiting: list[Series]) -> None:
-        """Give processes that wait for nobody any more the time to tear down what they set up."""
-        until = time.monotonic() + LEAVE_WITHIN
-        for series in waiting:
-            if series.link is not None:
-                self._nursery.dismiss(series.link)
-        while time.monotonic() < until and any(procfs.read_process(each.pid) for each in waiting):
-            self._reap_strays()
-            time.sleep(0.005)
+        self._reaper.kill(left, self._mains)
 
     # Starting.
 
     def pump(self) -> None:
         """Start what there is room for; to be called after each turn of the loop."""
-        if self._suspension is not None:
+        if self._pause.is_on:
             return
         for series in self._series.idle():
             self._continue(series)
@@ -251,7 +213,9 @@ class Supervisor:
         try:
             slot = attempt.slot = self._slots.take(self.settings.slots_dir)
             if self.settings.least_free:
-                _check_room(self.settings.slots_dir, self.settings.least_free)
+                from nrunner.runners.room import check
+
+                check(self.settings.slots_dir, self.settings.least_free)
             files = slot.open()
         except OSError as error:
             if not self._put_off(attempt, error):
@@ -316,90 +280,17 @@ class Supervisor:
         return taken < self.settings.slots
 
     def _start(self, attempt: Attempt, files: tuple[int, int]) -> None:
-        order, slot = attempt.order, attempt.slot
-        assert slot is not None
-        socket = f"{self._socket}-{order.task}.{order.attempt}"
-        runner = attempt.runner = _runner_of(order, socket)
-        place = attempt.place_in(slot, self.settings)
         attempt.brand = self._kin.brands.of(attempt.key)
-        runnable = self._where_required(order) if order.needs else order.runnable
-        command = runner.command(runnable, place)
-        attempt.began = time.monotonic()
-        if isinstance(command, Outcome):
+        outcome = self._launcher.prepare(attempt, self.settings)
+        if outcome is not None:
             self._emit(attempt, "started", {"time": attempt.began})
-            self._finish(attempt, command)
+            self._finish(attempt, outcome)
             return
-        if order.needs:
-            told = handed_over(order.needs, place.base_dir, self.settings.requirement_config)
-            command = replace(command, env={**told, **command.env})
-        if self.settings.reboots and not order.is_errand:
-            command = replace(command, env={**command.env, **self._of_reboots(attempt, command)})
-        attempt.command = command
-        if command.report is not None:
-            attempt.forget_report()
-        if command.speaks:
-            make_folder(order.log_dir)
-            self._listen(attempt, socket)
-        self._nursery.slots = self.settings.slots
-        if order.is_errand:
-            self._spawn_errand(attempt)
-        elif command.warm is None or not self._hand_over(attempt, command, files):
-            self._spawn(attempt, files)
+        self._launcher.launch(attempt, files, self.settings)
         self._alarms.set(attempt)
 
-    def _of_reboots(self, attempt: Attempt, command: Command) -> dict[str, str]:
-        """Return what an attempt is told of reboots."""
-        from nrunner.runners import reboot
-
-        reboot.asked(attempt.reboot_request)  # of who was in this slot before
-        past = reboot.Past.from_json(attempt.order.reboot)
-        place = reboot.helpers(self.settings.slots_dir)
-        env = self._environment(attempt, command)
-        return reboot.variables(place, attempt.reboot_request, past, env)
-
-    def _where_required(self, order: Order) -> Runnable:
-        """Return a Runnable for the interpreter in which is what it requires."""
-        config = self.settings.requirement_config
-        python = interpreter_of(order.needs, self.settings.base_dir, config)
-        if python is None:
-            return order.runnable
-        return replace(order.runnable, config={**order.runnable.config, "runner.python": python})
-
-    def _listen(self, attempt: Attempt, socket: str) -> None:
-        # Most jobs have no payload that speaks for itself: they do without these imports.
-        from nrunner.runners.reception import Reception
-
-        attempt.reception = Reception(self._loop, socket, attempt, self._hear)
-        attempt.reception.open()
-
-    def _hand_over(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
-        """Have a zygote, or the process of its series, run an attempt; return whether it will."""
-        series = self._series.of(attempt)
-        if series is None:
-            return self._nursery.take(attempt, command, files)
-        if series.link is None:
-            series.link = self._nursery.take_first(attempt, command, files)
-            return series.link is not None
-        if not self._nursery.send_on(series.link, attempt, command):
-            return False
-        self._launched(attempt, series.pid)
-        return True
-
     def _spawn(self, attempt: Attempt, files: tuple[int, int]) -> None:
-        command = attempt.command
-        assert command is not None
-        env = self._environment(attempt, command)
-        wear(attempt.brand)
-        self._launched(attempt, child.spawn(command.argv, env, command.cwd, *files))
-
-    def _spawn_errand(self, attempt: Attempt) -> None:
-        """Start what others wait for: they can read from its first moment what it says."""
-        command = attempt.command
-        assert command is not None
-        names = ("runner.log", "runner.log") if command.speaks else ("stdout", "stderr")
-        out, err = (open_log(attempt.order.log_dir, name) for name in names)
-        with out, err:
-            self._spawn(attempt, (out.fileno(), err.fileno()))
+        self._launcher.spawn(attempt, files, self.settings)
 
     def _launched(self, attempt: Attempt, pid: int) -> None:
         before, attempt.pid = attempt.pid, pid
@@ -433,7 +324,7 @@ class Supervisor:
         attempt.end = Exit(status)
         attempt.ended = time.monotonic()
         if attempt.stop is not None:
-            self._begin_killing(attempt)  # it was too late: the process is to end, too
+            self._undertaker.kill(attempt)  # it was too late: the process is to end, too
         elif attempt.stage is Stage.RUNNING:
             self._conclude(attempt)
 
@@ -473,19 +364,7 @@ class Supervisor:
         self._emit(_NOBODY, "notice", {"text": text})
 
     def _env_of_interpreter(self, attempt: Attempt) -> dict[str, str]:
-        """Return what all attempts with the same configuration have in common."""
-        env = self._env.copy()
-        env.update(self.settings.env)
-        env.update(attempt.order.env)
-        return env
-
-    def _environment(self, attempt: Attempt, command: Command) -> dict[str, str]:
-        env = {} if command.clear_env else self._env.copy()
-        env.update(self.settings.env)
-        env.update(attempt.order.env)
-        env.update(command.env)
-        env[killing.MARK] = attempt.mark
-        return env
+        return self._launcher.env_of_interpreter(attempt, self.settings)
 
     def _fail(self, attempt: Attempt, cause: str, reason: str) -> None:
         self._emit(attempt, "not_started", {"cause": cause, "reason": reason})
@@ -508,7 +387,7 @@ class Supervisor:
             if kill:
                 if attempt.stage is Stage.LINGERING:
                     attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
-                self._begin_killing(attempt)
+                self._undertaker.kill(attempt)
             return
         first = attempt.stop is None
         if first:
@@ -516,7 +395,7 @@ class Supervisor:
         if attempt.stage in (Stage.DONE, Stage.KILLING) or not (first or kill):
             return
         if kill:
-            self._begin_killing(attempt)
+            self._undertaker.kill(attempt)
             return
         attempt.stage = Stage.TERMINATING
         if not attempt.pid:
@@ -532,33 +411,9 @@ class Supervisor:
             attempt.doing = found.doing
         if attempt.stage is not Stage.TERMINATING:
             return  # it is killed already
-        killing.signal_all(self._kin.members(attempt), signal.SIGTERM)
-        grace = attempt.order.limits.grace
-        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
+        self._undertaker.terminate(attempt)
 
     # Ending.
-
-    def _reap(self) -> None:
-        strays = False
-        for _ in range(_MOST_AT_ONCE):
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
-            end = child.exit_of(status)
-            if not self._nursery.reaped(pid, status) and not self._over(pid, end):
-                # What zygotes have said until now may tell whose process it was.
-                self._nursery.catch_up()
-                strays |= not self._nursery.reaped(pid, status) and not self._over(pid, end)
-        else:
-            self._loop.after(0.0, self._reap)  # there may be more, but others wait, too
-            return
-        if strays:
-            for attempt in list(self._attempts.values()):
-                if attempt.end is not None:
-                    self._look_again(attempt)
 
     def _over(self, pid: int, end: Exit) -> bool:
         attempt = self._mains.pop(pid, None)
@@ -574,66 +429,10 @@ class Supervisor:
                 return True
         attempt.end = end
         attempt.ended = time.monotonic()
-        self._main_ended(attempt)
+        # Where the machine is to be rebooted nobody is waited for.
+        hurries = self.settings.reboots and os.path.lexists(attempt.reboot_request)
+        self._undertaker.main_ended(attempt, hurries=hurries)
         return True
-
-    def _reap_strays(self) -> None:
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-
-    def _main_ended(self, attempt: Attempt) -> None:
-        if attempt.stage is Stage.DONE:
-            return
-        if not self._kin.orphans() or not self._kin.left(attempt):
-            self._conclude(attempt)
-        elif self.settings.reboots and os.path.lexists(attempt.reboot_request):
-            self._begin_killing(attempt)  # the machine is to be rebooted: nobody is waited for
-        elif attempt.stage is Stage.RUNNING:
-            attempt.stage = Stage.LINGERING
-            attempt.timers.append(self._loop.after(_LINGER, lambda: self._find_leaks(attempt)))
-
-    def _look_again(self, attempt: Attempt) -> None:
-        if attempt.stage is not Stage.DONE and not self._kin.left(attempt):
-            self._conclude(attempt)
-
-    def _find_leaks(self, attempt: Attempt) -> None:
-        if attempt.stage is not Stage.LINGERING:
-            return
-        left = self._kin.left(attempt)
-        attempt.leaks = [killing.describe(process) for process in left[:_MOST_NAMED]]
-        killing.signal_all(left, signal.SIGTERM)
-        grace = min(_LEAK_GRACE, attempt.order.limits.grace)
-        attempt.timers.append(self._loop.after(grace, lambda: self._begin_killing(attempt)))
-        self._look_again(attempt)
-
-    def _begin_killing(self, attempt: Attempt) -> None:
-        if attempt.stage not in (Stage.DONE, Stage.KILLING):
-            attempt.stage = Stage.KILLING
-            self._kill_round(attempt, time.monotonic() + _KILL_FOR, 0.005)
-
-    def _kill_round(self, attempt: Attempt, until: float, pause: float) -> None:
-        if attempt.stage is Stage.DONE:
-            return
-        self._catch(attempt)
-        left = self._kin.left(attempt)
-        if not left and attempt.end is not None:
-            self._conclude(attempt)
-        elif time.monotonic() > until:
-            attempt.unkillable = [killing.describe(process) for process in left[:_MOST_NAMED]]
-            self._conclude(attempt)
-        else:
-            self._kin.kill(attempt, left)
-            self._loop.after(pause, lambda: self._kill_round(attempt, until, min(pause * 2, 0.5)))
-
-    def _catch(self, attempt: Attempt) -> None:
-        """Kill what flees; others may have lost what was waited for on the way."""
-        self._kin.catch(attempt)
-        for each in list(self._attempts.values()):
-            if each.end is not None and each is not attempt:
-                self._look_again(each)
 
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
@@ -657,8 +456,8 @@ class Supervisor:
 
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
         attempt.stage = Stage.DONE
-        if self._suspension is not None:
-            self._count_pause(attempt)
+        if self._pause.is_on:
+            self._pause.count(attempt)
         for timer in attempt.timers:
             timer.cancel()
         story = attempt.story(outcome, self._layer)
@@ -696,23 +495,6 @@ class Supervisor:
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)
-
-
-def _check_room(folder: str, least: int) -> None:
-    """Raise OSError if the disk of a folder is so full that whatever runs may suffer from it."""
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
-    if free < least:
-        had, needed = f"{free >> 10} KiB free", f"{least >> 10} are needed"
-        raise OSError(f"the disk with {folder} has {had}, {needed} before a test begins")
-
-
-def _runner_of(order: Order, socket: str) -> Runner:
-    if order.is_check:
-        from nrunner.runners.checker import Checker
-
-        return Checker(order.runnable.kind)
-    return find_runner(order.runnable.kind, socket)
 
 
 def _explained(outcome: Outcome) -> Outcome:

@@ -305,7 +305,7 @@ ROWS = (
     ),
     Row(
         "Ctrl-Z: limits of tests stand still",
-        "runners/supervisor.py",
+        "runners/pause.py",
         "            self._loop.hold()\n",
         "",
         f"{_PAUSE}::test_tests_and_their_limits_stand_still_until_the_controller_goes_on",
