@@ -4,8 +4,8 @@ Translates between the frames of docs/agent.md, as `nrunner.environment` sends a
 the lines of ``runners/agent.sh``. It is the other end of a transport, in the controller's own
 process: so what needs Python is done here, kinds are known and judged here, and orders wait here
 for a slot. It keeps nothing that the agent does not keep, too: each connection has a new one. Not
-responsible for the pipes (``nrunner.spawners.shell_door``), nor for what an event says
-(``nrunner.spawners.shell_story``).
+responsible for the pipes (``nrunner.spawners.shell_door``), for requirements
+(``nrunner.spawners.shell_errands``), nor for what an event says (``nrunner.spawners.shell_story``).
 """
 
 from __future__ import annotations
@@ -13,24 +13,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from nrunner.errors import NrunnerError, ProtocolError, RequirementError
+from nrunner.errors import NrunnerError, ProtocolError
 from nrunner.record import replace
-from nrunner.result import Result
-from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
 from nrunner.runners.attempt import Order, Settings, whole
 from nrunner.runners.wire import Frame, FrameReader, encode
 from nrunner.spawners.shell_door import Peer
+from nrunner.spawners.shell_errands import MALFORMED, ShellErrands
 from nrunner.spawners.shell_fetch import Fetcher
 from nrunner.spawners.shell_greeting import SHELL_KINDS, Greeting
+from nrunner.spawners.shell_news import ShellNews
 from nrunner.spawners.shell_order import settings_line
 from nrunner.spawners.shell_queue import ShellQueue
-from nrunner.spawners.shell_requirement import question_of
 from nrunner.spawners.shell_shelf import Shelf
 from nrunner.spawners.shell_store import Execute, ShellStore
 from nrunner.spawners.shell_story import Key, Story, Told
@@ -38,8 +36,6 @@ from nrunner.spawners.shell_words import line
 
 __all__ = ["ShellLink"]
 
-_REQUIREMENTS = frozenset({"command", "file", "noop"})
-_MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 _LONGEST_COMPLAINT = 1000
 
 
@@ -69,7 +65,8 @@ class ShellLink(asyncio.Transport):
         self._story = Story(shares_files=shares_files, staging=staging)
         self._shelf = None if staging is None else Shelf(self._story.staged)
         self._queue = ShellQueue()
-        self._epoch = 0
+        self.epoch = 0
+        """The controller's."""
         self._acknowledged = 0
         self._hello: Greeting | None = None
         """What the agent has said of itself, until it has said what happened before."""
@@ -77,15 +74,21 @@ class ShellLink(asyncio.Transport):
         """What is to be added to its times to have ours."""
         self._asked: dict[int, Callable[[int], None]] = {}
         self._own_questions = 0
-        self._store = None if execute is None else ShellStore(execute)
-        self._putting: set[asyncio.Task[None]] = set()
-        self._told: deque[Told] = deque()
-        self._teller: asyncio.Task[None] | None = None
+        store = None if execute is None else ShellStore(execute)
+        self._errands = ShellErrands(self, self._queue, self._story, store)
+        self._fetcher = Fetcher(self._send, self.ask)
+        self._news = ShellNews(
+            self._queue,
+            self._story,
+            self._fetcher,
+            self._shelf,
+            self._report,
+            shares_files=shares_files,
+        )
         self._out: list[bytes] = []
         self._is_open = True
         self._shares_files = shares_files
         self._peer = reach(self)
-        self._fetcher = Fetcher(self._send, self._ask)
         protocol.connection_made(self)
 
     # As a transport.
@@ -111,10 +114,8 @@ class ShellLink(asyncio.Transport):
     def _end(self) -> None:
         if self._is_open:
             self._is_open = False
-            if self._teller is not None:
-                self._teller.cancel()
-            for each in self._putting:
-                each.cancel()
+            self._news.stop()
+            self._errands.stop()
             self._loop.call_soon(self._protocol.connection_lost, None)
 
     # What the controller says.
@@ -124,21 +125,21 @@ class ShellLink(asyncio.Transport):
         kind = head.get("type")
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None and kind != "put":
-            self._complain(head, f"unknown frame {kind!r}")
+            self.complain(head, f"unknown frame {kind!r}")
             return
         try:
             if handler is None:
-                self._put(head, frame.body)
+                self._errands.put(head, frame.body)
             else:
                 handler(self, head)
         except NrunnerError as error:
-            self._complain(head, str(error))
-        except _MALFORMED as error:
-            self._complain(head, f"malformed frame {kind!r}: {error!r}")
+            self.complain(head, str(error))
+        except MALFORMED as error:
+            self.complain(head, f"malformed frame {kind!r}: {error!r}")
 
     def _greet(self, head: Mapping[str, Any]) -> None:
-        self._epoch, self._acknowledged = whole(head["epoch"]), whole(head["acknowledged"])
-        words = (whole(head["protocol"]), self._epoch, self._acknowledged, str(head["token"]))
+        self.epoch, self._acknowledged = whole(head["epoch"]), whole(head["acknowledged"])
+        words = (whole(head["protocol"]), self.epoch, self._acknowledged, str(head["token"]))
         self._send("hello {} {} {} {}".format(*words).encode("utf-8", "surrogateescape"))
 
     def _set(self, head: Mapping[str, Any]) -> None:
@@ -159,16 +160,16 @@ class ShellLink(asyncio.Transport):
                 self._tell(key, "not_started", cause="unsuitable", reason=reason)
                 return
             outcome = self._queue.add(order)
-        except (*_MALFORMED, NrunnerError) as error:
+        except (*MALFORMED, NrunnerError) as error:
             reason = str(error)[:_LONGEST_COMPLAINT]
             self._tell(key, "not_started", cause="malformed", reason=reason)
             return
         if outcome is not None:
             self._tell(key, "started")
             self._tell(key, "ended", **outcome.to_json(), elapsed=0.0)
-        self._pump()
+        self.pump()
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Have attempts run for which there are slots."""
         for order, said in self._queue.due():
             self._story.expect(order)
@@ -176,7 +177,7 @@ class ShellLink(asyncio.Transport):
 
     def _cancel(self, head: Mapping[str, Any]) -> None:
         if "fulfilment" in head:
-            key = -whole(head["fulfilment"]), self._epoch
+            key = -whole(head["fulfilment"]), self.epoch
         else:
             key = whole(head["task"]), whole(head["attempt"])
         detail = str(head.get("detail", "cancelled"))
@@ -186,70 +187,6 @@ class ShellLink(asyncio.Transport):
             return
         kill = int(head.get("kill") is True)
         self._send(line("cancel", *key, kill, detail.replace("\n", " ")))
-
-    def _probe(self, head: Mapping[str, Any]) -> None:
-        known = SHELL_KINDS | _REQUIREMENTS
-        self._answer(head, kinds={str(kind): kind in known for kind in head["kinds"]})
-
-    def _check(self, head: Mapping[str, Any]) -> None:
-        requirement = Requirement.from_json(head["requirement"])
-        question = question_of(requirement, self._queue.settings.base_dir)
-        if question is None:
-            self._answer(head, met=True, reason="")
-            return
-        self._inquire(
-            question.words,
-            lambda status: self._answer(
-                head, met=status == 0, reason="" if status == 0 else question.reason
-            ),
-        )
-
-    def _fulfil(self, head: Mapping[str, Any]) -> None:
-        requirement = Requirement.from_json(head["requirement"])
-        if requirement.kind in SHELL_KINDS and requirement.kind != "noop":
-            self._run_errand(head, requirement)
-            return
-        question = question_of(requirement, self._queue.settings.base_dir)
-        if question is None:
-            self._answer(head, met=True, ok=True, changed=False)
-            return
-
-        def answer(status: int) -> None:
-            if status == 0:
-                self._answer(head, met=True, ok=True, changed=False)
-            else:
-                self._answer(head, error=question.reason)
-
-        self._inquire(question.words, answer)
-
-    def _put(self, head: Mapping[str, Any], body: bytes) -> None:
-        store = self._store
-        if store is None:
-            raise RequirementError("bring a file to an environment without Python")
-
-        async def put() -> None:
-            try:
-                self._answer(head, **await store.put(head, body))
-            except NrunnerError as error:
-                self._complain(head, str(error))
-            except _MALFORMED as error:
-                self._complain(head, f"malformed frame 'put': {error!r}")
-
-        task = self._loop.create_task(put())
-        self._putting.add(task)
-        task.add_done_callback(self._putting.discard)
-
-    def _run_errand(self, head: Mapping[str, Any], requirement: Requirement) -> None:
-        """Have a requirement that is a program run; it is asked for again under the same number."""
-        wanted = requirement
-        runnable = Runnable(wanted.kind, wanted.uri, wanted.args, wanted.kwargs)
-        recipe = {"config": {}, **runnable.to_json()}
-        key = {"task": -whole(head["request"]), "attempt": self._epoch}
-        order = Order.from_json({**head, **key, "runnable": recipe}, self._queue.settings.config)
-        self._story.expect(order)
-        if not self._queue.has((order.task, order.attempt)):
-            self._queue.add(order, first=True)
-            self._pump()
 
     def _get(self, head: Mapping[str, Any]) -> None:
         if self._shelf is None:
@@ -267,33 +204,35 @@ class ShellLink(asyncio.Transport):
                 self._fetcher.drop(key)
 
     def _show_up(self, head: Mapping[str, Any]) -> None:
-        self._ask("ping", lambda _status: self._answer(head))
+        self.ask("ping", lambda _status: self.answer(head))
 
     def _pause(self, head: Mapping[str, Any]) -> None:
-        self._ask("pause", lambda count: self._answer(head, paused=count))
+        self.ask("pause", lambda count: self.answer(head, paused=count))
 
     def _resume(self, head: Mapping[str, Any]) -> None:
-        self._ask("resume", lambda _status: self._answer(head, resumed=True))
+        self.ask("resume", lambda _status: self.answer(head, resumed=True))
 
     def _pass_on(self, head: Mapping[str, Any]) -> None:
         self._send(str(head["type"]).encode())
 
-    def _answer(self, head: Mapping[str, Any], **fields: Any) -> None:
+    def answer(self, head: Mapping[str, Any], **fields: Any) -> None:
+        """Answer a frame of the controller's, if it asks for that."""
         request = head.get("request")
         if request is None or type(request) is int:
             self._deliver({"type": "reply", "request": request, **fields})
 
-    def _complain(self, head: Mapping[str, Any], error: str) -> None:
-        self._answer(head, error=error[:_LONGEST_COMPLAINT])
+    def complain(self, head: Mapping[str, Any], error: str) -> None:
+        """Say that a frame of the controller's could not be followed."""
+        self.answer(head, error=error[:_LONGEST_COMPLAINT])
 
     _handlers: ClassVar[Mapping[str, Callable[[ShellLink, Mapping[str, Any]], None]]] = {
         "hello": _greet,
         "settings": _set,
         "run": _run,
         "cancel": _cancel,
-        "probe": _probe,
-        "check": _check,
-        "fulfil": _fulfil,
+        "probe": lambda self, head: self._errands.probe(head),
+        "check": lambda self, head: self._errands.check(head),
+        "fulfil": lambda self, head: self._errands.fulfil(head),
         "get": _get,
         "ack": _acknowledge,
         "ping": _show_up,
@@ -313,13 +252,11 @@ class ShellLink(asyncio.Transport):
         """Have the agent number, and keep, an event that is found out here."""
         self._send(line("told", *key, json.dumps({"event": event, **fields})))
 
-    def _ask(self, word: str, then: Callable[[int], None], *words: str | int) -> None:
+    def ask(self, word: str, then: Callable[[int], None], *words: str | int) -> None:
+        """Ask the agent something; `then` is called with its answer, a number."""
         self._own_questions += 1
         self._asked[self._own_questions] = then
         self._send(line(word, self._own_questions, *words))
-
-    def _inquire(self, words: tuple[str, ...], then: Callable[[int], None]) -> None:
-        self._ask("check", then, *words)
 
     # What the agent says.
 
@@ -337,7 +274,7 @@ class ShellLink(asyncio.Transport):
             word, _, text = each.decode("utf-8", "surrogateescape").partition(" ")
             try:
                 self._hear(word, text)
-            except _MALFORMED:
+            except MALFORMED:
                 # An event that is missing is noticed by its number.
                 continue
         self._flush()
@@ -356,8 +293,8 @@ class ShellLink(asyncio.Transport):
             hello, self._hello = self._hello, None
             if hello is not None:
                 self._deliver(hello.frame())
-            self._tell_on()
-            self._pump()
+            self._news.tell()
+            self.pump()
         elif word == "refused":
             replaced, _, reason = text.partition(" ")
             self._deliver({"type": "refused", "reason": reason, "replaced": replaced == "1"})
@@ -377,62 +314,22 @@ class ShellLink(asyncio.Transport):
         if 0 < told.number <= self._acknowledged and self._hello is not None:
             self._story.forget(told)
             return
-        self._told.append(told)
+        self._news.add(told)
         if self._hello is None:
-            self._tell_on()
+            self._news.tell()
             if told.is_last:
-                self._pump()
-
-    def _tell_on(self) -> None:
-        """Tell the controller what is to be told, in order."""
-        while self._told and self._teller is None and self._is_open:
-            if self._takes_long(self._told[0]):
-                self._teller = self._loop.create_task(self._tell_slowly())
-                return
-            told = self._told.popleft()
-            self._report(told, self._story.fields(told))
-
-    def _takes_long(self, told: Told) -> bool:
-        return bool(told.kept.strip("-")) and not self._shares_files
-
-    async def _tell_slowly(self) -> None:
-        told = self._told[0]
-        order = self._story.orders.get(told.key)
-        trouble = ""
-        if order is not None:
-            trouble = await self._fetcher.fetch(told.key, told.kept, order.log_dir)
-        self._told.popleft()
-        fields = self._story.fields(told)
-        if trouble:
-            fields["trouble"] = trouble
-        if self._shelf is None or order is None:
-            self._fetcher.drop(told.key)
-        else:
-            most = self._queue.settings.enclose
-            fields.update(self._shelf.put(told, order.log_dir, most))
-        self._report(told, fields)
-        self._teller = None
-        self._tell_on()
-        self._flush()
+                self.pump()
 
     def _report(self, told: Told, fields: dict[str, Any]) -> None:
         task, attempt = told.key
         if told.number == 0:
             if told.is_last:
-                self._end_errand(-task, fields)
+                self._errands.ended(-task, fields)
             return
         if self._clock is not None:
             fields["time"] = min(time.monotonic(), told.at + self._clock)
         head = {"type": "event", "seq": told.number, "task": task, "attempt": attempt}
         self._deliver({**head, **fields})
-
-    def _end_errand(self, request: int, fields: Mapping[str, Any]) -> None:
-        head = {"request": request}
-        if fields.get("result") in (Result.PASS.wire, Result.WARN.wire, Result.SKIP.wire):
-            self._answer(head, met=True, ok=True, changed=True)
-        else:
-            reason = fields.get("fail_reason") or fields.get("reason") or fields.get("stop_detail")
-            self._answer(head, error=reason or "it ended without a reason")
 
     def _deliver(self, head: Mapping[str, Any], body: bytes = b"") -> None:
         """Hand a frame to the controller, with whatever else is said in this turn of the loop."""
