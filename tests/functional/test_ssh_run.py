@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.duts import Dut, bench, write_inventory
-from tests.functional.sandbox import End, Sandbox
-from tests.functional.ssh_device import left
+from tests.functional.sandbox import End, Sandbox, wait_until
+from tests.functional.ssh_device import WORK, left
+from tests.lame_link import lame_link
 
 PRINTS = '#!/bin/sh\necho said\necho complained >&2\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n'
+
+LARGE = f"find /{WORK}/jobs -name large -size +20000k 2>/dev/null; true"
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +168,25 @@ def test_a_device_that_runs_out_of_room_takes_itself_out_of_service(box, devices
     }
     assert sum(len(each) - 1 for each in tries) <= 1
     assert left(two) == []
+
+
+def test_a_job_that_is_interrupted_while_files_are_fetched_ends_in_time(box, devices):
+    first = devices[0]
+    box.write("t.sh", '#!/bin/sh\nhead -c 20M /dev/urandom > "$AVOCADO_TEST_OUTPUTDIR/large"\n')
+    with lame_link(first.address, first.port) as link:
+        text = write_inventory(box.here.parent / "duts.toml", [first]).read_text()
+        text = text.replace(f'"{first.address}"', f'"{link.address}"')
+        path = Path(box.env["NRUNNER_SSH_INVENTORY"])
+        path.write_text(text.replace(f"port = {first.port}", f"port = {link.port}"))
+        running = box.start("run", "--spawner", "ssh", "t.sh")
+        wait_until(lambda: first.run("sh", "-c", LARGE), "what the test has written")
+        link.rate = 1e6
+        carried = link.carried
+        wait_until(lambda: link.carried > carried + 300_000, "files that are fetched")
+        begun = time.monotonic()
+        running.signal(signal.SIGINT)
+        end = running.wait()
+        took = time.monotonic() - begun
+    assert took < 5, end.out + end.err
+    assert end.code & 8
+    assert left([first]) == []
