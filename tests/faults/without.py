@@ -637,6 +637,44 @@ ROWS = (
         "        except KeyError as error:\n",
         f"{_PAYLOADS}::test_a_job_whose_folder_a_test_removes_says_its_verdicts_and_is_red",
     ),
+    Row(
+        "no space where an agent of sh keeps output",
+        "runners/agent.sh",
+        '    has_room "$slots/$n/probe" ||',
+        "    true ||",
+        "tests/functional/test_shell_agent.py"
+        "::test_a_disk_without_room_for_output_is_no_failure_of_a_test",
+    ),
+    Row(
+        "no space in a container's own file system",
+        "runners/supervisor.py",
+        "    return blamed(outcome, full())\n",
+        "    return blamed(outcome, ())\n",
+        "tests/functional/test_podman_run.py"
+        "::test_what_a_container_may_write_is_bounded_and_that_is_told",
+    ),
+    Row(
+        "a layer is removed while a job is about to use it",
+        "nrunner/machine.py",
+        "        if state.place in self._isolated and event.verdict.cause is Cause.INFRA:\n",
+        "        if False:\n",
+        "tests/unit/test_fleet.py::test_a_layer_that_was_removed_meanwhile_is_made_again",
+    ),
+    Row(
+        "a layer is to be removed that another job uses",
+        "spawners/podman/layers.py",
+        "            if not is_free:\n                return False\n",
+        "",
+        "tests/unit/cli/test_cache.py::test_what_went_is_told_apart_and_what_is_in_use_stays",
+    ),
+    Row(
+        "all tests are cancelled that wait for a requirement",
+        "nrunner/machine.py",
+        "        unwanted = self._waiting.preparations.drop_unwanted()\n",
+        "        unwanted = []\n",
+        "tests/functional/test_requirements.py"
+        "::test_what_is_fulfilled_for_a_test_that_was_cancelled_is_ended",
+    ),
 )
 
 
