@@ -145,6 +145,8 @@ class Preparations:
 
     def drop_unwanted(self) -> list[tuple[str, str]]:
         """Return what is being fulfilled for nobody any more, place and key: it counts no more."""
+        if not self._left:
+            return []
         left, self._left = self._left, set()
         unwanted = sorted(key for key in left if self._is_unwanted(self._entries.get(key)))
         for key in unwanted:
