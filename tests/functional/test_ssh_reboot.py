@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.duts import Dut, bench, write_inventory
-from tests.functional.sandbox import End, Sandbox
+from tests.functional.sandbox import End, Sandbox, wait_until
 from tests.functional.ssh_device import left
 
 COUNTS = """#!/bin/sh
@@ -46,9 +47,8 @@ def run(box: Sandbox, *argv: str) -> End:
     return box.run("run", "--spawner", "ssh", *argv)
 
 
-@pytest.mark.parametrize("helper", ["nrunner-reboot", "tmt-reboot -c 'reboot -f'"])
-def test_a_test_sees_the_boots_that_it_asked_for(box, devices, helper):
-    box.write("t.sh", COUNTS % f'{helper} "half done"')
+def test_a_test_sees_the_boots_that_it_asked_for(box, devices):
+    box.write("t.sh", COUNTS % 'tmt-reboot -c "reboot -f" "half done"')
     before = [dut.boots for dut in devices]
     end = run(box, "t.sh")
     assert end.code == 0, end.out + end.err
@@ -60,6 +60,22 @@ def test_a_test_sees_the_boots_that_it_asked_for(box, devices, helper):
     assert outputs == ["boot 0 none\n", "boot 1 half done\n", "boot 2 half done\n"]
     assert end.out.count("asked for a reboot with mark 'half done'") == 2
     assert box.run("dut", "list").out.count("free") == 2
+
+
+def test_who_goes_on_with_a_job_goes_on_with_a_test_whose_device_is_down(box, devices, root):
+    """It is the one among the examples, which knows the boot that it came from."""
+    shutil.copy(root / "examples" / "devices" / "boots.sh", box.here / "t.sh")
+    boots = sum(dut.boots for dut in devices)
+    killed = box.start("run", "--spawner", "ssh", "t.sh")
+    killed.wait_said("NOTICE .*asked for a reboot")
+    wait_until(lambda: sum(dut.boots for dut in devices) > boots, "the reboot")
+    killed.process.kill()
+    killed.wait()
+    end = box.run("jobs", "resume")
+    assert end.code == 0, end.out + end.err
+    (test,) = box.results()["tests"]
+    assert len(test["attempts"]) == 1
+    assert sum(dut.boots for dut in devices) == boots + 1
 
 
 def test_a_device_that_reboots_by_itself_is_told_with_what_its_console_said(box, devices):

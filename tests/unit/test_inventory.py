@@ -167,5 +167,10 @@ def test_the_documented_inventory_is_one_and_all_keys_are_documented(tmp_path):
     assert set(documented) == set(load_schema("duts")["$defs"]["dut"]["properties"])
 
 
+def test_the_example_is_one():
+    path = Path(__file__).parents[2] / "examples" / "devices" / "duts.toml"
+    assert [dut.name for dut in read_inventory(path).duts] == ["board-1", "server"]
+
+
 def test_the_schema_is_one():
     Draft202012Validator.check_schema(load_schema("duts"))
