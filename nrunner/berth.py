@@ -20,34 +20,26 @@ from nrunner.errors import (
     LinkError,
     NrunnerError,
     ProtocolError,
-    RecipeError,
-    RequirementError,
     SpawnError,
 )
 from nrunner.folders import Folders
+from nrunner.fulfilment import Fulfilment
+from nrunner.ground import BoundGround, Ground
 from nrunner.reboots import Reboots
 from nrunner.record import dataclass
-from nrunner.requirement import is_brought
 from nrunner.runnable import Requirement
 from nrunner.runners.procfs import boot_id
-from nrunner.runners.registry import FETCHED_KINDS, KINDS
+from nrunner.runners.registry import KINDS
 from nrunner.runners.spool import read_remains
 from nrunner.spawners.base import Distant, Handle, Layered, Offer, Restarting, Spawner
 
 if TYPE_CHECKING:
-    from nrunner.delivery import Delivery
-    from nrunner.outpost import Outpost
+    pass
 
 __all__ = ["Berth", "Gone", "Watcher"]
 
 _ASIDES = ("notice", "slow")
-_KEPT = "/var/tmp/nrunner"
-"""Where, in an environment with files of its own, is what becomes part of its layer."""
-_LASTING = "/var/tmp"
-"""Not /tmp, which may be in memory."""
 _EVENTS = ("started", "ended", "not_started", "notice", "slow")
-_EARLY = ("started", *_ASIDES)
-"""After these more is to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +109,6 @@ class Berth:
         self._watcher = watcher
         self._epoch = epoch
         self._handle: Handle | None = None
-        self._spool = ""
-        """The file in which an agent that sees our files keeps what nobody has heard."""
         self.refused = 0
         """What the agent said of attempts that do not run here: forged, late, repeated."""
         self._expected: list[Mapping[str, Any]] = []
@@ -132,13 +122,13 @@ class Berth:
         self._reboots = Reboots(functools.partial(watcher.heard, self), self._fail_attempt)
         self._has = dict.fromkeys(KINDS, True) if has is None else has
         self._folders = None if offer.shares_files else Folders()
-        self._outpost: Outpost | None = None
-        """The environment that is here, if nothing there is seen here."""
+        self._ground = Ground({}, self._tell)
+        """What the environment that is here sees of our files."""
         self._wanted = asyncio.Event()
         self._openers: list[asyncio.Future[Environment]] = []
         self._generation = generation
         self._tried: dict[int, int] = {}
-        self._errands = 0
+        self._fulfilment = Fulfilment(self.place, self._settings, shares_files=offer.shares_files)
         self._same_clock: bool | None = None
 
     @property
@@ -164,7 +154,7 @@ class Berth:
     @property
     def is_holding(self) -> bool:
         """Whether attempts are over whose files are not here yet."""
-        return self._outpost is not None and self._outpost.harvest.is_holding
+        return self._ground.is_holding
 
     @property
     def is_resuming(self) -> bool:
@@ -186,7 +176,7 @@ class Berth:
         key = (order["task"], order["attempt"])
         self._reboots.ordered(order)
         if self.environment is not None:
-            self._order_nowait(self.environment, order)
+            self._ground.run_nowait(self.environment, order)
         else:
             frame = run_frame(order)
             if self._folders is None:
@@ -196,15 +186,6 @@ class Berth:
             self._wanted.set()
         self._running[key] = False
         self.accept(order["task"])
-
-    def _order_nowait(self, environment: Environment, order: Mapping[str, Any]) -> None:
-        """Order an attempt in the words of the environment that is here; raise ProtocolError."""
-        if self._outpost is not None:
-            self._outpost.run_nowait(environment, order)
-            return
-        if self._folders is not None:
-            order = self._folders.redirected(order, self._folder)
-        environment.run_nowait((order["task"], order["attempt"]), run_frame(order))
 
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
         """Have an attempt end early; one that no agent knows of has ended on return.
@@ -217,7 +198,7 @@ class Berth:
             self._end_attempt(_event("ended", key, stop="cancelled", stop_detail=detail))
         elif self._withdraw(key):
             self._end_attempt(_event("not_started", key, cause="cancelled", reason=detail))
-        elif self._outpost is not None and self._outpost.harvest.hurry(key, kill=kill):
+        elif self._ground.hurry(key, kill=kill):
             pass  # it is over
         elif self.environment is not None:
             self._cancelled.add(key)
@@ -225,11 +206,9 @@ class Berth:
 
     def follow_nowait(self, number: int, stream: str) -> None:
         """Have what a task prints, that runs here, in a file as it comes."""
-        if self._outpost is None or self.environment is None:
-            return  # it is seen where it is written
         for key, is_started in self._running.items():
-            if key[0] == number and is_started:
-                self._outpost.live.follow_nowait(self.environment, key, stream)
+            if key[0] == number and is_started and self.environment is not None:
+                self._ground.follow_nowait(self.environment, key, stream)
 
     def _end_attempt(self, head: Mapping[str, Any]) -> None:
         """Tell the end of an attempt that no agent has."""
@@ -246,7 +225,7 @@ class Berth:
 
     def _withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether that was still to be done."""
-        if self._outpost is not None and self._outpost.withdraw(key):
+        if self._ground.withdraw(key):
             return True
         return bool(self._pending.pop(key, None) or self._waiting.pop(key, None))
 
@@ -297,73 +276,7 @@ class Berth:
         Raise RequirementError, LinkError or SpawnError.
         """
         environment = await self._open()
-        self._errands += 1
-        name = f"requirement-{self._errands}-{requirement.kind}"
-        is_new = False
-        if is_brought(requirement) or self._has_to_fetch(requirement):
-            is_new, requirement = await self._bring(environment, requirement, timeout)
-        elif self._outpost is not None:
-            requirement = await self._outpost.requirement(environment, requirement)
-        target = self._log_of_errand()
-        log_dir, folders, outpost = target, self._folders, self._outpost
-        if folders is not None:
-            log_dir = f"{self._folder}/requirement-{self._errands}"
-        if outpost is not None:
-            log_dir = outpost.requirement_folder(self._errands)
-        fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
-        try:
-            return await environment.fulfil(requirement, fields) or is_new
-        except (RecipeError, RequirementError) as error:
-            failed = error
-        finally:
-            if outpost is not None:
-                await outpost.harvest.fetch(environment, log_dir, target)
-            elif folders is not None:
-                folders.bring(log_dir, target)
-        raise type(failed)(f"{failed}{_hint_at(Path(target))}") from failed
-
-    def _log_of_errand(self) -> str:
-        """Return where people find what an errand has printed."""
-        name = f"{self._errands}" if self._offer.shares_files else f"{self.place}-{self._errands}"
-        return f"{self._settings['results_dir']}/requirements/{name}"
-
-    async def _bring(
-        self, environment: Environment, requirement: Requirement, timeout: float
-    ) -> tuple[bool, Requirement]:
-        """Bring a file; return whether it was not there, and what has to hold there now."""
-        from nrunner.delivery import deliver, delivery_of
-
-        put = None if self._offer.shares_files else environment.put
-        try:
-            async with asyncio.timeout(timeout):
-                if is_brought(requirement):
-                    delivery = delivery_of(requirement, self._settings["base_dir"])
-                    if self._outpost is not None:
-                        delivery = self._outpost.delivery(delivery)
-                elif await environment.check(requirement) is None:
-                    return False, requirement
-                else:
-                    delivery = await self._fetch(requirement)
-                pace = None if self._outpost is None else self._outpost.pace
-                return await deliver(delivery, put, pace), delivery.arrived
-        except TimeoutError as error:
-            raise RequirementError(f"past its {timeout:g} s limit") from error
-
-    def _has_to_fetch(self, requirement: Requirement) -> bool:
-        """Whether a file comes into the environment by way of our cache."""
-        return requirement.kind in FETCHED_KINDS and not self._offer.shares_files
-
-    async def _fetch(self, requirement: Requirement) -> Delivery:
-        from nrunner.fetching import fetch_here
-
-        log = Path(f"{self._log_of_errand()}-fetched")
-        config = {**self._settings.get("config", {}), **self._settings.get("our_config", {})}
-        outpost = self._outpost
-        there = _LASTING if outpost is None else outpost.folder
-        try:
-            return await fetch_here(requirement, self._settings["base_dir"], config, log, there)
-        except RequirementError as error:
-            raise RequirementError(f"{error}{_hint_at(log)}") from error
+        return await self._fulfilment.fulfil(environment, self._ground, requirement, timeout)
 
     async def keep(self, spawner: Layered, requirements: Sequence[Requirement]) -> str:
         """Have what is in the environment here kept as a layer; raise SpawnError."""
@@ -417,7 +330,7 @@ class Berth:
             self.accept(task)
         for order in (*self._expected, *self._waiting.values()):
             self._reboots.ordered(order)
-        self._arrive(handle, is_new=False)
+        self._ground = self._ground_of(handle, is_new=False)
         pending = self._resume_orders()
         environment = self.environment = self._environment(handle, pending)
         try:
@@ -451,7 +364,7 @@ class Berth:
             self._fail(error)
             raise
         self._handle = handle
-        self._arrive(handle, is_new=True)
+        self._ground = self._ground_of(handle, is_new=True)
         environment = self._environment(handle, None)
         await self._greet(environment)
         self._watcher.opened(self, self._generation, handle.address)
@@ -466,7 +379,7 @@ class Berth:
     def _order_late(self, environment: Environment, order: Mapping[str, Any]) -> None:
         """Order an attempt that waited for the environment."""
         try:
-            self._order_nowait(environment, order)
+            self._ground.run_nowait(environment, order)
         except ProtocolError as error:
             key = order["task"], order["attempt"]
             reason = f"could not {error}"
@@ -480,13 +393,12 @@ class Berth:
         else:
             self._end_attempt(head)
 
-    def _arrive(self, handle: Handle, *, is_new: bool) -> None:
-        """See what is known of our files where an environment is."""
-        self._outpost = None
+    def _ground_of(self, handle: Handle, *, is_new: bool) -> Ground:
+        """See what is seen of our files where an environment is."""
         if isinstance(handle, Distant):
             from nrunner.outpost import Outpost
 
-            self._outpost = Outpost(
+            return Outpost(
                 handle.folder,
                 self._settings,
                 self._tell,
@@ -495,27 +407,22 @@ class Berth:
                 is_new=is_new,
                 live=self._folder,
             )
+        settings = {**self._settings, "slots_dir": self._folder}
+        if self._folders is not None:
+            return BoundGround(settings, self._tell, self._folders, self._folder)
+        # Spools lie in the job's folder, since others may be cleared at a reboot.
+        folder = self._settings.get("spool_dir")
+        spool = f"{folder}/{self.place}-{self._generation}" if folder else ""
+        return Ground(settings, self._tell, spool)
 
     def _resume_orders(self) -> dict[Key, bytes]:
         """Return the frames of what may have to be ordered where somebody else did, or did not."""
         expected, self._expected = self._expected, []
-        waiting, self._waiting = self._waiting, {}
-        outpost, folders = self._outpost, self._folders
-        frames, self._pending = self._pending, {}
         for order in expected:
-            if outpost is not None:
-                outpost.expect(order)
-            elif folders is not None:
-                folders.redirected(order, self._folder)
-        for key, order in waiting.items():
-            if outpost is None:
-                there = order if folders is None else folders.redirected(order, self._folder)
-                frames[key] = run_frame(there)
-            elif outpost.is_ready_for(order):
-                frames[key] = outpost.frame(order)
-            else:
-                outpost.hold(order)
-        return frames
+            self._ground.expect(order)
+        waiting, self._waiting = self._waiting, {}
+        pending, self._pending = self._pending, {}
+        return {**pending, **self._ground.resumed(waiting.values())}
 
     @property
     def _folder(self) -> str:
@@ -526,18 +433,8 @@ class Berth:
         return "" if self._folders is None else self._folders.make(self._folder)
 
     def _environment(self, handle: Handle, orders: Mapping[Key, bytes] | None) -> Environment:
-        settings = {**self._settings, "slots_dir": self._folder}
+        settings = self._ground.settings()
         self._same_clock = None
-        folder = self._settings.get("spool_dir")
-        if self._outpost is not None:
-            self._spool = ""
-            settings = self._outpost.settings()
-        elif self._folders is not None:
-            self._spool = settings["spool"] = f"{self._folder}/spool"
-            settings["kept_dir"] = _KEPT
-        elif folder and self._offer.shares_files:
-            # In the job's folder, since others may be cleared at a reboot.
-            self._spool = settings["spool"] = f"{folder}/{self.place}-{self._generation}"
         if isinstance(handle, Restarting):
             settings["reboots"] = True
         return Environment(
@@ -569,9 +466,8 @@ class Berth:
         if environment.is_replaced:
             return Gone(why, generation, is_replaced=True)
         self._watcher.closing(self, why)
-        if self._outpost is not None:
-            self._outpost.give_up(why)
-        remains = read_remains(self._spool) if self._spool else None
+        self._ground.give_up(why)
+        remains = read_remains(self._ground.spool) if self._ground.spool else None
         if remains is None:  # some agents have it elsewhere
             remains = await handle.remains()
         before = list(self._running)
@@ -597,7 +493,7 @@ class Berth:
 
     def _look_for_missing(self, here: frozenset[Key]) -> None:
         environment = self.environment
-        waiting = self._forget_waiting(here)
+        waiting = self._ground.greeted(environment, here, self._running) if environment else ()
         lost = [
             key
             for key in self._running
@@ -612,24 +508,12 @@ class Berth:
         if lost:
             self._watcher.missing(self, lost)
 
-    def _forget_waiting(self, here: frozenset[Key]) -> Sequence[Key]:
-        """Return what waits for its order; what the agent has, or had, was ordered before."""
-        outpost, environment = self._outpost, self.environment
-        if outpost is None or environment is None:
-            return ()
-        for key in outpost.waiting:
-            if key in here or key not in self._running:
-                outpost.withdraw(key)
-        outpost.go_on(environment)
-        outpost.harvest.greeted(environment)
-        return outpost.waiting
-
     async def clear(self) -> None:
         """Remove what is left of an environment that is gone."""
         if self._handle is not None:
             await self._handle.destroy()
             self._handle = None
-        _forget_spool(self._spool)
+        _forget_spool(self._ground.spool)
         if self._folders is not None:
             await self._folders.remove()
 
@@ -659,8 +543,7 @@ class Berth:
         """End the environment and everything in it, also one that was being cleared away."""
         self._reboots.stop()
         if self.environment is not None:
-            if self._outpost is not None:
-                self._outpost.give_up("the job is over")
+            self._ground.give_up("the job is over")
             await self.environment.close()
             self.environment = self._handle = None
             if self._folders is not None:
@@ -693,15 +576,7 @@ class Berth:
         return await opener
 
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
-        if self._outpost is not None:
-            # It acknowledges by itself, once the files are here.
-            numbered = [(head["seq"], self._checked(head), head) for head in heads]
-            self._outpost.harvest.hear(environment, numbered)
-            return False
-        news = [head for head in map(self._checked, heads) if head is not None]
-        if self._folders is not None:
-            self._folders.bring_home(head for head in news if head["event"] not in _EARLY)
-        return not news or self._tell(news)
+        return self._ground.hear(environment, [(self._checked(head), head) for head in heads])
 
     def _is_again(self, key: Key, event: Any) -> bool:
         """Whether an attempt was started, as it was before a reboot."""
@@ -738,17 +613,6 @@ class Berth:
                     return _event("ended", key, trouble=detail)
                 return _event("not_started", key, reason=detail)
         return head
-
-
-def _hint_at(log: Path) -> str:
-    """Say where to read on, as seen from the job's folder, if there is anything to be read."""
-    try:
-        files = log.iterdir() if log.is_dir() else [log]
-        if not any(each.stat().st_size for each in files):
-            return ""
-    except OSError:
-        return ""
-    return f" (log: {log.relative_to(log.parents[2])})"
 
 
 def _forget_spool(path: str) -> None:

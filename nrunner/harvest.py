@@ -19,11 +19,12 @@ from typing import Any, TypeVar
 from nrunner.arrival import LEFT_OUT, Allowance, Arrival
 from nrunner.environment import Environment, Key
 from nrunner.errors import LinkError, NrunnerError, ProtocolError
+from nrunner.ground import Tell
 from nrunner.offload import offload
 from nrunner.pace import Pace
 from nrunner.receipts import Receipts
 
-__all__ = ["Harvest", "Tell", "allowance_of"]
+__all__ = ["Harvest", "allowance_of"]
 
 _AT_ONCE = 4
 """How many attempts' files are fetched at once; others wait for these."""
@@ -39,7 +40,6 @@ _UNBOUNDED = 1 << 62
 
 _T = TypeVar("_T")
 News = tuple[int, Mapping[str, Any] | None, Mapping[str, Any]]
-Tell = Callable[[Sequence[Mapping[str, Any]]], bool]
 
 
 class Harvest:

@@ -8,14 +8,15 @@ attempt needs it, and those that need it wait for that. Not responsible for what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nrunner.delivery import Delivery
+from nrunner.delivery import Delivery, Put
 from nrunner.environment import Environment, Key, run_frame
 from nrunner.errors import LinkError, NrunnerError, RecipeError
-from nrunner.harvest import Harvest, Tell, allowance_of
+from nrunner.ground import Ground, Heard, Tell
+from nrunner.harvest import Harvest, allowance_of
 from nrunner.liveoutput import LiveOutput
 from nrunner.offload import offload
 from nrunner.pace import Pace
@@ -39,7 +40,7 @@ _OURS = (
 _PLACES = {"base_dir": "tree", "slots_dir": "slots", "spool": "spool", "kept_dir": "kept"}
 
 
-class Outpost:
+class Outpost(Ground):
     """One such environment."""
 
     def __init__(
@@ -58,16 +59,14 @@ class Outpost:
         `tell` returns whether events are recorded; `refused` is told of attempts that will not be
         ordered, as an event that an agent could have told.
         """
-        self.folder = folder
+        super().__init__(settings, tell)
+        self.folder = self.lasting = folder
         """There, of all that belongs to the job."""
         self.base_dir = f"{folder}/{_PLACES['base_dir']}"
         """What the folder that references are relative to is called there."""
         self.harvest = Harvest(self._pass_on, self._log_dir, allowance_of(settings))
         self.live = LiveOutput(live)
-        self._tell = tell
-        self.pace = Pace(_FIRST_PIECE)
-        """How much is sent there at once."""
-        self._settings = settings
+        self._pace = Pace(_FIRST_PIECE)
         self._refused = refused
         self._epoch = epoch
         self._is_new = is_new
@@ -76,6 +75,16 @@ class Outpost:
         """Orders of attempts that need the tree, until it is there."""
         self._planting: asyncio.Task[None] | None = None
         self._ordering: asyncio.Task[None] | None = None
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether attempts are over whose files are not here yet."""
+        return self.harvest.is_holding
+
+    @property
+    def pace(self) -> Pace:
+        """How much is sent there at once."""
+        return self._pace
 
     def settings(self) -> dict[str, Any]:
         """Return what its agent is to know: paths that mean something there."""
@@ -135,10 +144,38 @@ class Outpost:
     def _log_dir(self, key: Key) -> str:
         return f"{self.folder}/logs-{key[0]}-{key[1]}"
 
-    @property
-    def waiting(self) -> Sequence[Key]:
-        """The attempts that wait for what they need: their agent knows nothing of them."""
+    def resumed(self, orders: Iterable[Mapping[str, Any]]) -> dict[Key, bytes]:
+        """Return the frames of orders that may have arrived; those that need the tree wait."""
+        frames = {}
+        for order in orders:
+            if self.is_ready_for(order):
+                frames[_key(order)] = self.frame(order)
+            else:
+                self.hold(order)
+        return frames
+
+    def greeted(
+        self, environment: Environment, here: frozenset[Key], running: Iterable[Key]
+    ) -> Sequence[Key]:
+        """Return what waits for its order: what the agent has, or had, was ordered before."""
+        for key in [each for each in self._waiting if each in here or each not in running]:
+            self.withdraw(key)
+        self.go_on(environment)
+        self.harvest.greeted(environment)
         return [*self._waiting]
+
+    def hear(self, environment: Environment, heard: Sequence[Heard]) -> bool:
+        """Take what an agent said; it is acknowledged later, once the files are here."""
+        self.harvest.hear(environment, [(raw["seq"], head, raw) for head, raw in heard])
+        return False
+
+    def hurry(self, key: Key, *, kill: bool) -> bool:
+        """Wait no longer for the files of an attempt; return whether that is what is left of it."""
+        return self.harvest.hurry(key, kill=kill)
+
+    def follow_nowait(self, environment: Environment, key: Key, stream: str) -> None:
+        """Have what an attempt prints in a file here, as it comes."""
+        self.live.follow_nowait(environment, key, stream)
 
     def withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether it waited."""
@@ -170,9 +207,17 @@ class Outpost:
         arrived = Requirement.from_json(self._translation.runnable(delivery.arrived.to_json()))
         return replace(delivery, target=self._translation.path(delivery.target), arrived=arrived)
 
-    def requirement_folder(self, number: int) -> str:
+    def errand_folder(self, number: int, _target: str) -> str:
         """Return where the output of a requirement is written there: another one for each."""
         return f"{self.folder}/requirement-{self._epoch}-{number}"
+
+    async def bring_errand(self, environment: Environment, there: str, here: str) -> None:
+        """Fetch what a requirement printed."""
+        await self.harvest.fetch(environment, there, here)
+
+    def put(self, environment: Environment) -> Put | None:
+        """Return what puts files there by frames."""
+        return environment.put
 
     # The tree.
 

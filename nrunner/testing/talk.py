@@ -170,15 +170,13 @@ class Talk:
 
     def requirement_dir(self, number: int) -> str:
         """Return where what fulfils a requirement writes, by its name where the agent is."""
-        if self._outpost is not None:
-            return self._outpost.requirement_folder(number)
-        return str(self.log_dir(number))
+        target = str(self.log_dir(number))
+        return target if self._outpost is None else self._outpost.errand_folder(number, target)
 
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
         if self._outpost is None:
             return self._take(heads)
-        self._outpost.harvest.hear(environment, [(head["seq"], head, head) for head in heads])
-        return False
+        return self._outpost.hear(environment, [(head, head) for head in heads])
 
     def _take(self, heads: Sequence[Mapping[str, Any]]) -> bool:
         self.events.extend(heads)

@@ -101,6 +101,8 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.harvest",
             "nrunner.folders",
             "nrunner.following",
+            "nrunner.fulfilment",
+            "nrunner.ground",
             "nrunner.history",
             "nrunner.inquiries",
             "nrunner.interrupt",
