@@ -22,12 +22,16 @@ _SCRIPTS = (
     "model.js",
     "text.js",
     "draw.js",
+    "findings.js",
     "overview.js",
     "table.js",
     "timeline.js",
     "task.js",
     "file.js",
     "live.js",
+    "orders.js",
+    "log.js",
+    "jobs.js",
     "main.js",
 )
 """In the order in which they are joined to one."""

@@ -266,6 +266,10 @@ def test_20000_tasks_open_within_two_seconds_and_filter_within_100_ms(browser, f
         tab.page.focus(".scroller")
         tab.page.keyboard.press("End")
         tab.page.wait_for_selector(".row[data-n='20000'].is-active")
+        tab.page.keyboard.press("Enter")
+        tab.page.wait_for_selector("h1:has-text('test_case_20000')")
+        tab.page.go_back()
+        tab.page.wait_for_selector(".row[data-n='20000'].is-active")
         go(tab, "#/timeline")
         tab.page.wait_for_selector("canvas[aria-label*='20,000 bars']")
     measured = f"{size / 1e6:.1f} MB, open {ready:.0f} ms, filtered {drawn:.0f} ms"

@@ -8,7 +8,8 @@ function h(kind, attributes, ...children) {
   for (const [key, value] of Object.entries(attributes || {})) {
     if (typeof value === "function") element.addEventListener(key.slice(2), value);
     else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+    else if (value !== false && value !== null && value !== undefined)
+      element.setAttribute(key, value);
   }
   append(element, children);
   return element;
@@ -16,7 +17,8 @@ function h(kind, attributes, ...children) {
 
 function append(element, children) {
   for (const child of children.flat(Infinity)) {
-    if (child !== null && child !== undefined && child !== false && child !== "") element.append(child);
+    if (child !== null && child !== undefined && child !== false && child !== "")
+      element.append(child);
   }
   return element;
 }
@@ -26,15 +28,32 @@ function fill(element, ...children) {
   return append(element, children);
 }
 
-const MARKS_OF = { PASS: "\u2713", FAIL: "\u2717", ERROR: "!", INTERRUPT: "\u25a0", WARN: "\u26a0", SKIP: "\u2013", CANCEL: "\u2298", RUNNING: "\u25b6", PREPARING: "\u2026", WAITING: "\u00b7" };
+const MARKS_OF = {
+  PASS: "\u2713",
+  FAIL: "\u2717",
+  ERROR: "!",
+  INTERRUPT: "\u25a0",
+  WARN: "\u26a0",
+  SKIP: "\u2013",
+  CANCEL: "\u2298",
+  RUNNING: "\u25b6",
+  PREPARING: "\u2026",
+  WAITING: "\u00b7",
+};
 
 function badge(state) {
-  return h(`span.badge.s-${state.toLowerCase()}`, null, h("span", { "aria-hidden": "true" }, MARKS_OF[state] || "?"), ` ${state}`);
+  return h(
+    `span.badge.s-${state.toLowerCase()}`,
+    null,
+    h("span", { "aria-hidden": "true" }, MARKS_OF[state] || "?"),
+    ` ${state}`,
+  );
 }
 
 // A name may be in any script: it keeps to itself.
 const nameOf = (text, most) => h("bdi", null, visible(text, most));
-const taskLink = (row, most = 160) => h("a.name", { href: `#/task/${row.n}` }, nameOf(row.id, most));
+const taskLink = (row, most = 160) =>
+  h("a.name", { href: `#/task/${row.n}` }, nameOf(row.id, most));
 
 function section(title, ...children) {
   const id = `s-${title.toLowerCase().replace(/[^a-z]+/g, "-")}`;
@@ -54,9 +73,16 @@ function appendOutput(pre, text, style) {
 function drawnRun(run) {
   if (run.hidden) return h("span.hidden-char", null, run.text);
   const [fg, bg] = run.swap ? [run.bg || "ansi0", run.fg || "ansi7"] : [run.fg, run.bg];
-  if (!fg && !bg && !run.bold && !run.dim && !run.italic && !run.line) return document.createTextNode(run.text);
+  if (!fg && !bg && !run.bold && !run.dim && !run.italic && !run.line)
+    return document.createTextNode(run.text);
   const span = h("span", null, run.text);
-  for (const [word, on] of [["bold", run.bold], ["dim", run.dim], ["italic", run.italic], ["line", run.line]]) if (on) span.classList.add(word);
+  for (const [word, on] of [
+    ["bold", run.bold],
+    ["dim", run.dim],
+    ["italic", run.italic],
+    ["line", run.line],
+  ])
+    if (on) span.classList.add(word);
   if (fg.startsWith("ansi")) span.classList.add(`fg-${fg}`);
   else if (fg) span.style.color = fg;
   if (bg.startsWith("ansi")) span.classList.add(`bg-${bg}`);
@@ -70,17 +96,42 @@ function longText(text, kind, label) {
   const pre = h(`pre.${kind}`, { tabindex: "0", "aria-label": label });
   appendOutput(pre, text.slice(0, most));
   if (text.length <= most) return pre;
-  const more = h("button", { type: "button", onclick: () => { fill(pre); appendOutput(pre, text); more.remove(); } }, `Show all ${count(text.length)} characters`);
+  const more = h(
+    "button",
+    {
+      type: "button",
+      onclick: () => {
+        fill(pre);
+        appendOutput(pre, text);
+        more.remove();
+      },
+    },
+    `Show all ${count(text.length)} characters`,
+  );
   return h("div", null, pre, more);
 }
 
 function copyButton(text, what) {
-  const button = h("button.copy", { type: "button", title: `Copy ${what}`, onclick: async () => {
-    let isCopied = true;
-    try { await navigator.clipboard.writeText(text); } catch { isCopied = copyOldWay(text); }
-    button.textContent = isCopied ? "Copied" : "Select and copy";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  } }, "Copy");
+  const button = h(
+    "button.copy",
+    {
+      type: "button",
+      title: `Copy ${what}`,
+      onclick: async () => {
+        let isCopied = true;
+        try {
+          await navigator.clipboard.writeText(text);
+        } catch {
+          isCopied = copyOldWay(text);
+        }
+        button.textContent = isCopied ? "Copied" : "Select and copy";
+        setTimeout(() => {
+          button.textContent = "Copy";
+        }, 1500);
+      },
+    },
+    "Copy",
+  );
   return button;
 }
 
@@ -95,4 +146,5 @@ function copyOldWay(text) {
   return isCopied;
 }
 
-const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const colourOf = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

@@ -18,10 +18,18 @@ class Refused extends Error {
 
 async function ask(path, options = {}) {
   const headers = { Authorization: `Bearer ${token}`, ...options.headers };
-  const response = await fetch(path.startsWith("/") ? path : `${HERE}api/v1/${path}`, { ...options, headers, referrerPolicy: "no-referrer" });
+  const response = await fetch(path.startsWith("/") ? path : `${HERE}api/v1/${path}`, {
+    ...options,
+    headers,
+    referrerPolicy: "no-referrer",
+  });
   if (response.ok || response.status === 416) return response;
   let text = response.statusText;
-  try { text = (await response.json()).error.message; } catch { /* no JSON: the status has to do */ }
+  try {
+    text = (await response.json()).error.message;
+  } catch {
+    /* no JSON: the status has to do */
+  }
   throw new Refused(response.status, text);
 }
 
@@ -54,7 +62,13 @@ async function beginLive() {
 }
 
 function sayNoEntry(error) {
-  const text = error.status === 401 ? ["This page needs a link that has not been used yet.", "nrunner prints one with --serve; nrunner jobs serve makes another. A link works once, in one browser."] : ["The job cannot be reached.", String(error.message || error)];
+  const text =
+    error.status === 401
+      ? [
+          "This page needs a link that has not been used yet.",
+          "nrunner prints one with --serve; nrunner jobs serve makes another. A link works once, in one browser.",
+        ]
+      : ["The job cannot be reached.", String(error.message || error)];
   fill(app, h("main", null, h("h1", null, text[0]), h("p", null, text[1])));
 }
 
@@ -67,7 +81,9 @@ async function loadJob() {
   lastEvent = job.events;
   const rows = [];
   for (let next = 1; next !== null;) {
-    const page = await askJson(`tasks?limit=1000&start=${next}`, { headers: { "Cache-Control": "max-age=2" } });
+    const page = await askJson(`tasks?limit=1000&start=${next}`, {
+      headers: { "Cache-Control": "max-age=2" },
+    });
     lastEvent = Math.min(lastEvent, page.events);
     for (const each of page.tasks) rows.push(rowOfApi(each));
     next = page.next;
@@ -81,17 +97,59 @@ const second = (time) => (time === null || time === undefined ? null : time - st
 const nameIn = (id) => id.replace(/^\d+-/, "");
 
 function attemptOfApi(each) {
-  return { env: each.environment, result: each.result, cause: each.cause, detail: each.detail, start: second(each.time_start), end: second(each.time_end), elapsed: each.elapsed, rc: each.returncode, core: each.core, layer: each.layer, leaks: each.leaks, doing: each.doing, unkillable: each.unkillable };
+  return {
+    env: each.environment,
+    result: each.result,
+    cause: each.cause,
+    detail: each.detail,
+    start: second(each.time_start),
+    end: second(each.time_end),
+    elapsed: each.elapsed,
+    rc: each.returncode,
+    core: each.core,
+    layer: each.layer,
+    leaks: each.leaks,
+    doing: each.doing,
+    unkillable: each.unkillable,
+  };
 }
 
 // `given` says what the task is, `verdict` how it ended; in an event one object is both.
 function rowOfApi(given, verdict = given.verdict) {
-  const ended = verdict ? {
-    result: verdict.result, cause: verdict.cause, detail: verdict.detail, attempts: verdict.attempts.map(attemptOfApi), phases: verdict.phases,
-    start: second(verdict.time_start), elapsed: verdict.elapsed, rc: verdict.returncode, cls: verdict.class_name, fail: verdict.fail_class,
-    tb: verdict.traceback, wb: verdict.whiteboard, dir: verdict.log_dir, out: verdict.outputs,
-  } : {};
-  const row = rowOf({ n: given.number, id: nameIn(given.id), ref: given.reference, suite: given.suite, kind: given.kind, uri: given.uri, variant: given.variant, tags: given.tags, req: given.requirements, env: given.environment, ...ended }, null);
+  const ended = verdict
+    ? {
+        result: verdict.result,
+        cause: verdict.cause,
+        detail: verdict.detail,
+        attempts: verdict.attempts.map(attemptOfApi),
+        phases: verdict.phases,
+        start: second(verdict.time_start),
+        elapsed: verdict.elapsed,
+        rc: verdict.returncode,
+        cls: verdict.class_name,
+        fail: verdict.fail_class,
+        tb: verdict.traceback,
+        wb: verdict.whiteboard,
+        dir: verdict.log_dir,
+        out: verdict.outputs,
+      }
+    : {};
+  const row = rowOf(
+    {
+      n: given.number,
+      id: nameIn(given.id),
+      ref: given.reference,
+      suite: given.suite,
+      kind: given.kind,
+      uri: given.uri,
+      variant: given.variant,
+      tags: given.tags,
+      req: given.requirements,
+      env: given.environment,
+      ...ended,
+    },
+    null,
+  );
   if (!verdict) {
     row.state = stateOf(given.phase);
     if (given.running !== null && given.running !== undefined) row.since = now() - given.running;
@@ -123,9 +181,15 @@ const HEARD = {
     const settled = rowOfApi(data.report, data.report);
     Object.assign(row, settled, { req: row.req });
   },
-  notice(data) { store.notices.push(data.text); },
+  notice(data) {
+    store.notices.push(data.text);
+  },
   job_closed(data) {
-    Object.assign(store.job, { exit_code: data.exit_code, elapsed: data.elapsed, interrupted: data.interrupted || "" });
+    Object.assign(store.job, {
+      exit_code: data.exit_code,
+      elapsed: data.elapsed,
+      interrupted: data.interrupted || "",
+    });
     jobIsOver();
   },
 };
@@ -156,7 +220,9 @@ async function listen() {
     }
     if (store.live === "over") break;
     saySituation("connection lost, trying again");
-    await new Promise((resolve) => { setTimeout(resolve, pause); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, pause);
+    });
     pause = Math.min(pause * 2, 10_000);
   }
   redrawSoon();
@@ -173,9 +239,16 @@ async function readEvents(body) {
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+      const fields = Object.fromEntries(
+        block
+          .split("\n")
+          .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+      );
       if (!fields.event) continue;
-      if (!hear(fields.event, JSON.parse(fields.data))) { reader.cancel(); return false; }
+      if (!hear(fields.event, JSON.parse(fields.data))) {
+        reader.cancel();
+        return false;
+      }
       if (fields.id) lastEvent = Number(fields.id);
     }
     redrawSoon();
@@ -186,11 +259,18 @@ let isDue = false;
 function redrawSoon() {
   if (isDue) return;
   isDue = true;
-  setTimeout(() => { isDue = false; redraw(); }, store.rows.length > 5000 ? 4 * REDRAW : REDRAW);
+  setTimeout(
+    () => {
+      isDue = false;
+      redraw();
+    },
+    store.rows.length > 5000 ? 4 * REDRAW : REDRAW,
+  );
 }
 
 function tick() {
-  if (store.live === "live" && !document.hidden && store.rows.some((row) => row.since !== null)) redraw();
+  if (store.live === "live" && !document.hidden && store.rows.some((row) => row.since !== null))
+    redraw();
 }
 
 // What has the focus keeps it, though its element is another one afterwards.
@@ -199,155 +279,15 @@ function redraw() {
   const active = document.activeElement;
   const address = main.contains(active) ? active.getAttribute("href") : null;
   view.refresh();
-  if (address && !active.isConnected) [...main.querySelectorAll("a")].find((each) => each.getAttribute("href") === address)?.focus();
+  if (address && !active.isConnected)
+    [...main.querySelectorAll("a")].find((each) => each.getAttribute("href") === address)?.focus();
 }
 
 function saySituation(text) {
   if (store.live === "over") return fill(status, "The job is over");
   const isLost = text !== "live";
-  return fill(status, h(`span${isLost ? ".is-lost" : ""}`, null, text === "live" ? "\u25cf live" : text));
-}
-
-// What can be told to the job. A click that cannot be taken back has to be made twice.
-
-function twice(button, act) {
-  if (button.dataset.sure) {
-    delete button.dataset.sure;
-    return act();
-  }
-  const before = button.textContent;
-  button.dataset.sure = "true";
-  button.textContent = "Sure? Click again";
-  setTimeout(() => { if (button.dataset.sure) { delete button.dataset.sure; button.textContent = before; } }, 4000);
-  return null;
-}
-
-function order(button, path, done) {
-  return twice(button, async () => {
-    button.disabled = true;
-    try {
-      await ask(path, { method: "POST" });
-      button.textContent = done;
-    } catch (error) {
-      button.textContent = `Not done: ${error.message}`;
-    }
-  });
-}
-
-const cancelTask = (row, button) => order(button, `tasks/${row.n}/cancel`, "Told to end");
-
-function liveTools() {
-  const cancel = h("button.danger.cancel-job", { type: "button", onclick: (event) => order(event.target, "cancel", "Job is told to end") }, "Cancel job");
-  const share = h("button", { type: "button", title: "A link to this view for another browser; it works once", onclick: async (event) => {
-    const link = (await askJson("/api/v1/link", { method: "POST" })).token;
-    const address = `${location.origin}${HERE}#token=${link}&view=${encodeURIComponent(location.hash.slice(1) || "/")}`;
-    let isCopied = true;
-    try { await navigator.clipboard.writeText(address); } catch { isCopied = copyOldWay(address); }
-    event.target.textContent = isCopied ? "Link copied" : "No clipboard";
-    setTimeout(() => { event.target.textContent = "Copy link"; }, 2000);
-  } }, "Copy link");
-  return [SERVES === "jobs" ? h("a", { href: "/" }, "Jobs") : null, share, isLive() ? cancel : null];
-}
-
-// Output as it comes: asked for from where we are, again and again while the task runs.
-
-const FIRST_PART = 256 * 1024;
-const MOST_SHOWN = 4 * 1024 * 1024;
-
-function followLogs(row) {
-  const logs = ["stdout", "stderr"].map((name) => new LogFollower(row, name));
-  const element = section("Output", logs.map((each) => each.element), h("p.soft.no-output", null, "Nothing written"));
-  let isOpen = true;
-  const round = async () => {
-    const isLast = Boolean(row.result);
-    await Promise.all(logs.map((each) => each.read()));
-    element.querySelector(".no-output").hidden = logs.some((each) => each.offset > 0);
-    if (isOpen && !isLast) setTimeout(round, 1000);
-  };
-  round();
-  return { element, close: () => { isOpen = false; }, hurry: () => { logs.forEach((each) => each.read()); } };
-}
-
-class LogFollower {
-  constructor(row, name) {
-    this.row = row;
-    this.name = name;
-    this.pre = h("pre.output", { tabindex: "0", "aria-label": name });
-    this.note = h("span.soft");
-    this.element = h("div", { hidden: true }, h("h3", null, name, " ", this.note, " ", h("button.link", { type: "button", onclick: () => saveLog(row, name) }, "save all of it")), this.pre);
-    this.start();
-  }
-
-  start() {
-    this.offset = 0;
-    this.attempts = this.row.attempts.length;
-    this.reader = new TextDecoder();
-    this.style = plainStyle();
-    this.held = "";
-    fill(this.pre);
-  }
-
-  // One question at a time; whoever asks meanwhile gets what that one brings.
-  read() {
-    this.reading ??= this.ask().finally(() => { this.reading = null; });
-    return this.reading;
-  }
-
-  async ask() {
-    // Another attempt writes to files of its own.
-    if (!this.row.result && this.row.attempts.length !== this.attempts) this.start();
-    const range = this.offset ? `bytes=${this.offset}-` : `bytes=-${FIRST_PART}`;
-    let response;
-    try {
-      response = await ask(`tasks/${this.row.n}/log/${this.name}`, { headers: { Range: range }, cache: "no-store" });
-    } catch {
-      return; // it has none yet, or the connection is gone: the next round may find more
-    }
-    const [, first, size] = /bytes (?:(\d+)-\d+|\*)\/(\d+)/.exec(response.headers.get("Content-Range") || "") || [];
-    if (response.status === 416) {
-      if (Number(size) < this.offset) this.start();
-      return;
-    }
-    const data = await response.arrayBuffer();
-    if (!this.offset) {
-      this.offset = Number(first || 0);
-      this.note.textContent = this.offset ? `(its last ${count(data.byteLength)} bytes)` : "";
-    }
-    this.offset += data.byteLength;
-    this.show(this.reader.decode(data, { stream: true }));
-  }
-
-  show(text) {
-    const isAtEnd = this.pre.scrollTop + this.pre.clientHeight >= this.pre.scrollHeight - 8;
-    const [, whole, held] = /^([^]*?)(\u001b[^a-zA-Z~\u0007]{0,64})?$/.exec(this.held + text);
-    this.held = held || "";
-    appendOutput(this.pre, whole, this.style);
-    while (this.pre.textContent.length > MOST_SHOWN && this.pre.childNodes.length > 1) this.pre.firstChild.remove();
-    this.element.hidden = !this.offset;
-    if (isAtEnd) this.pre.scrollTop = this.pre.scrollHeight;
-  }
-}
-
-async function saveLog(row, name) {
-  const response = await ask(`tasks/${row.n}/log/${name}`);
-  const address = URL.createObjectURL(await response.blob());
-  const link = h("a", { href: address, download: `${row.n}-${name}.txt` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
-// Several jobs: a list, from which each has a page of its own.
-
-async function beginJobs() {
-  const { jobs } = await askJson("/api/v1/jobs");
-  const rows = jobs.map((job) => h("tr", null,
-    h("td", null, h("a", { href: `/jobs/${job.short}/` }, visible(job.name, 80))),
-    h("td", null, job.state),
-    h("td", null, h("span.chips", null, Object.entries(job.results).filter(([, number]) => number).map(([result, number]) => h("span.chip", null, badge(result), h("b", null, count(number)))))),
-    h("td.number", null, many(job.total, "task")),
-    h("td", null, nameOf(job.command.join(" "), 120))));
-  const heads = ["Job", "State", "Results", "Tasks", "Command"].map((text) => h("th", { scope: "col" }, text));
-  fill(app, h("main.is-wide", { id: "main" }, h("h1", null, "Jobs"), h("div.wide", null, h("table.small.jobs", null, h("thead", null, h("tr", null, heads)), h("tbody", null, rows)))));
-  document.title = "Jobs - nrunner";
-  document.documentElement.dataset.ready = performance.now().toFixed(0);
+  return fill(
+    status,
+    h(`span${isLost ? ".is-lost" : ""}`, null, text === "live" ? "\u25cf live" : text),
+  );
 }

@@ -100,7 +100,9 @@ function haystack(row) {
 }
 
 const isFlaky = (row) =>
-  row.attempts.length > 1 && row.result === "WARN" && row.attempts.some((each) => BAD.has(each.result));
+  row.attempts.length > 1 &&
+  row.result === "WARN" &&
+  row.attempts.some((each) => BAD.has(each.result));
 const leaksOf = (row) => row.attempts.flatMap((each) => each.leaks.concat(each.unkillable));
 
 // Reasons that differ only in numbers, addresses and quoted values are the same reason.
@@ -124,7 +126,9 @@ function groupsOf(rows) {
     if (found) found.rows.push(row);
     else groups.set(key, { result: row.result, cause: row.cause, reason, rows: [row] });
   }
-  return [...groups.values()].sort((a, b) => b.rows.length - a.rows.length || a.rows[0].n - b.rows[0].n);
+  return [...groups.values()].sort(
+    (a, b) => b.rows.length - a.rows.length || a.rows[0].n - b.rows[0].n,
+  );
 }
 
 // What a view asks for, to and from its address.
@@ -134,7 +138,8 @@ const FILTERS = ["cause", "kind", "tag", "suite", "env", "reason", "mark"];
 function queryOf(text) {
   const given = new URLSearchParams(text);
   const query = { q: given.get("q") || "", results: new Set(), sort: given.get("sort") || "" };
-  for (const word of (given.get("result") || "").split(",")) if (word) query.results.add(word.toUpperCase());
+  for (const word of (given.get("result") || "").split(","))
+    if (word) query.results.add(word.toUpperCase());
   for (const name of FILTERS) query[name] = given.get(name) ?? "";
   return query;
 }
@@ -211,15 +216,36 @@ function lanesOf(rows) {
     row.attempts.forEach((attempt, index) => {
       if (attempt.start === null) return;
       const end = Math.max(attempt.start + attempt.elapsed, attempt.start);
-      bars.push({ row, attempt: index + 1, env: attempt.env || row.env, from: attempt.start, to: end, state: attempt.result });
+      bars.push({
+        row,
+        attempt: index + 1,
+        env: attempt.env || row.env,
+        from: attempt.start,
+        to: end,
+        state: attempt.result,
+      });
     });
     if (row.since !== null) {
-      bars.push({ row, attempt: row.attempts.length + 1, env: row.env, from: row.since, to: null, state: "RUNNING" });
+      bars.push({
+        row,
+        attempt: row.attempts.length + 1,
+        env: row.env,
+        from: row.since,
+        to: null,
+        state: "RUNNING",
+      });
     }
     let begun = null;
     for (const [phase, time] of row.phases) {
       if (begun !== null && time - begun > 0.001) {
-        bars.push({ row, attempt: 0, env: "\uffffpreparing", from: begun, to: time, state: "PREPARING" });
+        bars.push({
+          row,
+          attempt: 0,
+          env: "\uffffpreparing",
+          from: begun,
+          to: time,
+          state: "PREPARING",
+        });
       }
       begun = phase === "PREPARING" ? time : null;
     }
@@ -250,16 +276,30 @@ function besideOf(row, rows) {
     for (const each of other.attempts) {
       if (each.start === null) continue;
       const common = Math.min(to, each.start + each.elapsed) - Math.max(from, each.start);
-      if (common > 0) found.push([BAD.has(other.result) ? 1 : 0, each.env === last.env ? 1 : 0, common, other]);
+      if (common > 0)
+        found.push([BAD.has(other.result) ? 1 : 0, each.env === last.env ? 1 : 0, common, other]);
     }
   }
   found.sort((a, b) => b[0] - a[0] || b[1] - a[1] || b[2] - a[2]);
-  return found.map(([, sameEnv, common, other]) => ({ row: other, common, sameEnv: Boolean(sameEnv) }));
+  return found.map(([, sameEnv, common, other]) => ({
+    row: other,
+    common,
+    sameEnv: Boolean(sameEnv),
+  }));
 }
 
 // A command that runs a task again, from the command that ran it.
 
-const WITH_VALUE = ["--json", "--tap", "--xunit", "--ctrf", "--html", "--trace", "--job", "--job-results-dir"];
+const WITH_VALUE = [
+  "--json",
+  "--tap",
+  "--xunit",
+  "--ctrf",
+  "--html",
+  "--trace",
+  "--job",
+  "--job-results-dir",
+];
 const ALONE = ["--detach", "--serve", "--shuffle", "--dry-run"];
 
 function quoted(word) {
@@ -268,7 +308,9 @@ function quoted(word) {
   const escaped = [...word].map((each) => {
     if (each === "'" || each === "\\") return `\\${each}`;
     if (each >= " " && each !== "\x7f" && !isHidden(each)) return each;
-    return [...new TextEncoder().encode(each)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+    return [...new TextEncoder().encode(each)]
+      .map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
+      .join("");
   });
   return `$'${escaped.join("")}'`;
 }

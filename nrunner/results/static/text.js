@@ -1,16 +1,22 @@
 // Text of strangers made fit to be seen, and numbers made fit to be read.
 
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/;
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]/;
 const isHidden = (character) => HIDDEN.test(character);
 
 function escapeOf(character) {
   const code = character.charCodeAt(0);
-  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  return code < 256
+    ? `\\x${code.toString(16).padStart(2, "0")}`
+    : `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
 // One line: characters that cannot be seen, or that change the order of others, as escapes.
 function visible(text, most = 400) {
-  let shown = text.length > most ? `${text.slice(0, Math.ceil(most * 0.7))}\u2026${text.slice(-Math.floor(most * 0.3))}` : text;
+  let shown =
+    text.length > most
+      ? `${text.slice(0, Math.ceil(most * 0.7))}\u2026${text.slice(-Math.floor(most * 0.3))}`
+      : text;
   if (/[\n\t]/.test(shown)) shown = shown.replace(/\n/g, "\\n").replace(/\t/g, " ");
   return HIDDEN.test(shown) ? shown.replace(new RegExp(HIDDEN, "g"), escapeOf) : shown;
 }
@@ -34,9 +40,18 @@ const many = (number, one, more = `${one}s`) => `${count(number)} ${number === 1
 
 // Output with its colours: a list of [text, class, colour] that is drawn as text.
 
-const ANSI = /\u001b\[([0-9;:]*)m|\u001b\[[0-9;?<=>]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_a-z]?/g;
+const ANSI =
+  /\u001b\[([0-9;:]*)m|\u001b\[[0-9;?<=>]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-_a-z]?/g;
 
-const plainStyle = () => ({ fg: "", bg: "", bold: false, dim: false, italic: false, line: false, swap: false });
+const plainStyle = () => ({
+  fg: "",
+  bg: "",
+  bold: false,
+  dim: false,
+  italic: false,
+  line: false,
+  swap: false,
+});
 
 function runsOf(text, style = plainStyle()) {
   const runs = [];
@@ -80,7 +95,9 @@ function restyle(style, parameters) {
       const name = code === 38 ? "fg" : "bg";
       if (codes[i + 1] === 5) style[name] = paletteColour(codes[(i += 2)]);
       else if (codes[i + 1] === 2) {
-        const [red, green, blue] = codes.slice(i + 2, i + 5).map((each) => Math.min(255, each || 0));
+        const [red, green, blue] = codes
+          .slice(i + 2, i + 5)
+          .map((each) => Math.min(255, each || 0));
         style[name] = `rgb(${red || 0} ${green || 0} ${blue || 0})`;
         i += 4;
       }
@@ -96,7 +113,10 @@ function restyle(style, parameters) {
 function paletteColour(number) {
   if (!(number >= 0 && number <= 255)) return "";
   if (number < 16) return `ansi${number}`;
-  if (number >= 232) return `rgb(${Array(3).fill(8 + (number - 232) * 10).join(" ")})`;
+  if (number >= 232)
+    return `rgb(${Array(3)
+      .fill(8 + (number - 232) * 10)
+      .join(" ")})`;
   const level = (value) => (value ? 55 + value * 40 : 0);
   const rest = number - 16;
   return `rgb(${level(Math.floor(rest / 36))} ${level(Math.floor(rest / 6) % 6)} ${level(rest % 6)})`;
