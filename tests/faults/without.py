@@ -180,7 +180,7 @@ ROWS = (
     ),
     Row(
         "the link to an agent is cut",
-        "nrunner/environment.py",
+        "nrunner/keptlink.py",
         "_RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)\n",
         "_RECONNECTS: tuple[float, ...] = ()\n",
         "tests/contract/test_spawners.py"
@@ -445,8 +445,8 @@ ROWS = (
     ),
     Row(
         "a test traces the agent: it is given up",
-        "nrunner/environment.py",
-        "            if silent == _PARTS:\n",
+        "nrunner/keptlink.py",
+        "            if silent == most:\n",
         "            if False:\n",
         f"{_PAYLOADS}::test_a_test_that_traces_the_agent_is_in_error_alone",
     ),
@@ -576,19 +576,19 @@ ROWS = (
     ),
     Row(
         "the controller is stopped for a while: it has not missed an answer",
-        "nrunner/environment.py",
-        "            await asyncio.sleep(deadline / _PARTS)\n",
+        "nrunner/keptlink.py",
+        "            await asyncio.sleep(pause)\n            if link is None",
         "            asked = asyncio.get_running_loop().time()\n"
-        "            await asyncio.sleep(deadline / _PARTS)\n"
+        "            await asyncio.sleep(pause)\n"
         "            if asyncio.get_running_loop().time() - asked >= deadline:\n"
-        "                self._trouble = 'it is late'\n"
-        "                self._cut.set()\n"
-        "                return\n",
+        "                self._give_up('it is late')\n"
+        "                return\n"
+        "            if link is None",
         f"{_PASSING}::test_a_controller_that_is_stopped_for_a_while_is_waited_for",
     ),
     Row(
         "processors are busy: an agent that takes its time is waited for",
-        "nrunner/environment.py",
+        "nrunner/keptlink.py",
         "_HELLO_WITHIN = 15.0\n",
         "_HELLO_WITHIN = 0.01\n",
         f"{_PASSING}::test_busy_processors_cost_nothing_but_time",
