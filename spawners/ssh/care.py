@@ -21,7 +21,7 @@ from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.ssh.connection import ask_host_key
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.hostkey import HostKey
-from nrunner.spawners.ssh.lease import held_by
+from nrunner.spawners.ssh.lease import held_by, until_of
 from nrunner.spawners.ssh.survey import Survey
 
 __all__ = ["SshCare", "make_care"]
@@ -87,13 +87,12 @@ class SshCare:
     async def tenant(self) -> Tenant:
         """Return who holds the lease."""
         lease = await self._ask("lease")
-        holder, offset = lease.get("holder"), self._device.clock_offset
-        until = float(holder.get("until") or 0) if isinstance(holder, Mapping) else 0.0
+        offset = self._device.clock_offset
         return Tenant(
             held_by(lease, offset),
             lease.get("answers") is not False,
             tuple(str(each) for each in lease.get("processes", ())),
-            until + offset if until else 0.0,
+            until_of(lease, offset),
         )
 
     async def evict(self) -> list[str]:

@@ -21,6 +21,7 @@ from nrunner.spawners.ssh.dial import ATTEMPTS, again, dial
 from nrunner.spawners.ssh.host import Host, label
 from nrunner.spawners.ssh.hostkey import HostKey
 from nrunner.spawners.ssh.login import log_in, shown_key, translated, wanted_key
+from nrunner.spawners.ssh.words import shown
 
 if TYPE_CHECKING:
     from paramiko.channel import Channel
@@ -55,7 +56,7 @@ class Output:
     def complaint(self) -> str:
         """The last line that it wrote to its standard error, or that there is none."""
         lines = self.stderr.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else f"it exited with status {self.status}"
+        return shown(lines[-1].strip()) if lines else f"it exited with status {self.status}"
 
 
 async def connect(

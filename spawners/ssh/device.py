@@ -24,7 +24,7 @@ from nrunner.spawners.ssh.dial import ATTEMPTS
 from nrunner.spawners.ssh.host import label
 from nrunner.spawners.ssh.survey import Survey, read_survey, survey_command
 from nrunner.spawners.ssh.witness import last_words
-from nrunner.spawners.ssh.words import Answer, copy_command, read_answer
+from nrunner.spawners.ssh.words import Answer, copy_command, read_answer, shown
 
 if TYPE_CHECKING:
     from paramiko.channel import Channel
@@ -237,7 +237,7 @@ class Device:
 
     def _checked(self, word: str, answer: Answer) -> Answer:
         if "error" in answer.fields:
-            raise SpawnError(f"{word} on {self.label}: {answer.fields['error']}")
+            raise SpawnError(f"{word} on {self.label}: {shown(answer.fields['error'])}")
         return answer
 
     async def relay(self, archive: str, folder: str) -> tuple[Channel, Answer, bytes]:
@@ -287,7 +287,7 @@ def _first_answer(channel: Channel, said: bytes, within: float) -> tuple[Answer,
         piece = channel.recv(_PIECE)
         if not piece:
             words = channel.recv_stderr(_PIECE).decode("utf-8", "replace").strip().splitlines()
-            raise EOFError(words[-1] if words else "the connection was lost")
+            raise EOFError(shown(words[-1]) if words else "the connection was lost")
         data += piece
         found = read_answer(data)
         if found is not None:

@@ -21,7 +21,7 @@ from nrunner.runners.spool import Remains
 from nrunner.spawners.ssh.agent import sort_of
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.lease import held_by
-from nrunner.spawners.ssh.words import Answer
+from nrunner.spawners.ssh.words import Answer, shown
 
 __all__ = ["DutHandle", "Found", "Home"]
 
@@ -247,5 +247,5 @@ class DutHandle:
         holder = held_by(said.get("lease"), self._device.clock_offset)
         if holder:
             return f"{device} was taken from this job: it is {holder}"
-        words = said.get("log")
+        words = shown(said.get("log") or "")
         return f"the agent on {device} has ended{f': {words}' if words else ''}"

@@ -9,9 +9,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["held_by", "holder_words"]
+from nrunner.spawners.ssh.words import shown
+
+__all__ = ["held_by", "holder_words", "until_of"]
 
 _DAY = 86400
+_LATEST = 1 << 33
+"""Seconds after 1970: nothing is leased for longer."""
 
 
 def held_by(lease: Any, offset: float) -> str:
@@ -24,12 +28,24 @@ def held_by(lease: Any, offset: float) -> str:
 
 def holder_words(holder: Mapping[str, Any], offset: float) -> str:
     """Return who holds a device, since when and until when by our clock."""
-    since, until = (float(holder.get(name) or 0) + offset for name in ("since", "until"))
-    who, job = str(holder.get("who", "somebody")), str(holder.get("job", ""))[:12]
+    since, until = (_second(holder.get(name)) + offset for name in ("since", "until"))
+    who, job = shown(holder.get("who", "somebody"), 100), shown(str(holder.get("job", ""))[:12])
     return (
         f"held by job {job} of {who} since {_moment(since)},"
         f" until {_moment(until)} unless it is renewed"
     )
+
+
+def until_of(lease: Mapping[str, Any], offset: float) -> float:
+    """Return until when a lease is held by our clock, 0 if that is not known."""
+    holder = lease.get("holder")
+    until = _second(holder.get("until")) if isinstance(holder, Mapping) else 0.0
+    return until + offset if until else 0.0
+
+
+def _second(value: object) -> float:
+    is_one = isinstance(value, int | float) and 0 <= value < _LATEST
+    return float(value) if is_one and isinstance(value, int | float) else 0.0
 
 
 def _moment(seconds: float) -> str:

@@ -15,7 +15,7 @@ from nrunner.spawners.ssh.agent import Asked
 from nrunner.spawners.ssh.device import Device
 from nrunner.spawners.ssh.guard import BorkedError, LeasedError
 from nrunner.spawners.ssh.handle import DutHandle, Found, Home
-from nrunner.spawners.ssh.lease import held_by
+from nrunner.spawners.ssh.lease import held_by, until_of
 from nrunner.spawners.ssh.settings import Settings
 
 __all__ = ["Opening"]
@@ -73,9 +73,9 @@ class Opening:
                 f"use {device.label}: it is borked: its lease is held, and no agent answers there"
                 f" (nrunner dut release --force {device.dut.name})"
             )
-        held, until = held_by(lease, device.clock_offset), float(lease["holder"].get("until") or 0)
+        held = held_by(lease, device.clock_offset)
         why = f"use {device.label}: it is {held}"
-        raise LeasedError(why, held, until + device.clock_offset if until else 0.0)
+        raise LeasedError(why, held, until_of(lease, device.clock_offset))
 
     async def undo(self) -> None:
         """End what may have been started, if it can be reached."""

@@ -18,6 +18,7 @@ LEAST_PYTHON = (3, 9)
 _LEAST_FREE = 32 << 20
 _SHARED = ("9p", "afs", "ceph", "cifs", "coda", "gfs/gfs2", "lustre", "nfs", "ocfs2", "smb", "smb2")
 """File systems, as stat calls them, of which several machines may have the same."""
+_LARGEST = 1e12
 _MARK = "nrunner-survey"
 _END = "nrunner-end"
 _VERSION = "import sys; print(*sys.version_info[:3])"
@@ -131,19 +132,25 @@ def read_survey(printed: str) -> Survey:
         _free(said.get("free", "")),
         said.get("sort", ""),
         said.get("exec") == "yes",
-        tuple(int(each) for each in said.get("python", "").split() if each.isdigit()),
+        _version(said.get("python", "")),
         said.get("agent", "").partition(" ")[0],
     )
 
 
+def _version(text: str) -> tuple[int, ...]:
+    found = re.fullmatch(r"(\d{1,3}) (\d{1,3}) (\d{1,3})", text)
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def _number(text: str | None) -> float:
     try:
-        return float((text or "").split()[0])
+        found = float((text or "").split()[0])
     except (IndexError, ValueError):
         return 0.0
+    return found if 0 <= found < _LARGEST else 0.0
 
 
 def _free(line: str) -> int:
     """Return the bytes that are available, from a line of df: its name may hold blanks."""
-    found = re.search(r"(\d+)\s+(\d+)\s+(\d+)\s+\d+%\s", f"{line} ")
+    found = re.search(r"(\d+)\s+(\d+)\s+(\d{1,18})\s+\d+%\s", f"{line} ")
     return int(found[3]) << 10 if found else 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from nrunner.record import dataclass
 
-__all__ = ["Answer", "copy_command", "dut_command", "read_answer"]
+__all__ = ["Answer", "copy_command", "dut_command", "read_answer", "shown"]
 
 # As nrunner.runners.dut says it, which is for the other side.
 _MARK = b"nrunner-dut:"
@@ -33,6 +33,7 @@ _COPY = (
     "exit 1",
 )
 _MOST_NOISE = 1 << 20
+_MOST_BODY = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,19 @@ def read_answer(data: bytes) -> tuple[Answer, bytes] | None:
         return None
     line, newline, rest = data[at + len(_MARK) :].partition(b"\n")
     if not newline:
+        if len(line) > _MOST_NOISE:
+            raise ValueError(f"its answer has no end: {line[:80]!r}")
         return None
     fields = json.loads(line)
-    length = int(fields.pop("body", 0))
+    length = fields.pop("body", 0) if isinstance(fields, dict) else None
+    if type(length) is not int or not 0 <= length <= _MOST_BODY:
+        raise ValueError(f"its answer makes no sense: {line[:80]!r}")
     if len(rest) < length:
         return None
     return Answer(fields, rest[:length]), rest[length:]
+
+
+def shown(text: object, most: int = 300) -> str:
+    """Return what a device says so that it can be shown: on one line, of bearable length."""
+    line = "".join(each if each.isprintable() else "?" for each in str(text)[: most + 1])
+    return line if len(line) <= most else f"{line[:most]}..."

@@ -33,3 +33,11 @@ def test_a_free_device_is_held_by_nobody_and_a_silent_one_by_somebody():
     assert held_by({"held": False, "holder": HOLDER}, 0.0) == ""
     assert held_by(None, 0.0) == ""
     assert held_by({"held": True, "holder": None}, 0.0) == "held by somebody"
+
+
+def test_a_device_that_talks_nonsense_is_quoted_safely():
+    holder = {"job": ["x"], "who": "a\x1b[2J\n", "since": "now", "until": 1e300}
+    words = held_by({"held": True, "holder": holder}, 0.0)
+    assert words.isprintable()
+    assert "a?[2J?" in words
+    assert moment(0) in words

@@ -49,6 +49,10 @@ def test_what_a_device_does_not_say_is_not_made_up():
     found = read_survey("nrunner-survey\nwork /w\nboot \nfree \npython \ncpus x\nnrunner-end\n")
     assert (found.boot_id, found.free, found.python, found.can_execute) == ("", 0, (), False)
     assert not found.has_python
+    wild = "work /w\nload nan\ncpus inf\ntime 1e999\npython 3 9 999999"
+    wild = f"{wild}\nfree a 1 1 {10**18} 1% /"
+    found = read_survey(f"nrunner-survey\n{wild}\nnrunner-end\n")
+    assert (found.load, found.cpus, found.clock, found.python, found.free) == (0, 1, 0, (), 0)
     with pytest.raises(ValueError, match="cut off"):
         read_survey(PRINTED.replace("nrunner-end", ""))
 

@@ -23,9 +23,19 @@ def test_an_answer_that_is_not_complete_is_waited_for():
     assert read_answer(whole) == (Answer({"a": 1}, b"12345"), b"more")
 
 
+@pytest.mark.parametrize(
+    "line", [b"[]", b"1", b'"x"', b'{"body": -1}', b'{"body": 1e9}', b'{"body": "5"}', b"{"]
+)
+def test_an_answer_that_makes_no_sense_is_none(line):
+    with pytest.raises(ValueError):  # noqa: PT011 - each says it differently
+        read_answer(b"nrunner-dut:" + line + b"\n")
+
+
 def test_what_never_answers_is_given_up():
     with pytest.raises(ValueError, match="instead of an answer"):
         read_answer(b"y\n" * (1 << 20))
+    with pytest.raises(ValueError, match="has no end"):
+        read_answer(b"nrunner-dut:" + b"y" * (1 << 21))
 
 
 def test_commands_are_words_for_any_shell():
