@@ -37,6 +37,14 @@ _LONGEST = 120.0
 _WATCHED_FOR = 20.0
 """Seconds for which a device waits for the end of an agent when asked to."""
 _PIECE = 1 << 16
+_WORDS = {
+    "look": "look at the agent",
+    "watch": "wait for the end of the agent",
+    "remove": "end the agent",
+    "lease": "learn who has the lease",
+    "release": "end who has the lease",
+}
+"""What fits after "could not", of words that are asked."""
 
 
 class Device:
@@ -46,6 +54,8 @@ class Device:
         self.dut = dut
         self.survey: Survey | None = None
         """What it was like when it was looked over."""
+        self.clock_offset = 0.0
+        """Seconds that our clock is ahead of its clock, within a second or so."""
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._console: Console | None = None
@@ -54,13 +64,6 @@ class Device:
     def label(self) -> str:
         """What errors call it."""
         return label(self.dut)
-
-    @property
-    def clock_offset(self) -> float:
-        """Seconds that our clock is ahead of its clock, within a second or so."""
-        return self._offset
-
-    _offset = 0.0
 
     @property
     def patience(self) -> float:
@@ -141,7 +144,7 @@ class Device:
             survey = read_survey(output.stdout.decode("utf-8", "replace"))
         except (LookupError, ValueError) as error:
             raise SpawnError(f"look around on {self.label}: {output.complaint}") from error
-        self._offset = (begun + time.time()) / 2 - survey.clock
+        self.clock_offset = (begun + time.time()) / 2 - survey.clock
         self.survey = survey
         return survey
 
@@ -194,15 +197,16 @@ class Device:
         be done.
         """
         connection = await self.connected(attempts)
+        what = _WORDS[word]
         command = sort_of(archive).command(self.dut.python, archive, word, argument)
-        output = await connection.run(word, command, within=self.patience + more)
+        output = await connection.run(what, command, within=self.patience + more)
         try:
             found = read_answer(output.stdout)
         except ValueError as error:
-            raise SpawnError(f"{word} on {self.label}: {error}") from error
+            raise SpawnError(f"{what} on {self.label}: {error}") from error
         if found is None:
-            raise SpawnError(f"{word} on {self.label}: {output.complaint}")
-        return self._checked(word, found[0])
+            raise SpawnError(f"{what} on {self.label}: {output.complaint}")
+        return self._checked(what, found[0])
 
     async def wait_end(self, archive: str, folder: str) -> Answer:
         """Wait for the end of an agent for a while; return what is said of it then.
@@ -233,11 +237,11 @@ class Device:
         finally:
             # What was started may be the guardian: it goes on.
             await offload(channel.close)
-        return self._checked("start", answer)
+        return self._checked("start the agent", answer)
 
-    def _checked(self, word: str, answer: Answer) -> Answer:
+    def _checked(self, what: str, answer: Answer) -> Answer:
         if "error" in answer.fields:
-            raise SpawnError(f"{word} on {self.label}: {shown(answer.fields['error'])}")
+            raise SpawnError(f"{what} on {self.label}: {shown(answer.fields['error'])}")
         return answer
 
     async def relay(self, archive: str, folder: str) -> tuple[Channel, Answer, bytes]:
