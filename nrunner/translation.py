@@ -21,6 +21,8 @@ __all__ = ["Translation"]
 
 _NAMING = ("exec-test", "file", "tap")
 """Kinds that need nothing but what they name; all others are taken to need the copy."""
+_PROGRAMS = ("exec-test", "tap")
+"""Kinds whose uri may be a bare name: that of a file in the folder, or of a program on PATH."""
 _SELF_SUFFICIENT = ("command", "env", "kernel-module", "noop", "package", "python")
 _WORDS = re.compile(r"[\s'\"`=:,;()<>|&$]+")
 _PATTERN = re.compile(r"[*?\[]")
@@ -58,6 +60,8 @@ class Translation:
         for name in ("uri", "args", "kwargs"):
             if told.get(name):
                 told[name] = self._value(told[name])
+        if told.get("kind") in _PROGRAMS and _is_file(self.base_dir, told.get("uri") or ""):
+            told["uri"] = f"{self.there}/{told['uri']}"  # else it would be looked for on PATH
         variables = told.get("config", {}).get("runner.env")
         if isinstance(variables, Mapping):
             told["config"] = {**told["config"], "runner.env": self.variables(variables)}
@@ -112,6 +116,11 @@ def _texts(data: Mapping[str, Any]) -> Iterator[str]:
     for each in (*data.get("args", ()), *data.get("kwargs", {}).values()):
         if isinstance(each, str):
             yield each
+
+
+def _is_file(folder: str, name: str) -> bool:
+    is_bare = bool(name) and "/" not in name
+    return is_bare and _is_there(folder, name) and Path(folder, name).is_file()
 
 
 @lru_cache(maxsize=10_000)

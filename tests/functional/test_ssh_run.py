@@ -190,3 +190,18 @@ def test_a_job_that_is_interrupted_while_files_are_fetched_ends_in_time(box, dev
     assert took < 5, end.out + end.err
     assert end.code & 8
     assert left([first]) == []
+
+
+def test_where_there_is_no_python_programs_run_and_other_tests_are_unsuitable(box, root):
+    shutil.copytree(root / "examples", box.here, dirs_exist_ok=True)
+    box.write("bare-name.sh", "#!/bin/sh\ntest -e mylib.py\n")
+    with bench(1, sort="busybox", user="tester") as devices:
+        write_inventory(box.here.parent / "duts.toml", devices)
+        end = run(box, "bare-name.sh", "programs/sorted.sh", "tap/arithmetic.t", "test_text.py")
+    results = {each["name"]: (each["status"], each["cause"]) for each in box.results()["tests"]}
+    programs = {name: each for name, each in results.items() if "test_text" not in name}
+    assert set(programs.values()) == {("PASS", "test")}, end.out
+    assert len(programs) == 3
+    assert {each for name, each in results.items() if name not in programs} == {
+        ("SKIP", "unsuitable")
+    }

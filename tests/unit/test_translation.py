@@ -53,6 +53,18 @@ def test_an_order_speaks_of_the_copy_wherever_it_names_the_folder():
     assert order["runnable"]["uri"] == "/home/me/project/run.sh"
 
 
+def test_a_bare_name_of_a_program_is_called_as_the_copy_is_if_it_is_a_file_there(tmp_path):
+    (tmp_path / "t.sh").touch()
+    (tmp_path / "true").mkdir()
+    here = Translation(str(tmp_path), "/far/tree")
+    uris = {"t.sh": "/far/tree/t.sh", "true": "true", "./t.sh": "./t.sh", "other.sh": "other.sh"}
+    for kind in ("exec-test", "tap"):
+        told = [here.runnable({"kind": kind, "uri": uri})["uri"] for uri in uris]
+        assert told == [*uris.values()]
+    assert here.runnable({"kind": "noop", "uri": "t.sh"})["uri"] == "t.sh"
+    assert here.runnable({"kind": "noop", "uri": None})["uri"] is None
+
+
 @pytest.mark.parametrize(
     ("data", "needs"),
     [
