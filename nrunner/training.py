@@ -21,11 +21,15 @@ from nrunner.offload import offload
 from nrunner.record import dataclass
 from nrunner.runners.removal import remove_tree
 
-__all__ = ["Loop", "Occupied", "Plan", "Tally", "Training", "way_to_restart"]
+__all__ = ["Loop", "Occupied", "Plan", "Tally", "Training", "Untrainable", "way_to_restart"]
 
 _ORDER_WITHIN = 15.0
 _ASK_WITHIN = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+
+
+class Untrainable(NrunnerError):
+    """A device cannot be told to reboot."""
 
 
 class Occupied(NrunnerError):
@@ -156,8 +160,12 @@ class Training:
             return
         note.add(f"reboot: status {said.status} {said.output}")
         if said.status > 0:
+            # That is how it was set up, and no sign of how reliable it is.
             last = said.output.strip().splitlines()[-1:] or [f"status {said.status}"]
-            raise SpawnError(f"reboot {self._dut.name}: {last[0].strip()}")
+            raise Untrainable(
+                f"reboot {self._dut.name}: {last[0].strip()} (its user has to be allowed to, or its"
+                " entry in the inventory has to have a power_cycle)"
+            )
 
     async def _wait_back(self, before: str, note: _Notes) -> None:
         """Wait for another boot; raise SpawnError if there is none in time."""

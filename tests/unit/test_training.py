@@ -11,7 +11,15 @@ from nrunner.dutcare import Said, Step
 from nrunner.duthealth import Failed, Sound, Taken
 from nrunner.errors import LinkError, SpawnError
 from nrunner.inventory import Dut, Hooks
-from nrunner.training import Loop, Occupied, Plan, Tally, Training, way_to_restart
+from nrunner.training import (
+    Loop,
+    Occupied,
+    Plan,
+    Tally,
+    Training,
+    Untrainable,
+    way_to_restart,
+)
 
 FINE = (Step("reach", "answers"), Step("lease", "free", happening=Sound()))
 TAKEN = (Step("lease", "held", happening=Taken("a job")),)
@@ -70,18 +78,22 @@ def test_loops_that_pass_leave_no_logs(tmp_path):
 
 
 def test_each_way_to_fail_is_told_and_its_log_is_kept(tmp_path):
-    loops = train(Lab("", "sick", "stays", "refuses", "dies"), tmp_path)
+    loops = train(Lab("", "sick", "stays", "dies"), tmp_path)
     assert [loop.failure for loop in loops] == [
         "",
         "look over: 0 MiB free",
         "could not see one back within 0.3 s: it did not go down",
-        "could not reboot one: reboot: not permitted",
         "could not see one back within 0.3 s: could not reach it: no answer",
     ]
     kept = logs(tmp_path)
-    assert list(kept) == ["loop-0002", "loop-0003", "loop-0004", "loop-0005"]
+    assert list(kept) == ["loop-0002", "loop-0003", "loop-0004"]
     assert "look over: 0 MiB free" in kept["loop-0002"]
-    assert "status 1 x\nreboot: not permitted" in kept["loop-0004"]
+
+
+def test_a_device_that_cannot_be_told_to_reboot_is_neither_qualified_nor_not(tmp_path):
+    with pytest.raises(Untrainable, match=r"reboot one: reboot: not permitted \(its user has to"):
+        train(Lab("", "refuses", ""), tmp_path)
+    assert "status 1 x\nreboot: not permitted" in logs(tmp_path)["loop-0002"]
 
 
 def test_checks_of_people_must_succeed_there(tmp_path):
