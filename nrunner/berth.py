@@ -13,8 +13,9 @@ import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from nrunner.attendance import Attendance, event_of
 from nrunner.environment import Environment, Key, run_frame
 from nrunner.errors import (
     LinkError,
@@ -33,13 +34,7 @@ from nrunner.runners.registry import KINDS
 from nrunner.runners.spool import read_remains
 from nrunner.spawners.base import Distant, Handle, Layered, Offer, Restarting, Spawner
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["Berth", "Gone", "Watcher"]
-
-_ASIDES = ("notice", "slow")
-_EVENTS = ("started", "ended", "not_started", "notice", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +104,14 @@ class Berth:
         self._watcher = watcher
         self._epoch = epoch
         self._handle: Handle | None = None
-        self.refused = 0
-        """What the agent said of attempts that do not run here: forged, late, repeated."""
         self._expected: list[Mapping[str, Any]] = []
         """Orders of an earlier controller that may run in the environment that is taken over."""
-        self._running: dict[Key, bool] = {}
-        """Whether the agent said that it started, by attempt."""
-        self._cancelled: set[Key] = set()
         self._pending: dict[Key, bytes] = {}
         self._waiting: dict[Key, Mapping[str, Any]] = {}
         """Orders, beside those, that are put in the words of the environment once it is there."""
         self._reboots = Reboots(functools.partial(watcher.heard, self), self._fail_attempt)
+        self._attempts = Attendance(self._reboots)
+        """Those that run here, or will."""
         self._has = dict.fromkeys(KINDS, True) if has is None else has
         self._folders = None if offer.shares_files else Folders()
         self._ground = Ground({}, self._tell)
@@ -137,6 +129,11 @@ class Berth:
         return (self,)
 
     @property
+    def refused(self) -> int:
+        """What the agent said of attempts that do not run here: forged, late, repeated."""
+        return self._attempts.refused
+
+    @property
     def is_free(self) -> bool:
         """Whether there is nothing here, nor will be."""
         return self._handle is None and not self._wanted.is_set()
@@ -149,7 +146,9 @@ class Berth:
     @property
     def is_idle(self) -> bool:
         """Whether there is or will be an environment with nothing to do."""
-        return self._wanted.is_set() and not (self._running or self._openers or self.is_holding)
+        return self._wanted.is_set() and not (
+            self._attempts.running or self._openers or self.is_holding
+        )
 
     @property
     def is_holding(self) -> bool:
@@ -184,7 +183,7 @@ class Berth:
             else:
                 self._waiting[key] = order
             self._wanted.set()
-        self._running[key] = False
+        self._attempts.running[key] = False
         self.accept(order["task"])
 
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
@@ -195,33 +194,28 @@ class Berth:
         key, detail = (task, attempt), "cancelled"
         is_waiting = self._reboots.is_waiting(key)
         if is_waiting or (self._reboots.is_resumed(key) and self._withdraw(key)):
-            self._end_attempt(_event("ended", key, stop="cancelled", stop_detail=detail))
+            self._end_attempt(event_of("ended", key, stop="cancelled", stop_detail=detail))
         elif self._withdraw(key):
-            self._end_attempt(_event("not_started", key, cause="cancelled", reason=detail))
+            self._end_attempt(event_of("not_started", key, cause="cancelled", reason=detail))
         elif self._ground.hurry(key, kill=kill):
             pass  # it is over
         elif self.environment is not None:
-            self._cancelled.add(key)
+            self._attempts.cancelled.add(key)
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
     def follow_nowait(self, number: int, stream: str) -> None:
         """Have what a task prints, that runs here, in a file as it comes."""
-        for key, is_started in self._running.items():
+        for key, is_started in self._attempts.running.items():
             if key[0] == number and is_started and self.environment is not None:
                 self._ground.follow_nowait(self.environment, key, stream)
 
     def _end_attempt(self, head: Mapping[str, Any]) -> None:
         """Tell the end of an attempt that no agent has."""
-        self._forget_attempt((head["task"], head["attempt"]))
+        self._attempts.forget((head["task"], head["attempt"]))
         self._watcher.heard(self, [head])
 
     def _fail_attempt(self, key: Key, trouble: str) -> None:
-        self._end_attempt(_event("ended", key, trouble=trouble))
-
-    def _forget_attempt(self, key: Key) -> None:
-        self._running.pop(key, None)
-        self._cancelled.discard(key)
-        self._reboots.over(key)
+        self._end_attempt(event_of("ended", key, trouble=trouble))
 
     def _withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether that was still to be done."""
@@ -325,7 +319,7 @@ class Berth:
         """
         handle = await self._spawner.adopt(self.place, past)
         self._handle = handle
-        self._running.update(running)
+        self._attempts.running.update(running)
         for task, _ in running:
             self.accept(task)
         for order in (*self._expected, *self._waiting.values()):
@@ -383,7 +377,7 @@ class Berth:
         except ProtocolError as error:
             key = order["task"], order["attempt"]
             reason = f"could not {error}"
-            self._refuse(_event("not_started", key, cause="malformed", reason=reason))
+            self._refuse(event_of("not_started", key, cause="malformed", reason=reason))
 
     def _refuse(self, head: Mapping[str, Any]) -> None:
         """Tell that an attempt will not be ordered."""
@@ -446,12 +440,8 @@ class Berth:
             orders=orders,
             on_missing=self._look_for_missing,
             on_notice=self._watcher.notice,
-            is_wanted=self._is_wanted,
+            is_wanted=lambda: self._attempts.is_wanted,
         )
-
-    def _is_wanted(self) -> bool:
-        """Whether not all that runs here was cancelled."""
-        return not self._running or not self._cancelled.issuperset(self._running)
 
     def _settle_in(self, environment: Environment) -> None:
         self.environment = environment
@@ -470,8 +460,8 @@ class Berth:
         remains = read_remains(self._ground.spool) if self._ground.spool else None
         if remains is None:  # some agents have it elsewhere
             remains = await handle.remains()
-        before = list(self._running)
-        self._cancelled.clear()
+        before = list(self._attempts.running)
+        self._attempts.cancelled.clear()
         # What is heard now may lead to new orders, for another environment.
         self.environment = None
         self._wanted.clear()
@@ -482,21 +472,23 @@ class Berth:
         self._waiting.update(again)
         if again:
             self._wanted.set()
-        lost = tuple(key for key in before if key in self._running and key not in again)
-        begun = (key for key in lost if remains is None or self._running[key])
+        lost = tuple(key for key in before if key in self._attempts.running and key not in again)
+        begun = (key for key in lost if remains is None or self._attempts.running[key])
         maybe = frozenset(begun) | (remains.taken if remains is not None else frozenset())
         for key in lost:
-            self._forget_attempt(key)
+            self._attempts.forget(key)
         if self._folders is not None:
             self._folders.leave(lost)
         return Gone(why, generation, lost, maybe)
 
     def _look_for_missing(self, here: frozenset[Key]) -> None:
         environment = self.environment
-        waiting = self._ground.greeted(environment, here, self._running) if environment else ()
+        waiting = (
+            self._ground.greeted(environment, here, self._attempts.running) if environment else ()
+        )
         lost = [
             key
-            for key in self._running
+            for key in self._attempts.running
             if key not in here
             and key not in waiting
             and not self._reboots.is_waiting(key)
@@ -504,7 +496,7 @@ class Berth:
             and not environment.is_ordered(key)
         ]
         for key in lost:
-            self._forget_attempt(key)
+            self._attempts.forget(key)
         if lost:
             self._watcher.missing(self, lost)
 
@@ -532,9 +524,9 @@ class Berth:
         self._generation += 1
         self._pending.clear()
         self._waiting.clear()
-        lost = list(self._running)
+        lost = list(self._attempts.running)
         for key in lost:
-            self._forget_attempt(key)
+            self._attempts.forget(key)
         if self._folders is not None:
             self._folders.leave(lost)
         return lost
@@ -547,7 +539,7 @@ class Berth:
             await self.environment.close()
             self.environment = self._handle = None
             if self._folders is not None:
-                self._folders.leave(self._running)
+                self._folders.leave(self._attempts.running)
                 await self._folders.remove()
         elif self._handle is not None:
             await self.clear()
@@ -576,50 +568,17 @@ class Berth:
         return await opener
 
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
-        return self._ground.hear(environment, [(self._checked(head), head) for head in heads])
-
-    def _is_again(self, key: Key, event: Any) -> bool:
-        """Whether an attempt was started, as it was before a reboot."""
-        return event == "started" and self._reboots.started(key)
+        return self._ground.hear(
+            environment, [(self._attempts.checked(head), head) for head in heads]
+        )
 
     def _tell(self, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Tell what happened; return whether it is recorded, and may be forgotten there."""
         handle = None if self.environment is None else self._handle
         return self._reboots.tell(heads, handle)
 
-    def _checked(self, head: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what is to be believed of an agent's event, None if it is about nothing here."""
-        key: Any = head.get("task"), head.get("attempt")
-        event = head.get("event")
-        if event == "notice":
-            return {**head, "task": key[0] if type(key[0]) is int else 0}
-        is_started = self._running.get(key) if type(key[0]) is type(key[1]) is int else None
-        if is_started and (self._reboots.is_waiting(key) or self._is_again(key, event)):
-            return None  # that is known
-        if is_started is None or event not in _EVENTS or (event == "started" and is_started):
-            self.refused += 1
-            return None
-        if event == "started":
-            self._running[key] = True
-        elif event not in _ASIDES:
-            if is_started and self._reboots.take(head):
-                return head
-            if event == "ended":
-                head = self._reboots.last_word(head)
-            self._forget_attempt(key)
-            if is_started is not (event == "ended"):
-                detail = "its agent contradicts itself about whether it was started"
-                if is_started:
-                    return _event("ended", key, trouble=detail)
-                return _event("not_started", key, reason=detail)
-        return head
-
 
 def _forget_spool(path: str) -> None:
     if path:
         with contextlib.suppress(OSError):
             Path(path).unlink()
-
-
-def _event(event: str, key: Key, **fields: str) -> dict[str, Any]:
-    return {"event": event, "task": key[0], "attempt": key[1], **fields}

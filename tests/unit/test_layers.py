@@ -88,6 +88,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.agentevent",
             "nrunner.agentlink",
             "nrunner.arrival",
+            "nrunner.attendance",
             "nrunner.berth",
             "nrunner.config",
             "nrunner.configdoc",
