@@ -123,6 +123,8 @@ def specification(plan: Plan) -> dict[str, Any]:
         # projects): in memory that is possible everywhere.
         asked["read_only_filesystem"] = True
     if plan.has_own_users:
+        # Else its input is the machine's own /dev/null, which crun gives to root of the container.
+        asked["stdin"] = True
         asked["userns"] = {"nsmode": "private"}
         asked["idmappings"] = {"UIDMap": [_OWN_USERS], "GIDMap": [_OWN_USERS]}
         # Files belong to the same numbers inside and outside, though users do not.

@@ -137,6 +137,20 @@ def test_an_image_that_is_not_there_is_told_of_and_nothing_runs(box: Sandbox) ->
     assert (each["status"], each["cause"]) == ("ERROR", "infra")
 
 
+def test_the_devices_of_the_machine_stay_as_they_are(box: Sandbox) -> None:
+    if os.geteuid() == 0:
+        os.chown("/dev/null", 0, 0)  # others may have given it away
+    null = Path("/dev/null")
+    before = null.stat()
+    assert run(box, "/bin/true").wait().code == 0
+    after = null.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == (
+        before.st_uid,
+        before.st_gid,
+        before.st_mode,
+    )
+
+
 def test_a_test_names_its_own_image(box: Sandbox) -> None:
     needs = '"""\n        :nrunner: requires={"type": "podman-image", "uri": "%s"}\n        """\n'
     text = "import os, unittest\nclass T(unittest.TestCase):\n"
