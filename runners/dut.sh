@@ -262,24 +262,41 @@ remove() { # FOLDER
         turns=$((turns + 1))
         doze
     done
-    if lives "$1/agent"; then
-        for pid in $(holding "${1%/jobs/*}"); do kill -s KILL "$pid" 2>/dev/null; done
-        doze
-    fi
+    work=${1%/jobs/*}
+    # Who of the agent's own is left, if only to sleep, has the lock still.
+    x=
+    read -r x 2>/dev/null <"$1/serve"
+    end_session "${x%.*}" "${x#*.}"
+    end_session "$(field "$1/agent" pid)" "$(field "$1/agent" start)"
     sweep "$1"
     look_out "$1"
     if [ "$there" = true ]; then
         rm -rf "$1"
-        is_held "${1%/jobs/*}" || rm -f "${1%/jobs/*}/lease/holder"
+        is_held "$work" || rm -f "$work/lease/holder" "$work"/lease/held-*
     fi
+}
+
+end_session() { # LEADER START: kill all of a session, unless its number is another one's by now
+    case $(started "$1") in '' | "$2") ;; *) return ;; esac
+    [ -n "$1" ] || return
+    for each in /proc/[0-9]*; do
+        line=
+        read -r line 2>/dev/null <"$each/stat" || continue
+        line=${line##*) }
+        # shellcheck disable=SC2086  # words are wanted
+        set -- "$1" "$2" $line
+        [ "$6" != "$1" ] || kill -s KILL "${each#/proc/}" 2>/dev/null
+    done
 }
 
 sweep() { # FOLDER: kill what attempts have left whose agent was killed
     again=0
+    # As an expression: busybox looks for plain text in front of the first NUL alone.
+    x=$(printf '=%s/' "$1" | sed 's/[][\\.*^$]/\\&/g')
     while [ "$again" -lt 40 ]; do
         found=
         for each in $(LC_ALL=C grep -l 'NRUNNER_ATTEMPT=' /proc/[0-9]*/environ 2>/dev/null); do
-            if LC_ALL=C grep -qF "=$1/" "$each" 2>/dev/null; then
+            if LC_ALL=C grep -q "$x" "$each" 2>/dev/null; then
                 each=${each#/proc/}
                 found="$found ${each%/environ}"
             fi

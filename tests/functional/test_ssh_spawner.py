@@ -362,3 +362,29 @@ def test_a_job_that_begins_anew_on_a_device_ends_what_it_had_there(any_dut, site
             await newer.environment.close()
 
     run(main)
+
+
+def test_what_a_killed_agent_leaves_is_ended_and_what_it_had_to_say_is_heard(any_dut, site):
+    def ours() -> list[str]:
+        found = []
+        for path in any_dut.path("/proc").glob("[0-9]*/cmdline"):
+            words = path.read_bytes() if path.exists() else b""
+            if b"/agents/agent-" in words:
+                found.append(path.parent.name)
+        return found
+
+    async def main() -> None:
+        async with site.spawning(any_dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, STUBBORN)
+            await talk.hear(1, "started")
+            any_dut.run("kill", "-9", *ours(), check=False)
+            assert "has ended" in await handle.wait_gone()
+            await handle.destroy()
+            assert not [each for each in any_dut.processes() if "trap" in each]
+            remains = await handle.remains()
+            assert remains is not None
+            told = {(each["task"], each["event"]) for each in remains.events}
+            assert (1, "started") in told or (1, 1) in remains.taken
+
+    run(main)
