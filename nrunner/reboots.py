@@ -69,6 +69,8 @@ class Reboots:
     def over(self, key: Key) -> None:
         """Note that an attempt is over."""
         self._orders.pop(key, None)
+        if not self._waiting and not self._resumed:
+            return
         self._resumed.discard(key)
         if self._waiting.pop(key, None) is not None and not self._waiting:
             self._is_rebooting = False  # if it is, the next one hears of that, too
@@ -91,6 +93,8 @@ class Reboots:
 
     def take(self, head: Mapping[str, Any]) -> bool:
         """Have an attempt wait that ended with a wish; return whether it does."""
+        if "reboot" not in head:
+            return False
         wish = self.wish_of(head)
         if wish is not None:
             self._waiting[wish.key] = wish
@@ -99,6 +103,8 @@ class Reboots:
     def last_word(self, head: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the end of an attempt that is over, with what is to be said of its reboots."""
         order = self._orders.get((head["task"], head["attempt"]), {})
+        if "reboot" not in head and "reboot" not in order:
+            return head
         if "reboot" in head:
             reason = f"it asked for a reboot more than {MOST} times"
             head = {**head, "result": "error", "fail_reason": reason}

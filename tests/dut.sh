@@ -7,7 +7,7 @@
 # The folder it is started in has the keys; the variables below say what sort of device it is.
 set -eu
 
-: "${DUT_NAME:?}" "${DUT_ADDRESS:?}" "${DUT_DISK:?}" "${DUT_SORT:?}" "${DUT_UPTIME:?}"
+: "${DUT_NAME:?}" "${DUT_FOLDER:?}" "${DUT_ADDRESS:?}" "${DUT_DISK:?}" "${DUT_SORT:?}" "${DUT_UPTIME:?}"
 disk=/run/disk
 
 show() { # a folder of this machine, as it is there, not to be changed
@@ -75,6 +75,9 @@ chassis() {
         esac
         echo done
     done
+    # Whoever tests has ended, perhaps by force.
+    rm -rf "$DUT_FOLDER/${DUT_NAME#dut}" "$DUT_FOLDER/key-$DUT_NAME" "$DUT_FOLDER/known-$DUT_NAME"
+    rmdir "$DUT_FOLDER" 2>/dev/null || :
 }
 
 switch_on() {

@@ -393,6 +393,7 @@ def _make(folder: Path, name: str, address: str, environ: dict[str, str]) -> Dut
         env={
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "DUT_NAME": name,
+            "DUT_FOLDER": str(folder.parent),
             "DUT_ADDRESS": f"{address}/30",
             # Seconds that its clocks are ahead of ours: nobody may compare them.
             "DUT_UPTIME": "1000000",

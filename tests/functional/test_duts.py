@@ -164,14 +164,16 @@ def test_a_lame_link_delays_stalls_and_breaks(dut):
 def test_nothing_is_left_of_devices_whose_tests_are_killed():
     script = (
         "from tests.duts import bench\n"
-        "with bench(1) as (dut,): print(dut._holder, dut._link, flush=True); input()"
+        "with bench(1) as (dut,):\n"
+        "    print(dut._holder, dut._link, dut.key.parent, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as tests:
-        holder, link = tests.stdout.readline().split()
+        holder, link, folder = tests.stdout.readline().split()
         assert Path(f"/sys/class/net/{link}").exists()
         os.kill(tests.pid, signal.SIGKILL)
         tests.wait()
         wait_until(lambda: not Path(f"/proc/{holder}").exists(), "the device's end")
         wait_until(lambda: not Path(f"/sys/class/net/{link}").exists(), "the link's end")
+        assert not Path(folder).exists()
