@@ -112,15 +112,18 @@ class _Pieces:
         self._source = source
         self._pace = pace
         self._since = 0.0
+        self._offset = -1
 
     async def read(self, offset: int) -> bytes:
-        """Return the piece at an offset: called once the one before has arrived."""
+        """Return the piece at an offset: once the one before has arrived, or to replace it."""
         now, pace = time.monotonic(), self._pace
         if pace is None:
             return await offload(self._source.read, offset)
-        if offset:
+        if offset == self._offset:
+            pace.lost()
+        elif offset:
             pace.took(now - self._since)
-        self._since = now
+        self._since, self._offset = now, offset
         return await offload(self._source.read, offset, pace.size)
 
 

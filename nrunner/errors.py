@@ -13,6 +13,7 @@ __all__ = [
     "CacheError",
     "ConfigError",
     "ExitCode",
+    "InterruptedLinkError",
     "InvalidTransition",
     "JournalError",
     "JournalFull",
@@ -81,6 +82,10 @@ class UnfitError(SpawnError):
 
 class LinkError(SpawnError):
     """The byte stream to an agent broke or never came up."""
+
+
+class InterruptedLinkError(LinkError):
+    """The link broke while something was on its way, and is there again."""
 
 
 class ProtocolError(NrunnerError):

@@ -1,8 +1,8 @@
 """What an agent is asked, and answers once: each question until it has its answer, whatever breaks.
 
-A question is repeated to an agent that is greeted anew, so an agent may hear it twice. Not
-responsible for the link (``nrunner.keptlink``), nor for what happens of itself
-(``nrunner.environment``).
+A question is repeated to an agent that is greeted anew, so an agent may hear it twice. What is
+large is not: it may be for its size that the link broke. Not responsible for the link
+(``nrunner.keptlink``), nor for what happens of itself (``nrunner.environment``).
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from nrunner.errors import LinkError, ProtocolError, RecipeError, RequirementError
+from nrunner.errors import (
+    InterruptedLinkError,
+    LinkError,
+    ProtocolError,
+    RecipeError,
+    RequirementError,
+)
 from nrunner.runnable import Requirement
 from nrunner.runners.wire import encode
 
 __all__ = ["Inquiries"]
+
+_MOST_REPEATED = 1 << 14
+"""Bytes beside the question itself."""
 
 
 class Inquiries:
@@ -25,6 +34,7 @@ class Inquiries:
         self.requests = 0
         """How many questions were asked, each of which costs a way there and back."""
         self._asked: dict[int, tuple[bytes, asyncio.Future[Mapping[str, Any]]]] = {}
+        """The frame, empty if it is not to be repeated, and who waits for the answer."""
         self._ended = ""
         """Why there will be no answers any more, once that is known."""
 
@@ -65,8 +75,9 @@ class Inquiries:
     async def put(self, fields: Mapping[str, Any], read: Callable[[int], Awaitable[bytes]]) -> bool:
         """Put a file there, unless it is there already; return whether it was not.
 
-        `fields` are its path, size, mode and sha256; `read` returns the piece at an offset. Raise
-        RequirementError with the reason, or LinkError.
+        `fields` are its path, size, mode and sha256; `read` returns the piece at an offset, and is
+        asked again for one that did not arrive. Raise RequirementError with the reason, or
+        LinkError.
         """
         found = await self._put({**fields, "look": True})
         if found.get("have") is True:
@@ -74,7 +85,10 @@ class Inquiries:
         offset = 0
         while True:
             piece = await read(offset)
-            reply = await self._put({**fields, "offset": offset}, piece)
+            try:
+                reply = await self._put({**fields, "offset": offset}, piece)
+            except InterruptedLinkError:
+                continue
             offset += len(piece)
             if reply.get("done") is True:
                 return True
@@ -84,7 +98,7 @@ class Inquiries:
     async def put_many(self, fields: Mapping[str, Any], body: bytes = b"") -> Mapping[str, Any]:
         """Put many small files there, or ask which are; return the answer.
 
-        Raise RequirementError with the reason, or LinkError.
+        Raise RequirementError with the reason, InterruptedLinkError or LinkError.
         """
         return await self._put(fields, body)
 
@@ -144,7 +158,7 @@ class Inquiries:
         number = self.requests
         frame = encode({**head, "request": number}, body)
         future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
-        self._asked[number] = frame, future
+        self._asked[number] = frame if len(body) <= _MOST_REPEATED else b"", future
         try:
             self._send(frame)
             return await future
@@ -156,8 +170,12 @@ class Inquiries:
             del self._asked[number]
 
     def _unanswered(self) -> list[bytes]:
-        """Return the frames of all that has no answer yet."""
-        return [frame for frame, _ in self._asked.values()]
+        """Return the frames of all that has no answer yet, and tell who has to ask anew."""
+        for frame, future in self._asked.values():
+            if not frame and not future.done():
+                why = "ask the agent: the link broke while the question was on its way"
+                future.set_exception(InterruptedLinkError(why))
+        return [frame for frame, _ in self._asked.values() if frame]
 
     def _fail_questions(self, why: str) -> None:
         """Have nobody wait for an answer any more."""

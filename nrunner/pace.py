@@ -25,3 +25,7 @@ class Pace:
             self.size = max(_FEWEST, self.size // 2)
         elif seconds < _QUICK:
             self.size = min(_MOST, self.size * 2)
+
+    def lost(self) -> None:
+        """Note that a piece did not arrive: the link broke, and it may have been too much."""
+        self.size = max(_FEWEST, self.size // 4)

@@ -15,6 +15,7 @@ from typing import Any
 
 from nrunner.delivery import Delivery, deliver
 from nrunner.environment import Environment
+from nrunner.errors import InterruptedLinkError
 from nrunner.offload import offload
 from nrunner.pace import Pace
 from nrunner.runnable import Requirement
@@ -95,8 +96,26 @@ async def _send(
     contents = await offload(lambda: [tree.read(each) for each in files])
     told = [[each.path, each.mode, len(data)] for each, data in zip(files, contents, strict=True)]
     began = time.monotonic()
-    await environment.put_many({"root": there, "files": told}, b"".join(contents))
-    pace.took(time.monotonic() - began)
+    try:
+        await environment.put_many({"root": there, "files": told}, b"".join(contents))
+    except InterruptedLinkError:
+        pace.lost()
+        await _send_anew(environment, tree, files, there, pace)
+    else:
+        pace.took(time.monotonic() - began)
+
+
+async def _send_anew(
+    environment: Environment, tree: Tree, files: Sequence[TreeFile], there: str, pace: Pace
+) -> None:
+    """Send what did not arrive together, less at a time."""
+    rest = list(reversed(files))
+    while rest:
+        some = _take(rest, pace.size)
+        if len(some) == 1 and some[0].size > pace.size:
+            await _send_large(environment, tree, some[0], there, pace)
+        else:
+            await _send(environment, tree, some, there, pace)
 
 
 async def _send_large(

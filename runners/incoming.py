@@ -113,6 +113,9 @@ class _File:
         """Add a piece; return whether the file is whole, and there. Raise RequirementError."""
         if offset + len(piece) <= self._has and piece:
             return False
+        if offset < self._has:
+            # It was cut another way the last time.
+            piece, offset = piece[self._has - offset :], self._has
         if offset != self._has or offset + len(piece) > self._size:
             raise RequirementError(f"put {self._path}: a piece at {offset} is not the next one")
         try:

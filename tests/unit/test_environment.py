@@ -8,7 +8,7 @@ import json
 import pytest
 
 from nrunner.environment import run_frame
-from nrunner.errors import LinkError, ProtocolError, RequirementError
+from nrunner.errors import InterruptedLinkError, LinkError, ProtocolError, RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.wire import MAX_HEAD, FrameReader
 from nrunner.testing.fake_clock import FakeClock
@@ -378,3 +378,24 @@ def test_an_order_is_one_line_of_json():
 def test_an_order_that_no_agent_would_read_is_refused(letter):
     with pytest.raises(ProtocolError, match="bytes"):
         run_frame({"uri": letter * (MAX_HEAD + 1)})
+
+
+def test_what_is_large_is_not_said_again_once_the_link_broke_under_it(tmp_path):
+    """Whoever said it is told, once there is a link again, and may say less at a time."""
+
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        loop, hear = asyncio.get_running_loop(), handle.agent.take
+        handle.agent.take = lambda *_: None
+        large = asyncio.ensure_future(talk.environment.put_many({"root": "/"}, bytes(20_000)))
+        small = asyncio.ensure_future(talk.environment.put_many({"root": "/"}, bytes(100)))
+        loop.call_later(30, setattr, handle.agent, "take", hear)
+        with pytest.raises(InterruptedLinkError):
+            await large
+        assert talk.environment.is_linked
+        await small
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, patience=600)

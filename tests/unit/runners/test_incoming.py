@@ -71,6 +71,17 @@ def test_a_file_is_there_once_it_is_whole_and_never_with_another_users_rights(
     assert agent.path.stat().st_mode & 0o7777 == 0o755
 
 
+def test_pieces_that_come_again_may_be_cut_another_way(agent: Agent) -> None:
+    agent.put(0, DATA[:4])
+    agent.put(0, DATA[:1])
+    agent.put(0, DATA[:4])
+    agent.put(2, DATA[2:7])
+    agent.put(3, DATA[3:5])
+    agent.put(5, DATA[5:])
+    assert agent.told[-1] == {"done": True}
+    assert agent.path.read_bytes() == DATA
+
+
 def test_pieces_that_come_again_change_nothing(agent: Agent) -> None:
     for offset, piece, done in (
         (0, DATA[:4], False),
