@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +25,10 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+    # What Playwright leaves open is collected here and now, not in some other test.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 class Watched:
