@@ -80,9 +80,9 @@ def listen_tcp(options: TcpOptions, *, loopback_only: bool) -> socket.socket:
             )
         listener = socket.create_server((address[0], address[1]), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise NrunnerError(
-            f"listen on {options.host}:{options.port}: {error.strerror or error}"
-        ) from error
+        # The error's own text repeats the address.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+        raise NrunnerError(f"listen on {options.host}:{options.port}: {reason}") from error
     listener.setblocking(False)
     return listener
 

@@ -304,3 +304,45 @@ def test_many_viewers_and_one_that_takes_nothing_get_all_and_hold_nobody_up(
     stalled.close()
     for peer in reading:
         peer.close()
+
+
+def test_several_jobs_are_guarded_as_one_is_and_those_that_are_over_cannot_be_cancelled(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write("t.sh", "#!/bin/sh\necho 0123456789\n")
+    assert sandbox.run("run", "t.sh").code == 0
+    server = sandbox.start("jobs", "serve", "latest")
+    address, _, once = link_of(server, "PAGE       : ").partition("/#token=")
+    port = int(address.split(":")[2].partition("/")[0])
+    base = f"/{address.split('/', 3)[3]}/api/v1"
+    bearer = f"Bearer {once}"
+    assert asked(port, "GET", f"{base}/job")[0] == 401
+    assert asked(port, "GET", "/api/v1/jobs", Authorization=bearer)[0] == 401
+    assert asked(port, "GET", "/", Host="evil.example")[0] == 403
+    good = json.loads(asked(port, "POST", "/api/v1/session", Authorization=bearer)[2])["token"]
+
+    def get(method: str, path: str, **more: str) -> tuple[int, dict[str, str], bytes]:
+        return asked(port, method, path, Authorization=f"Bearer {good}", **more)
+
+    [listed] = json.loads(get("GET", "/api/v1/jobs")[2])["jobs"]
+    assert (listed["name"], listed["state"], listed["total"]) == (sandbox.job.name, "complete", 1)
+    job = json.loads(get("GET", f"{base}/job")[2])
+    assert (job["over"], job["results"]["PASS"]) == (True, 1)
+    assert get("GET", f"{base}/tasks/1/log/stdout", Range="bytes=3-5")[::2] == (206, b"345")
+    events = get("GET", f"{base}/events")[2]
+    assert events.count(b"event: task_settled") == 1
+    assert b"event: job_closed" in events
+    assert get("POST", f"{base}/cancel")[0] == 409
+    assert get("POST", f"{base}/tasks/1/cancel")[0] == 409
+    assert get("GET", "/jobs/nonsense/api/v1/job")[0] == 404
+    server.signal(signal.SIGTERM)
+    assert server.wait().code == 0
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(sandbox: Sandbox) -> None:
+    sandbox.run("run", "/bin/true")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = sandbox.run("jobs", "serve", "--port", str(port))
+    assert done.code == 2
+    assert done.err == f"nrunner: could not listen on 127.0.0.1:{port}: Address already in use\n"
