@@ -58,6 +58,8 @@ class Keeper:
         self._use = use
         self._wanted = asyncio.Event()
         self._is_released = False
+        self._is_open = False
+        """Whether the machine counts on the environment that is here."""
         self._since = math.inf
         """When the trouble began: nothing has ended there as it should since."""
         self._failures = 0
@@ -88,6 +90,7 @@ class Keeper:
         """An environment was opened."""
         self._has_served = False
         self._openings += 1
+        self._is_open = True
         self.sickness = ""
         self._listener.feed(Opened(time.monotonic(), self.place))
 
@@ -95,11 +98,20 @@ class Keeper:
         """The agent is in trouble of its own: what runs may end, and nothing more is to begin."""
         if not self.sickness:
             self.sickness = why
-            self._listener.feed(Closed(time.monotonic(), self.place, why))
+            self._close(why)
 
     def closing(self, why: str) -> None:
         """The environment is gone, and what was lost with it is about to be told."""
-        if not self._is_released:
+        self._close(why)
+
+    def _close(self, why: str) -> None:
+        """Have nothing more bound to the environment that is here, if anything may be.
+
+        Of one that is released that is known, and one of an earlier controller may be gone
+        before anybody counted on it.
+        """
+        is_open, self._is_open = self._is_open, False
+        if is_open and not self._is_released:
             self._listener.feed(Closed(time.monotonic(), self.place, why))
 
     @property

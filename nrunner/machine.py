@@ -471,7 +471,9 @@ class Machine:
         if retry is Retry.HERE and self._waiting.pool.has(state.place):
             # Others are as good, and better where trouble was not the test's.
             retry = Retry.ELSEWHERE if verdict.cause is Cause.INFRA else retry
-        if retry is Retry.HERE and not self._waiting.is_ready_for(state):
+        # What broke took its environment with it, perhaps even the place: a job goes on without it.
+        is_broken = ran and ended is None
+        if retry is Retry.HERE and (is_broken or not self._waiting.is_ready_for(state)):
             self._triage(state)
         elif retry is Retry.HERE:
             self._move(state, Phase.READY)

@@ -125,8 +125,11 @@ class World:
         finally:
             journal.close()
 
+    def _machine(self) -> Machine:
+        return Machine(self.tasks, Limits(self.machine_limit), isolated=self.isolated)
+
     def _begin(self) -> tuple[Mortal, Machine, Any]:
-        machine = Machine(self.tasks, Limits(self.machine_limit), isolated=self.isolated)
+        machine = self._machine()
         if not self.path.exists():
             journal = Mortal(self.path)
             journal.append([_head(self.tasks), *map(planned_record, self.tasks)])

@@ -1,0 +1,88 @@
+"""Controllers that die while tasks run at pooled places, all in memory: what the next one finds."""
+
+from __future__ import annotations
+
+import pytest
+
+from nrunner.limits import Limits
+from nrunner.machine import Machine
+from nrunner.result import Cause, Result
+from nrunner.spawners.base import Offer
+from nrunner.testing.fake_clock import FakeClock
+from nrunner.testing.fake_pool import FakePool
+from nrunner.testing.fake_spawner import Script
+from tests.unit.test_takeover import EXPECTED, SCRIPTS, TASKS, World, task
+
+PASS = (Result.PASS, Cause.TEST)
+LOST = (Result.ERROR, Cause.LOST)
+
+
+class PooledWorld(World):
+    """A job with two places that are as good as each other."""
+
+    def __init__(self, folder, tasks, scripts, *, places="ab", slots=2):
+        super().__init__(folder, tasks, scripts)
+        self.scripts, self.slots = scripts, slots
+        self.have(places)
+
+    def have(self, places):
+        """Have other places than before; what is open there stays."""
+        self.places = places
+        former = self.spawner
+        self.spawner = FakePool([Offer(each, self.slots) for each in places], self.scripts)
+        self.spawner.handles = former.handles
+
+    def _machine(self):
+        limits = Limits(self.machine_limit)
+        for place in self.places:
+            limits.set_place(place, self.slots)
+        return Machine(self.tasks, limits, pooled=dict.fromkeys(self.places, self.slots))
+
+
+def lived(world, *deaths, kill_agents=False, meanwhile=lambda: None):
+    """Have one controller after the other die; return the verdicts once the last has ended."""
+
+    async def live():
+        for left in deaths:
+            if await world.live(left, kill_agents=kill_agents):
+                return
+            meanwhile()
+        assert await world.live(None)
+
+    FakeClock().run(live())
+    return world.check()
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_each_task_gets_its_verdict_wherever_the_controller_dies(tmp_path, slots):
+    for point in range(slots, 60, 2):
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        verdicts = lived(PooledWorld(folder, TASKS, SCRIPTS, slots=slots), point, 9)
+        found = {number: result for number, (result, _) in verdicts.items()}
+        assert found == EXPECTED, f"after record {point}"
+
+
+@pytest.mark.parametrize("places", ["a", "ab"])
+def test_a_place_whose_environment_ended_meanwhile_is_opened_anew(tmp_path, places):
+    tasks = [task(n, "slow") for n in range(1, 6)]
+    world = PooledWorld(tmp_path, tasks, {"slow": Script(run_for=5.0)}, places=places, slots=1)
+    verdicts = lived(world, 16, kill_agents=True)
+    assert set(verdicts.values()) <= {PASS, LOST}
+    assert {handle.name for handle in world.spawner.handles[len(places) :]} == set(places)
+
+
+def test_what_ran_at_a_place_that_is_none_any_more_runs_at_another_if_it_may(tmp_path):
+    tasks = [task(1, "slow", idempotent=True), task(2, "slow", idempotent=True)]
+    for point in range(1, 18):
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        world = PooledWorld(folder, tasks, {"slow": Script(run_for=5.0)}, slots=1)
+
+        def change(world=world):
+            for handle in world.spawner.alive:
+                if handle.name == "a":
+                    handle.agent.leave("its orphan deadline is past")
+            world.have("b")
+
+        assert lived(world, point, meanwhile=change) == {1: PASS, 2: PASS}, f"after {point}"
