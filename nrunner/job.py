@@ -49,7 +49,6 @@ from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
-from nrunner.situation import situation
 from nrunner.spawners.base import Offer
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
@@ -344,6 +343,8 @@ class Job:
 
     def _tell_situation(self, machine: Machine) -> None:
         """Answer whoever asks where the job is; it is kept nowhere."""
+        from nrunner.situation import situation  # few ever ask
+
         lines = situation(
             machine.active(),
             self._reporter.tally.results,

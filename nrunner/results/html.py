@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -20,7 +19,7 @@ from nrunner.results.base import AttemptReport, JobReport, TaskReport
 from nrunner.results.jsontext import JsonText
 from nrunner.results.page import load_page
 from nrunner.results.tail import output_end
-from nrunner.results.text import first_line, fitting, shortened, task_name
+from nrunner.results.text import escaped, first_line, fitting, shortened, task_name
 
 __all__ = ["HtmlReport"]
 
@@ -171,7 +170,7 @@ class _Writer:
         if len(self._failed) < _MOST_WITHOUT_SCRIPT:
             name = shortened(task_name(task.id), 200)
             reason = first_line(task.detail)
-            self._failed.append(f"<li>{escape(f'{name}: {task.result.value}: {reason}')}</li>\n")
+            self._failed.append(f"<li>{escaped(f'{name}: {task.result.value}: {reason}')}</li>\n")
 
     def plain(self) -> str:
         """Return what is shown where no script runs: the counts, and what failed."""
@@ -179,7 +178,7 @@ class _Writer:
         more = self._failures - len(self._failed)
         rest = f"<p>and {more} more</p>\n" if more else ""
         text = (
-            f"<noscript>\n<h1>{escape(_title(self._job))}</h1>\n<p>{escape(counts)}</p>\n"
+            f"<noscript>\n<h1>{escaped(_title(self._job))}</h1>\n<p>{escaped(counts)}</p>\n"
             f"<ul>\n{''.join(self._failed)}</ul>\n{rest}"
             "<p>Scripts are off: this is all that can be shown. results.json has the rest.</p>\n"
             "</noscript>\n"

@@ -7,12 +7,13 @@ server sends it without any. Not responsible for data.
 from __future__ import annotations
 
 import base64
-import hashlib
+import contextlib
 from collections.abc import Iterable
-from html import escape
+from importlib import import_module
 from pathlib import Path
 
 from nrunner.record import dataclass
+from nrunner.results.text import escaped
 
 __all__ = ["Page", "load_page"]
 
@@ -59,15 +60,15 @@ class Page:
 
     def head(self, title: str, *, connects: bool, serves: str = "") -> str:
         """Return the page up to where data follow; `serves` says what its server has."""
-        policy = escape(self.policy(connects=connects))
+        policy = escaped(self.policy(connects=connects))
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n'
             '<meta name="referrer" content="no-referrer">\n'
-            f'<meta name="nrunner-serves" content="{escape(serves)}">\n'
-            f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n'
+            f'<meta name="nrunner-serves" content="{escaped(serves)}">\n'
+            f'<title>{escaped(title)}</title>\n<link rel="icon" href="data:,">\n'
             f"<style>{self.style}</style>\n</head>\n<body>\n"
         )
 
@@ -88,5 +89,13 @@ def _read(names: Iterable[str]) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    digest = hashlib.sha256(text.encode("ascii")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+    return f"'sha256-{base64.b64encode(_sha256(text.encode('ascii'))).decode('ascii')}'"
+
+
+def _sha256(data: bytes) -> bytes:
+    # hashlib would load OpenSSL first, which takes longer than writing a small page.
+    for name in ("_sha2", "_sha256", "hashlib"):
+        with contextlib.suppress(ImportError):
+            digest: bytes = import_module(name).sha256(data).digest()
+            return digest
+    raise AssertionError("every Python has hashlib")

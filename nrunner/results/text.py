@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from typing import IO
 
-__all__ = ["case_name", "first_line", "fitting", "shortened", "task_name", "utf8", "visible"]
+__all__ = [
+    "case_name",
+    "escaped",
+    "first_line",
+    "fitting",
+    "shortened",
+    "task_name",
+    "utf8",
+    "visible",
+]
 
 _NOT_ASCII_PRINTABLE = re.compile(r"[^ -~]")
 
@@ -57,6 +66,16 @@ def task_name(task_id: str) -> str:
     """Return a task's id without the number that leads it."""
     number, dash, name = task_id.partition("-")
     return name if dash and number.isdecimal() else task_id
+
+
+def escaped(text: str) -> str:
+    """Return `text` so that HTML and XML show it, in elements and in attributes."""
+    for character, reference in _REFERENCES:
+        text = text.replace(character, reference)
+    return text
+
+
+_REFERENCES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
 
 
 def case_name(task_id: str, variant: str | None) -> str:

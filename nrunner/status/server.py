@@ -19,13 +19,13 @@ from nrunner.record import dataclass
 from nrunner.status.collector import Collector, CollectorStatistics
 from nrunner.status.entrance import Entrance
 from nrunner.status.intake import Intake, IntakeStatistics, Sink
-from nrunner.status.keys import Keys
 from nrunner.status.listener import TcpOptions, listen_tcp, listen_unix, make_private_folder
 from nrunner.status.view import JobView
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from nrunner.status.keys import Keys
     from nrunner.status.stream import EventStreams
 
 __all__ = ["CONTROL_SOCKET", "STATUS_SOCKET", "StatusServer", "StatusStatistics"]
@@ -84,7 +84,7 @@ class StatusServer:
         self._collector = Collector(self.intake, sink)
         self._collector_tcp = collector_tcp
         self._control_tcp = control_tcp
-        self.keys = None if control_tcp is None else Keys(control_tcp.token)
+        self.keys = None if control_tcp is None else _keys(control_tcp.token)
         """What opens the API on TCP, if it is there."""
         self._api = _LazyApi(view, self.keys)
         self._uris: list[str] = []
@@ -216,6 +216,12 @@ class _LazyApi:
         for listener in self._listeners:
             if listener.fileno() >= 0:
                 loop.remove_reader(listener)
+
+
+def _keys(token: str) -> Keys:
+    from nrunner.status.keys import Keys  # a job without TCP needs none
+
+    return Keys(token)
 
 
 def _address(listener: socket.socket) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from nrunner.results.text import first_line, shortened, task_name, utf8, visible
+from nrunner.results.text import escaped, first_line, shortened, task_name, utf8, visible
 from nrunner.testing.sample import HOSTILE_TEXTS
 
 
@@ -49,3 +49,9 @@ def test_a_short_text_is_left_alone_by_utf8_and_half_characters_are_not():
 )
 def test_the_name_of_a_task_is_its_id_without_the_number(task_id, name):
     assert task_name(task_id) == name
+
+
+def test_markup_is_shown_and_not_obeyed():
+    assert escaped("<a href=\"x\" b='y'>&amp;</a>") == (
+        "&lt;a href=&quot;x&quot; b=&#x27;y&#x27;&gt;&amp;amp;&lt;/a&gt;"
+    )
