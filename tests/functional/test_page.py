@@ -15,6 +15,7 @@ from nrunner.results.html import HtmlReport
 from nrunner.testing.sample import HOSTILE_TEXTS, START, sample_job, sample_report, sample_reports
 from tests.browser import Watched, chromium
 
+COMMAND = ("nrunner", "run", "--task-timeout", "5 s", "tests", "--json=x")
 PHONE = {"width": 390, "height": 800}
 
 
@@ -85,7 +86,7 @@ def task(number, elapsed, detail="", result=None, number_of_attempts=1, **more):
     )
 
 
-def page_of(path, reports):
+def page_of(path, reports, command=COMMAND):
     path.parent.mkdir(parents=True, exist_ok=True)
     places = {
         "ssh:board": {"state": "left alone", "opened": 2, "reason": "link lost <b>"},
@@ -94,7 +95,7 @@ def page_of(path, reports):
     job = replace(
         sample_job(reports, path.parent),
         facts={"places": places},
-        command=("nrunner", "run", "--task-timeout", "5 s", "tests", "--json=x"),
+        command=command,
         elapsed=10.0,
     )
     with path.open("w", encoding="utf-8") as stream:
@@ -201,6 +202,16 @@ def test_a_task_shows_its_reason_last_lines_with_colours_and_how_to_run_it_again
         assert link == "test-results/2/stdout"
         go(tab, "#/task/4")
         tab.page.wait_for_selector("th:has-text('Attempt 3')")
+
+
+def test_several_jobs_as_one_say_how_a_task_is_run_again_but_not_how_each_was(browser, folder):
+    path = page_of(folder / "merged.html", [task(1, 0.5)], ("nrunner", "report", "a1", "b2"))
+    with opened(browser, path, "#/task/1") as tab:
+        assert tab.page.inner_text(".again code") == "nrunner run tests"
+        go(tab, "#/")
+        tab.page.wait_for_selector("h1:has-text('fine')")
+        style = "getComputedStyle(document.querySelector('main:focus')).outlineStyle"
+        assert tab.page.evaluate(style) == "none"
 
 
 def test_the_timeline_names_what_is_under_the_pointer_and_opens_it(browser, ordinary):

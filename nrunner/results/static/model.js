@@ -318,7 +318,8 @@ function quoted(word) {
 function againCommand(row) {
   const references = new Set(store.rows.map((each) => each.ref));
   const words = [];
-  const given = store.job.command.slice(2);
+  // Several jobs that are reported as one were not run by one command.
+  const given = store.job.command[1] === "run" ? store.job.command.slice(2) : [];
   for (let i = 0; i < given.length; i++) {
     const flag = given[i].split("=", 1)[0];
     if (WITH_VALUE.includes(flag)) {
