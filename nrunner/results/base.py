@@ -105,7 +105,12 @@ class JobReport:
 
 
 class Listener(Protocol):
-    """Hears about a running job, on the event loop: must be quick and must not raise."""
+    """Hears about a running job, on the event loop: must be quick and must not raise.
+
+    One that people look at may offer more: ``tell(lines)`` shows an answer to a question,
+    ``page_served(link)`` where the job's page is, the coroutine ``animate()`` keeps it fresh until
+    it is cancelled, ``suspend()`` and ``resume()`` leave its terminal to others and return to it.
+    """
 
     def job_opened(self, job: JobReport) -> None:
         """The job's folder is there and tasks are about to start."""
