@@ -121,6 +121,8 @@ class Berth:
         self._generation = generation
         self._tried: dict[int, int] = {}
         self._fulfilment = Fulfilment(self.place, self._settings, shares_files=offer.shares_files)
+        self._dismissal = ""
+        """Why the environment that is being opened is to end at once, if it is."""
         self._same_clock: bool | None = None
 
     @property
@@ -289,9 +291,11 @@ class Berth:
         self._wanted.set()
 
     def dismiss_nowait(self, why: str) -> None:
-        """Have the environment that is here end, with all that is in it."""
+        """Have the environment end that is here, or about to be, with all that is in it."""
         if self.environment is not None:
             self.environment.dismiss_nowait(why)
+        else:
+            self._dismissal = why
 
     async def wait_wanted(self) -> None:
         """Wait until somebody needs an environment here."""
@@ -352,6 +356,7 @@ class Berth:
         run_frame(order)
 
     async def _open_new(self) -> None:
+        self._dismissal = ""
         try:
             handle = await self._spawner.open(self._offer.place, self.base, self._own_folder())
         except NrunnerError as error:
@@ -369,6 +374,8 @@ class Berth:
         waiting, self._waiting = self._waiting, {}
         for order in waiting.values():
             self._order_late(environment, order)
+        if self._dismissal:
+            environment.dismiss_nowait(self._dismissal)
 
     def _order_late(self, environment: Environment, order: Mapping[str, Any]) -> None:
         """Order an attempt that waited for the environment."""

@@ -50,6 +50,8 @@ class Keeper:
         """`use` opens an environment, stays with it to its end, and returns how it ended."""
         self.place = offer.place
         self.is_given_up = False
+        self.reason = ""
+        """What was wrong last, if anything ever was."""
         self.sickness = ""
         """Why the environment that is here is to end as soon as nothing runs there."""
         self._give_up_after = offer.give_up_after
@@ -65,20 +67,18 @@ class Keeper:
         self._failures = 0
         self._told = ""
         """The reason that was told last."""
-        self._reason = ""
-        """What was wrong last, if anything ever was."""
         self._openings = 0
+        self._opened_at = 0.0
         self._has_served = False
 
     def facts(self) -> dict[str, Any]:
         """Return how the place is, and why, for reports."""
         state = "given up" if self.is_given_up else "left alone" if self._told else "used"
         found: dict[str, Any] = {"state": state, "opened": self._openings}
-        return {**found, "reason": self._reason} if self._reason else found
+        return {**found, "reason": self.reason} if self.reason else found
 
     def open_nowait(self) -> None:
-        """Have an environment opened."""
-        self._is_released = False
+        """Have an environment opened, once one that is released has ended."""
         self._wanted.set()
 
     def release_nowait(self, berth: Berth) -> None:
@@ -90,6 +90,7 @@ class Keeper:
         """An environment was opened."""
         self._has_served = False
         self._openings += 1
+        self._opened_at = asyncio.get_running_loop().time()
         self._is_open = True
         self.sickness = ""
         self._listener.feed(Opened(time.monotonic(), self.place))
@@ -136,24 +137,31 @@ class Keeper:
             bar = None if is_here else await self._barred()
             if bar is None:
                 bar = await self._used(berth)
+            else:  # who only asks something may ask elsewhere
+                left = f"open an environment at {self.place}: it is left alone: {bar.reason}"
+                berth.refuse(SpawnError(left))
             if bar is not None:
                 await self._leave_alone(bar)
         berth.refuse(SpawnError(f"open an environment at {self.place}: it is given up"))
 
     async def _used(self, berth: Berth) -> Bar | None:
         """Use the place; return for how long to leave it alone then, if there was trouble."""
+        is_final = False
         try:
             why = await self._use(berth)
         except NrunnerError as error:
+            self._is_released = False
             why, is_final = f"could not {error}", isinstance(error, UnfitError)
         else:
+            was_released, self._is_released = self._is_released, False
             if berth.is_resuming:
                 self._wanted.set()  # it rebooted since a test asked for that
                 return None
-            is_final, was_released, self._is_released = False, self._is_released, False
             if was_released:
                 return None
             why = self.sickness or why
+            if asyncio.get_running_loop().time() - self._opened_at > self._give_up_after:
+                self._since, self._failures = math.inf, 0
             if self._guard is not None:
                 await self._guard.lost(self.place, why)
         known = await self._barred()
@@ -169,7 +177,7 @@ class Keeper:
     async def _leave_alone(self, bar: Bar) -> None:
         now = asyncio.get_running_loop().time()
         self._since = min(self._since, now)
-        self._reason = bar.reason
+        self.reason = bar.reason
         if bar.is_final or now + bar.seconds - self._since > self._give_up_after:
             self.is_given_up = True
             self._listener.notice(f"{self.place} is not used any more in this job: {bar.reason}")

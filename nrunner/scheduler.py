@@ -298,9 +298,8 @@ class Scheduler:
     async def _ask(self, task: Task, stations: Sequence[Station], kinds: Sequence[str]) -> None:
         """Ask one place, or of several that are pooled each, until one has what it takes."""
         trouble = ""
-        # The environment of a place that is no other's equal is another one next time.
-        asked = stations if len(stations) > 1 else [*stations] * _MOST_ASKED
-        for station in asked:
+        # An environment that is in trouble is another one next time.
+        for station in [*stations] * _MOST_ASKED:
             try:
                 if not all(station.knows(kind) for kind in kinds):
                     await self._places.learn(station, kinds)
@@ -310,9 +309,8 @@ class Scheduler:
             if len(stations) == 1 or all(station.has(kind) for kind in kinds):
                 self._accept(task, [station], kinds)
                 return
-        known = [each for each in stations if all(each.knows(kind) for kind in kinds)]
-        if known and not trouble:
-            self._accept(task, known, kinds)
+        if all(station.knows(kind) for kind in kinds for station in stations):
+            self._accept(task, stations, kinds)
         else:
             self._refuse(task, Verdict(Result.ERROR, Cause.INFRA, trouble))
 

@@ -36,6 +36,8 @@ class FakePool(FakeSpawner):
         self._refusals = {place: deque(errors) for place, errors in (refusals or {}).items()}
         self.bars: dict[str, Bar] = {}
         """Places that are not to be used now."""
+        self.delays: dict[str, float] = {}
+        """Seconds that opening takes, by place."""
         self.opened: list[str] = []
         """Where environments were asked for, in order."""
         self.notes: list[tuple[str, str]] = []
@@ -44,6 +46,7 @@ class FakePool(FakeSpawner):
     async def open(self, place: str, base: str = "", folder: str = "") -> FakeHandle:
         """Open an environment, or refuse, as it was made to."""
         self.opened.append(place)
+        await asyncio.sleep(self.delays.get(place, 0.0))
         refusals = self._refusals.get(place)
         if refusals:
             await asyncio.sleep(0)

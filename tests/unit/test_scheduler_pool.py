@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from nrunner.errors import SpawnError, UnfitError
@@ -122,8 +124,6 @@ def test_a_place_is_released_as_soon_as_nothing_more_can_run_there(run):
     ended = {}
 
     async def watch(scheduler):
-        import asyncio
-
         await asyncio.sleep(25)
         ended["open"] = [each.place for each in scheduler.environments]
 
@@ -198,3 +198,60 @@ def test_a_kind_that_no_place_has_is_malformed(run):
     done = run([task(1, "x", kind="strange")])
     assert run.pool.opened == ["a", "b"]
     assert done.verdicts == {1: (Result.ERROR, Cause.MALFORMED)}
+
+
+def test_who_asks_about_a_kind_does_not_wait_for_a_place_that_is_left_alone(run):
+    """That nobody else waits for: it would not be opened afterwards."""
+
+    def bar(pool):
+        pool._kinds = frozenset({"strange"})
+        pool.bars = {"a": Bar(30.0, "it failed before")}
+
+    done = run([task(1, "x", kind="strange")], before=bar)
+    assert done.verdicts == {1: PASS}
+    assert run.pool.opened == ["b"]
+
+
+def test_who_asks_about_a_kind_waits_for_the_only_place_there_is(run):
+    def bar(pool):
+        pool._kinds = frozenset({"strange"})
+        pool.bars = {"a": Bar(30.0, "it failed before")}
+        asyncio.get_running_loop().call_later(20.0, pool.bars.clear)
+
+    done = run([task(1, "x", kind="strange")], TWO[:1], before=bar)
+    assert done.verdicts == {1: PASS}
+
+
+def test_a_place_that_nobody_needs_any_more_once_it_is_open_is_released(run):
+    scripts = {"x": Script(run_for=1), "y": Script(run_for=50)}
+    ended = {}
+
+    async def watch(scheduler):
+        await asyncio.sleep(20)
+        ended["open"] = [each.place for each in scheduler.environments]
+
+    def delay(pool):
+        pool.delays = {"b": 5.0}
+
+    run([task(1, "x"), task(2, "y")], scripts=scripts, before=delay, beside=watch)
+    assert run.pool.opened == ["a", "b"]
+    assert ended["open"] == ["a"]
+
+
+def test_a_place_that_is_needed_again_while_it_is_being_released_was_in_no_trouble(run):
+    scripts = {"x": Script(run_for=1), "y": [Script(run_for=3, trouble=Trouble.DIE), Script()]}
+
+    def delay(pool):
+        pool._destroy_takes = 5.0
+
+    done = run([task(1, "x"), task(2, "y")], scripts=scripts, before=delay)
+    assert places(done) == {1: ["a"], 2: ["b", "a"]}
+    assert {why for place, why in run.pool.notes if place == "a"} == {"served"}
+    assert not [each for each in done.ears.notices if each.startswith("a is left alone")]
+
+
+def test_a_place_that_worked_for_long_is_not_given_up_at_once(run):
+    refusals = {"a": [SpawnError("reach a: no route")]}
+    scripts = {"x": [Script(run_for=3600, trouble=Trouble.DIE), Script()]}
+    done = run([task(1, "x")], TWO[:1], scripts=scripts, refusals=refusals)
+    assert done.verdicts == {1: PASS}
