@@ -263,16 +263,10 @@ class Machine:
     def _given_up(self, event: GivenUp) -> None:
         self._closed(Closed(event.time, event.place, event.reason))
         self._waiting.pool.note(event.place, Readiness.GIVEN_UP, event.reason)
-        self._refuse_stranded()
-
-    def _refuse_stranded(self) -> None:
-        while (found := self._waiting.pool.stranded()) is not None:
-            number, choice = found
-            state = self._states[number]
-            detail = f"no place is left: {self._waiting.pool.reasons(choice.places)}"
-            self._move(state, Phase.DISCARDED)
-            verdicts = state.verdicts or [Verdict(Result.ERROR, Cause.INFRA, detail)]
-            self._settle(state, combine(verdicts))
+        # It is as well there as anywhere where it was tried before, or nobody asked so far.
+        for number in self._waiting.pool.stranded():
+            self._waiting.pool.remove(number)
+            self._ask(self._states[number])
 
     # What happens to one task.
 
@@ -285,8 +279,12 @@ class Machine:
             self._bind(state, event.place)
             return
         state.choice = (event.place, *event.others)
-        self._waiting.enter_pool(state)
-        self._refuse_stranded()
+        if self._waiting.pool.usable(state.choice):
+            self._waiting.enter_pool(state)
+            return
+        detail = f"no place is left: {self._waiting.pool.reasons(state.choice)}"
+        self._move(state, Phase.DISCARDED)
+        self._settle(state, combine(state.verdicts or [_infra(detail)]))
 
     def _bind(self, state: TaskState, place: str) -> None:
         """Prepare a task at the place that it gets."""
@@ -387,8 +385,12 @@ class Machine:
 
     def _triage(self, state: TaskState) -> None:
         state.is_restored = False
-        self._triaging += 1
         self._move(state, Phase.TRIAGING)
+        self._ask(state)
+
+    def _ask(self, state: TaskState) -> None:
+        """Ask where a task may run."""
+        self._triaging += 1
         self._actions.append(Triage(state.task, state.avoid))
 
     def _look_elsewhere(self, state: TaskState, verdict: Verdict) -> None:
@@ -524,6 +526,10 @@ class Machine:
         **dict.fromkeys(product(_WAITING, _NEWS), _ignore),
         **dict.fromkeys([(phase, Cancelled) for phase in (*_WAITING, *_RUNNING)], _cancel),
     }
+
+
+def _infra(detail: str) -> Verdict:
+    return Verdict(Result.ERROR, Cause.INFRA, detail)
 
 
 def _not_started(failed: Task, verdict: Verdict) -> Verdict:

@@ -115,23 +115,28 @@ class Places:
     def candidates(self, task: Task, avoid: Sequence[str]) -> tuple[list[Station], str]:
         """Return the places where a task may run, and why it may not at the others.
 
-        They are those where it was not tried, or else whose environment is a new one since; of
-        places that are not pooled, the first. Raise RecipeError.
+        They are those where it was not tried, or else whose environment is a new one since, or
+        else those that are given up; of places that are not pooled, the first. Raise RecipeError.
         """
         fresh: list[Station] = []
         renewed: list[Station] = []
+        given_up: list[Station] = []
         reasons = []
         for place, station in self._stations.items():
             why = candidate.misfit(self._offers[place], task.runnable.requirements)
             if not why and place not in avoid:
-                fresh.append(station)
-            elif not why and station.is_renewed(task.number):
+                (given_up if self._is_given_up(place) else fresh).append(station)
+            elif not why and station.is_renewed(task.number) and not self._is_given_up(place):
                 renewed.append(station)
             else:
                 reasons.append(f"{place}: {why or 'it was tried there'}")
-        found = fresh or renewed
+        found = fresh or renewed or given_up
         is_pooled = bool(found) and self._offers[found[0].place].is_pooled
         return (found if is_pooled else found[:1]), "; ".join(reasons)
+
+    def _is_given_up(self, place: str) -> bool:
+        keeper = self._keepers.get(place)
+        return keeper is not None and keeper.is_given_up
 
     def needs(
         self, station: Station, requirements: Sequence[Requirement]
@@ -145,7 +150,7 @@ class Places:
         keeper = self._keepers.get(station.place)
         if keeper is not None:
             if keeper.is_given_up:
-                raise SpawnError(f"ask the agent at {station.place}: the place is given up")
+                raise SpawnError(f"ask the agent at {station.place}: {keeper.reason}")
             keeper.open_nowait()
         await station.learn(kinds)
 

@@ -141,14 +141,10 @@ class Pool:
         """Say what is wrong with places, each with its name."""
         return "; ".join(f"{each}: {self._places[each].reason}" for each in places)
 
-    def stranded(self) -> tuple[int, Choice] | None:
-        """Take out one who has no place left; return it with what it waited for."""
-        for choice, line in self._lines.items():
-            if not self.usable(choice.places):
-                number = next(iter(line.waiting))
-                self.remove(number)
-                return number, choice
-        return None
+    def stranded(self) -> list[int]:
+        """Return those who have no place left."""
+        lines = [line for choice, line in self._lines.items() if not self.usable(choice.places)]
+        return [number for line in lines for number in line.waiting]
 
     def open_more(self, most: int) -> list[str]:
         """Return closed places that are wanted now, noted as wanted.

@@ -225,6 +225,7 @@ class World:
         assert self.begun
         assert not [each for each in self.triages if each.task is triage.task]
         self.may_go(twin)
+        twin.choice = ()
         self.triages.append(triage)
 
     def see_openplace(self, action: OpenPlace) -> None:

@@ -85,12 +85,29 @@ def test_who_has_no_place_left_is_in_error_with_the_reasons():
     job.feed(GivenUp, "a", "unreachable for 60 s")
     assert job.seen(Settle) == []
     job.feed(GivenUp, "b", "another host key")
+    assert job.seen(Triage) == [Triage(job.tasks[0], ())]
+    triage(job, 1, "a", "b")
     (settle,) = job.seen(Settle)
     assert (settle.verdict.result, settle.verdict.cause) == (Result.ERROR, Cause.INFRA)
     assert settle.verdict.detail == (
         "no place is left: a: unreachable for 60 s; b: another host key"
     )
     assert settle.attempts == ()
+
+
+def test_who_has_no_place_left_goes_to_one_where_it_was_before():
+    job = job_of(1)
+    job.feed(Opened, "a")
+    job.started(1)
+    job.feed(Closed, "a", "power cut")
+    job.feed(Broken, 1, 1, INFRA)
+    triage(job, 1, "b")
+    job.feed(Usable, "a")
+    job.feed(GivenUp, "b", "another host key")
+    assert job.seen(Triage) == [Triage(job.tasks[0], ("a",))]
+    triage(job, 1, "a")
+    job.feed(Opened, "a")
+    assert starts(job) == [(1, "a")]
 
 
 def test_what_waits_at_a_place_in_trouble_goes_elsewhere_before_all_others():

@@ -250,6 +250,25 @@ def test_a_place_that_is_needed_again_while_it_is_being_released_was_in_no_troub
     assert not [each for each in done.ears.notices if each.startswith("a is left alone")]
 
 
+def test_what_lost_its_environment_goes_back_there_if_no_other_place_is_left(run):
+    refusals = {"b": [UnfitError("use b: another host key")]}
+    scripts = {
+        "x": [Script(run_for=9, trouble=Trouble.DIE), Script()],
+        "y": Script(run_for=1),
+    }
+    done = run([task(1, "x"), task(2, "y")], scripts=scripts, refusals=refusals)
+    assert done.verdicts == {1: PASS, 2: PASS}
+    assert places(done)[1] == ["a", "a"]
+
+
+def test_what_waits_for_a_place_that_is_given_up_then_goes_back_where_it_was(run):
+    refusals = {"b": [SpawnError("reach b: no route")] * 99}
+    scripts = {"x": [Script(run_for=1, trouble=Trouble.DIE), Script()]}
+    done = run([task(1, "x")], scripts=scripts, refusals=refusals)
+    assert done.verdicts == {1: PASS}
+    assert places(done)[1] == ["a", "a"]
+
+
 def test_a_place_that_worked_for_long_is_not_given_up_at_once(run):
     refusals = {"a": [SpawnError("reach a: no route")]}
     scripts = {"x": [Script(run_for=3600, trouble=Trouble.DIE), Script()]}
