@@ -60,6 +60,7 @@ class Pool:
     def __init__(self, slots: Mapping[str, int]) -> None:
         """`slots` says how many tasks each place takes at once."""
         self._places = {place: _Place(count) for place, count in slots.items()}
+        self._closed = set(slots)
         self._lines: dict[Choice, _Line] = {}
         self._choice_of: dict[int, Choice] = {}
         self._last = 0
@@ -130,6 +131,7 @@ class Pool:
         if found.readiness is not Readiness.GIVEN_UP:
             found.readiness = readiness
             found.reason = reason or found.reason
+            (self._closed.add if readiness is Readiness.CLOSED else self._closed.discard)(place)
 
     def usable(self, places: Collection[str]) -> tuple[str, ...]:
         """Return those of some places that are not given up."""
@@ -153,20 +155,22 @@ class Pool:
         room. No more than `most` slots in all, unless somebody would have no place.
         """
         found: list[str] = []
-        for choice, line in self._lines.items():
+        for choice, line in self._lines.items() if self._closed else ():
             for place in self._missing(choice, len(line.waiting)):
                 if self._slots(_AT_HAND) >= most and self._slots(_AT_HAND, choice.places):
                     break
-                self._places[place].readiness = Readiness.WANTED
+                self.note(place, Readiness.WANTED)
                 found.append(place)
         return found
 
     def _missing(self, choice: Choice, count: int) -> Iterator[str]:
         """Yield closed places until those that are being opened have `count` slots."""
+        coming = self._slots((Readiness.WANTED,), choice.places)
         for name in choice.places:
-            if self._slots((Readiness.WANTED,), choice.places) >= count:
+            if coming >= count:
                 return
-            if self._places[name].readiness is Readiness.CLOSED:
+            if name in self._closed:
+                coming += self._places[name].slots
                 yield name
 
     def _slots(self, how: Collection[Readiness], names: Collection[str] = ()) -> int:

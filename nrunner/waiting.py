@@ -73,12 +73,10 @@ class Waiting:
 
     def next_bound(self) -> tuple[int, str] | None:
         """Take out of the pool who has waited longest for the place that has most room."""
-        if not len(self.pool):
+        if not len(self.pool) or self._limits.taken >= self._limits.most:
             return None
-        for place in sorted(self.pool.open_places, key=self.roster.room, reverse=True):
-            room = self.roster.room(place)
-            if room <= 0:
-                return None
+        rooms = [(self.roster.room(place), place) for place in self.pool.open_places]
+        for room, place in sorted((each for each in rooms if each[0] > 0), key=_room, reverse=True):
             number = self.pool.take(place, may_prepare=room > self._preparing[place])
             if number is not None:
                 return number, place
@@ -108,6 +106,10 @@ class Waiting:
         place, pool = state.place, self.pool
         is_closed = pool.has(place) and pool.readiness(place) is not Readiness.OPEN
         return not is_closed and self.preparations.holds(place, state.needs)
+
+
+def _room(found: tuple[int, str]) -> int:
+    return found[0]
 
 
 def waits_at(states: Iterable[TaskState], place: str) -> list[TaskState]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from nrunner.action import Fulfil, Start, Triage
+from nrunner.action import Fulfil, OpenPlace, Start, Triage
 from nrunner.event import (
     Begin,
     Met,
+    Opened,
     Started,
     StopAll,
     Triaged,
 )
 from nrunner.limits import Limits
 from nrunner.machine import Machine
+from nrunner.pool import Pool
 from nrunner.runnable import Runnable
 from nrunner.task import Task
 from tests.unit.machine_job import CANCEL, INTERRUPT, SLOW, Job
@@ -81,3 +83,25 @@ def test_twenty_thousand_ready_tasks_are_stopped_by_one_event():
     actions = job.feed(StopAll, CANCEL, INTERRUPT)
     assert job.machine.is_done
     assert len(actions) == 40_000
+
+
+def test_who_waits_for_places_that_are_all_open_has_none_of_them_looked_at(monkeypatch):
+    counts = []
+    count = Pool._slots
+    monkeypatch.setattr(Pool, "_slots", lambda *args: counts.append(1) or count(*args))
+    names = [f"place {number}" for number in range(40)]
+    job = Job(2000, places=names, slots=1, most=40, pooled=dict.fromkeys(names, 1))
+    todo = job.feed(Begin)
+    while todo:
+        now, todo = todo, []
+        for action in now:
+            if isinstance(action, Triage):
+                others = tuple(names[1:])
+                todo += job.feed(Triaged, action.task.number, names[0], (), others)
+            elif isinstance(action, OpenPlace):
+                todo += job.feed(Opened, action.place)
+            elif isinstance(action, Start):
+                todo += job.feed(Started, action.task.number, 1)
+                todo += job.ended(action.task.number)
+    assert job.machine.is_done
+    assert len(counts) < 200
