@@ -21,7 +21,7 @@ from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
-from nrunner.launch import Launch, parallel
+from nrunner.launch import Launch, limits_of, parallel
 from nrunner.layout import (
     JobFolder,
     attempt_folder_name,
@@ -30,7 +30,6 @@ from nrunner.layout import (
     short_id,
 )
 from nrunner.leftover import remove_old
-from nrunner.limits import Limits
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
 from nrunner.mishap import Mishaps
@@ -49,7 +48,7 @@ from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
-from nrunner.spawners.base import Offer
+from nrunner.situation import situation
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
@@ -228,7 +227,7 @@ class Job:
     async def _run_tasks(self, journal: Journal) -> JobReport:
         plan = self._plan
         spawner = self._launch.spawner
-        limits = _limits(plan, spawner.offers())
+        limits = limits_of(plan, spawner.offers())
         leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
         machine = Machine(
             plan.tasks,
@@ -343,8 +342,6 @@ class Job:
 
     def _tell_situation(self, machine: Machine) -> None:
         """Answer whoever asks where the job is; it is kept nowhere."""
-        from nrunner.situation import situation  # few ever ask
-
         lines = situation(
             machine.active(),
             self._reporter.tally.results,
@@ -497,15 +494,3 @@ def _first_of(group: BaseExceptionGroup[NrunnerError]) -> NrunnerError:
         error = error.exceptions[0]
     assert isinstance(error, NrunnerError)
     return error
-
-
-def _limits(plan: JobPlan, offers: Sequence[Offer]) -> Limits:
-    """Say how many tasks may be ordered, in the job and at each place."""
-    # With fail-fast nothing is ordered in advance, since it might start after the failure.
-    ahead = {each.place: 0 if plan.fail_fast else each.queue for each in offers}
-    queued = [ahead[each.place] for each in offers]
-    pooled = [ahead[each.place] for each in offers if each.is_pooled]
-    limits = Limits(parallel(plan, offers) + (sum(pooled) or max(queued, default=0)))
-    for offer in offers:
-        limits.set_place(offer.place, offer.slots + ahead[offer.place])
-    return limits

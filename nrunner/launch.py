@@ -9,18 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nrunner.errors import NrunnerError, SpawnError
 from nrunner.layout import new_job_id, runtime_folder
+from nrunner.limits import Limits
 from nrunner.plan import JobPlan
 from nrunner.plugins import find_plugin
 from nrunner.runners.slot import remove_tree
 from nrunner.spawners.base import Eager, Offer, Spawner, SpawnerContext
 from nrunner.userfolder import user_folder
 
-__all__ = ["Launch", "parallel", "processors"]
+__all__ = ["Launch", "limits_of", "parallel", "processors"]
 
 _LEAST_FILES = 32
 
@@ -68,6 +69,23 @@ def parallel(plan: JobPlan, offers: Iterable[Offer]) -> int:
     if plan.max_parallel is not None:
         return plan.max_parallel
     return sum(each.slots for each in offers if each.is_pooled) or processors()
+
+
+def limits_of(plan: JobPlan, offers: Sequence[Offer]) -> Limits:
+    """Say how many tasks may be ordered, in the job and at each place."""
+    most = parallel(plan, offers)
+    pooled = [each for each in offers if each.is_pooled]
+    # With fail-fast nothing is ordered in advance, since it might start after the failure. Nor
+    # where fewer are to run than there are slots: an agent would start it at once.
+    ordered = () if plan.fail_fast else offers
+    if most < sum(each.slots for each in pooled):
+        ordered = [each for each in ordered if not each.is_pooled]
+    ahead = {each.place: each.queue for each in ordered}
+    in_pool = sum(ahead.get(each.place, 0) for each in pooled)
+    limits = Limits(most + (in_pool or max(ahead.values(), default=0)))
+    for offer in offers:
+        limits.set_place(offer.place, offer.slots + ahead.get(offer.place, 0))
+    return limits
 
 
 def _check_descriptors() -> None:
