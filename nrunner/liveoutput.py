@@ -54,7 +54,10 @@ class LiveOutput:
 
     def forget(self, key: Key) -> None:
         """An attempt is over, and its files are where they belong."""
-        for name in [each for each in self._asked if each[0] == key]:
+        names = [each for each in self._asked if each[0] == key]
+        if not names:
+            return
+        for name in names:
             del self._asked[name]
             self._positions.pop(name, None)
             if name in self._work:

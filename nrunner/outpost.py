@@ -14,7 +14,7 @@ from typing import Any
 
 from nrunner.delivery import Delivery, Put
 from nrunner.environment import Environment, Key, run_frame
-from nrunner.errors import LinkError, NrunnerError, RecipeError
+from nrunner.errors import LinkError, NrunnerError, ProtocolError, RecipeError
 from nrunner.ground import Ground, Heard, Tell
 from nrunner.harvest import Harvest, allowance_of
 from nrunner.liveoutput import LiveOutput
@@ -109,6 +109,12 @@ class Outpost(Ground):
     def run_nowait(self, environment: Environment, order: Mapping[str, Any]) -> None:
         """Order an attempt, as soon as what it needs is there; raise ProtocolError."""
         key = order["task"], order["attempt"]
+        if self._translation.leads_out(order["runnable"]):
+            base_dir, uri = self._translation.base_dir, order["runnable"]["uri"]
+            raise ProtocolError(
+                f"bring {uri} to where it runs: only what is in {base_dir}, where nrunner was "
+                "started, can be brought"
+            )
         if self.is_ready_for(order):
             environment.run_nowait(key, self.frame(order))
         else:

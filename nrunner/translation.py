@@ -104,6 +104,13 @@ class Translation:
             is_ours = "/" in uri or _is_there(self.base_dir, uri)
         return is_ours or any(map(self._is_named, _texts(data)))
 
+    def leads_out(self, data: Mapping[str, Any]) -> bool:
+        """Whether the uri is a path of ours that is not in the folder, and so in no copy."""
+        uri = data.get("uri") or ""
+        if "../" not in uri or uri.startswith("/"):
+            return False
+        return os.path.normpath(uri).startswith("../")
+
     def _is_named(self, text: str) -> bool:
         return any(
             _is_there(self.base_dir, word) if word[0] != "/" else self.path(word) != word

@@ -86,6 +86,15 @@ def test_limits_are_those_that_are_set(box: Sandbox) -> None:
     assert "more than 1 files" in str(first)
 
 
+def test_a_test_outside_of_the_folder_is_refused_with_the_reason(box: Sandbox) -> None:
+    box.write("../outside.sh", "#!/bin/sh\n")
+    box.write("inside.sh", "#!/bin/sh\n")
+    assert box.run("run", "../outside.sh", "./inside.sh", *AFAR).code == 1
+    first, second = box.results()["tests"]
+    assert (first["status"], first["cause"], second["status"]) == ("ERROR", "malformed", "PASS")
+    assert "could not bring ../outside.sh to where it runs: only what is in" in str(first)
+
+
 def test_what_a_test_prints_is_read_while_it_runs(box: Sandbox, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     box.write(

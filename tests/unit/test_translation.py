@@ -99,3 +99,19 @@ def test_the_copy_is_needed_by_whoever_may_want_something_of_it(tmp_path, data, 
     words = {"uri": data["uri"].replace("BASE", base)}
     words["args"] = [each.replace("BASE", base) for each in data.get("args", ())]
     assert Translation(base, "/far").needs_copy({**data, **words}) is needs
+
+
+@pytest.mark.parametrize(
+    ("uri", "leads_out"),
+    [
+        ("../other/test.sh", True),
+        ("tests/../../test.sh", True),
+        ("../project/test.py:A.test", True),
+        ("tests/../test.sh", False),
+        ("..hidden/test.sh", False),
+        ("/other/../test.sh", False),
+        ("", False),
+    ],
+)
+def test_a_relative_path_that_leaves_the_folder_is_in_no_copy(uri, leads_out):
+    assert THERE.leads_out({"kind": "exec-test", "uri": uri}) is leads_out
