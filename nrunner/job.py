@@ -48,7 +48,6 @@ from nrunner.runners.procfs import boot_id
 from nrunner.runners.slot import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
-from nrunner.situation import situation
 from nrunner.status.address import tcp_options
 from nrunner.status.listener import TcpOptions
 from nrunner.status.server import StatusServer
@@ -342,6 +341,8 @@ class Job:
 
     def _tell_situation(self, machine: Machine) -> None:
         """Answer whoever asks where the job is; it is kept nowhere."""
+        from nrunner.situation import situation  # few ever ask
+
         lines = situation(
             machine.active(),
             self._reporter.tally.results,
