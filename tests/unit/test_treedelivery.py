@@ -80,7 +80,7 @@ def test_many_small_files_are_few_frames_and_some_at_once(tmp_path):
     brought(tmp_path, frail, **{f"s{number}": 3000 for number in range(300)})
     assert len(frail.files) == 300
     assert frail.frames < 25
-    assert frail.most_at_once == 4
+    assert 1 < frail.most_at_once <= 4
 
 
 def test_what_cannot_be_put_there_is_told(tmp_path):
