@@ -109,7 +109,7 @@ def _become_agent(
         nothing = os.open(os.devnull, os.O_RDWR)
         for target, source in ((0, nothing), (1, log), (2, log)):
             os.dup2(source, target)
-        for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         os.chdir("/")
         for name in ("SSH_CLIENT", "SSH_CONNECTION", "SSH_TTY"):

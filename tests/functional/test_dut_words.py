@@ -6,6 +6,7 @@ There is no SSH here: each word is a process of this machine, with a work folder
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,9 +84,20 @@ def test_who_holds_a_device_is_ended_by_force_and_named(device):
     folder = device.start("one")["folder"]
     released = device.ask("release", device.work).fields
     assert released["held"] is False
-    assert len(released["ended"]) == 2
+    assert 1 <= len(released["ended"]) <= 2  # one may end by itself then
     assert all("dut start" in each for each in released["ended"])
     # What is left is removed by whoever comes next.
     assert device.start("two")["folder"] != folder
     assert not Path(folder).exists()
     device.ask("release", device.work)
+
+
+def test_an_agent_outlives_who_hangs_up_before_it_has_answered(device):
+    folder = device.start("one")["folder"]
+    hello = {"type": "hello", "protocol": 1, "token": "secret", "epoch": 1, "acknowledged": 0}
+    for _ in range(30):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(f"{folder}/socket")
+            peer.sendall(json.dumps(hello).encode() + b"\n" + b'{"type":"ping"}\n' * 100)
+    assert device.ask("look", folder).fields["alive"] is True
+    device.ask("remove", folder)
