@@ -73,6 +73,8 @@ class Outpost(Ground):
         self._translation = Translation(settings["base_dir"], self.base_dir)
         self._waiting: dict[Key, Mapping[str, Any]] = {}
         """Orders of attempts that need the tree, until it is there."""
+        self._hopeless: Mapping[str, str] = {}
+        """Why the tree can never be brought, if it cannot."""
         self._planting: asyncio.Task[None] | None = None
         self._ordering: asyncio.Task[None] | None = None
 
@@ -228,23 +230,37 @@ class Outpost(Ground):
     # The tree.
 
     async def _order_waiting(self, environment: Environment) -> None:
-        fields: dict[str, str] = {}
+        # Whoever is refused makes room for others, which come to wait here meanwhile.
+        while self._waiting:
+            try:
+                fields = self._hopeless or await self._trouble(environment)
+            except LinkError:
+                return  # what waits is lost with the environment
+            waiting, self._waiting = self._waiting, {}
+            for key, order in waiting.items():
+                if fields:
+                    self._refuse(key, fields)
+                else:
+                    self._order_now(environment, key, order)
+
+    def _order_now(self, environment: Environment, key: Key, order: Mapping[str, Any]) -> None:
+        try:
+            environment.run_nowait(key, self.frame(order))
+        except NrunnerError as error:
+            self._refuse(key, {"cause": "malformed", "reason": f"could not {error}"})
+
+    async def _trouble(self, environment: Environment) -> Mapping[str, str]:
+        """Have the tree there; return what to say to those who need it if that is not possible."""
         try:
             await self._planted(environment)
         except LinkError:
-            return  # what waits is lost with the environment
+            raise
+        except RecipeError as error:
+            self._hopeless = {"cause": "malformed", "reason": f"could not {error}"}
+            return self._hopeless
         except NrunnerError as error:
-            cause = "malformed" if isinstance(error, RecipeError) else "infra"
-            fields = {"cause": cause, "reason": f"could not {error}"}
-        waiting, self._waiting = self._waiting, {}
-        for key, order in waiting.items():
-            if fields:
-                self._refuse(key, fields)
-                continue
-            try:
-                environment.run_nowait(key, self.frame(order))
-            except NrunnerError as error:
-                self._refuse(key, {"cause": "malformed", "reason": f"could not {error}"})
+            return {"cause": "infra", "reason": f"could not {error}"}
+        return {}
 
     def _refuse(self, key: Key, fields: Mapping[str, str]) -> None:
         self._refused({"event": "not_started", "task": key[0], "attempt": key[1], **fields})

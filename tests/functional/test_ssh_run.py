@@ -205,3 +205,14 @@ def test_where_there_is_no_python_programs_run_and_other_tests_are_unsuitable(bo
     assert {each for name, each in results.items() if name not in programs} == {
         ("SKIP", "unsuitable")
     }
+
+
+def test_files_that_are_too_many_to_be_brought_end_all_tests_at_once_and_blame_no_device(box):
+    box.env["NRUNNER_SSH_TREE_MOST_BYTES"] = "100"
+    box.write("large", "x" * 1000)
+    box.write("t.sh", "#!/bin/sh\ntrue\n")
+    end = run(box, *["t.sh"] * 8)
+    tests = box.results()["tests"]
+    assert {(each["status"], each["cause"]) for each in tests} == {("ERROR", "malformed")}, end.out
+    assert "most of them in 'large'" in tests[0]["fail_reason"]
+    assert box.run("dut", "list").out.count("free") == 3
