@@ -52,12 +52,15 @@ class Fulfilment:
             requirement = await ground.requirement(environment, requirement)
         fields = {"id": name, "log_dir": log_dir, "limits": {"timeout": timeout}}
         try:
-            return await environment.fulfil(requirement, fields) or is_new
+            is_new = await environment.fulfil(requirement, fields) or is_new
         except (RecipeError, RequirementError) as error:
-            failed = error
+            await ground.fetch_errand(environment, log_dir, target)
+            ground.bring_errand(log_dir, target)
+            raise type(error)(f"{error}{_hint_at(Path(target))}") from error
         finally:
-            await ground.bring_errand(environment, log_dir, target)
-        raise type(failed)(f"{failed}{_hint_at(Path(target))}") from failed
+            ground.bring_errand(log_dir, target)
+        await ground.fetch_errand(environment, log_dir, target)
+        return is_new
 
     def _log(self) -> str:
         """Return where people find what is printed."""

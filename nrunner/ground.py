@@ -108,8 +108,11 @@ class Ground:
         """Return where the output of a requirement is written that belongs to `target`."""
         return target
 
-    async def bring_errand(self, environment: Environment, there: str, here: str) -> None:
-        """Bring what a requirement printed to where it belongs."""
+    def bring_errand(self, there: str, here: str) -> None:
+        """Bring what a requirement printed to where it belongs, if that takes no time."""
+
+    async def fetch_errand(self, environment: Environment, there: str, here: str) -> None:
+        """Bring what a requirement printed to where it belongs, if that takes its time."""
 
     async def requirement(self, _environment: Environment, requirement: Requirement) -> Requirement:
         """Return a requirement in words that mean something there, once what it needs is there."""
@@ -161,7 +164,7 @@ class BoundGround(Ground):
         """Return a folder in that of the environment."""
         return f"{self._folder}/requirement-{number}"
 
-    async def bring_errand(self, _environment: Environment, there: str, here: str) -> None:
+    def bring_errand(self, there: str, here: str) -> None:
         """Move it."""
         self._folders.bring(there, here)
 

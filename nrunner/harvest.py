@@ -61,6 +61,8 @@ class Harvest:
         """Those of which the agent was told last: with a link that breaks it may not have heard."""
         self._held: dict[Key, _Patience] = {}
         """Ends that wait for their files."""
+        self._asides: set[_Patience] = set()
+        """Folders of others that are fetched."""
         self._work: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._pace = Pace()
@@ -122,16 +124,20 @@ class Harvest:
     def give_up(self, why: str) -> None:
         """The environment is gone: what is not here will not come."""
         self._gone = self._gone or why
-        for patience in [*self._held.values()]:
+        for patience in (*self._held.values(), *self._asides):
             patience.give_up(why)
         self._ways.clear()
 
     async def fetch(self, environment: Environment, there: str, here: str) -> None:
         """Bring a folder of logs, as far as it can be."""
-        arrival = Arrival(here, self._allowance)
-        with contextlib.suppress(OSError):
-            await self._bring(environment, there, arrival, _Patience())
-            environment.acknowledge_nowait(self._receipts.told, [there])
+        arrival, patience = Arrival(here, self._allowance), _Patience()
+        self._asides.add(patience)
+        try:
+            with contextlib.suppress(OSError):
+                await self._bring(environment, there, arrival, patience)
+                environment.acknowledge_nowait(self._receipts.told, [there])
+        finally:
+            self._asides.discard(patience)
 
     # Ends that wait for their files.
 

@@ -219,7 +219,7 @@ class Outpost(Ground):
         """Return where the output of a requirement is written there: another one for each."""
         return f"{self.folder}/requirement-{self._epoch}-{number}"
 
-    async def bring_errand(self, environment: Environment, there: str, here: str) -> None:
+    async def fetch_errand(self, environment: Environment, there: str, here: str) -> None:
         """Fetch what a requirement printed."""
         await self.harvest.fetch(environment, there, here)
 

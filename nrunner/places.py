@@ -310,15 +310,18 @@ class Places:
         for number, places in adoption.tried.items():
             for place in places & self._stations.keys():
                 self._stations[place].note_tried(number)
-        for place in adoption.places:
-            running = adoption.running.get(place, {})
-            berth, address = self._berth_named(place), adoption.addresses.get(place)
-            if berth is None:
-                self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
-            elif address is None:
-                self._order_again(berth, running)
-            else:
-                await self._take_over(berth, address, running)
+        # All at once: one that does not answer holds up nobody but itself.
+        async with asyncio.TaskGroup() as group:
+            for place in adoption.places:
+                running = adoption.running.get(place, {})
+                berth, address = self._berth_named(place), adoption.addresses.get(place)
+                if berth is None:
+                    self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
+                elif address is None:
+                    self._order_again(berth, running)
+                else:
+                    work = self._take_over(berth, address, running)
+                    group.create_task(work, name=f"take over {place}")
 
     async def _take_over(
         self, berth: Berth, address: Mapping[str, Any], running: Mapping[Key, bool]

@@ -256,7 +256,11 @@ class FakeAgent:
 
     def _get(self, head: Mapping[str, Any]) -> None:
         """Send a piece of what is far away: of one file, since it has but that."""
-        [(name, data)] = self.far[head["folder"]].items()
+        found = self.far.get(head["folder"])
+        if found is None:
+            self._reply(head, entries=[])
+            return
+        [(name, data)] = found.items()
         offset = head.get("from", 0)
         piece = data[offset : offset + head["most"]]
         end = offset + len(piece)

@@ -26,6 +26,7 @@ from nrunner.results.base import JobReport
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.wire import PROTOCOL_VERSION
 from nrunner.scheduler import Scheduler
+from nrunner.spawners.base import Offer
 from nrunner.task import Task
 from nrunner.testing.fake_clock import FakeClock
 from nrunner.testing.fake_spawner import FakeLayeredSpawner, FakeSpawner, Script, Trouble
@@ -72,6 +73,12 @@ SCRIPTS = {
     "hung up": Script(trouble=Trouble.LOSE_EVENT, run_for=0.3),
     "cut": Script(trouble=Trouble.LOSE_LINK, run_for=0.3),
 }
+AFAR = {
+    "good": Script(run_for=1.0, stdout=b"loud " * 10_000),
+    "bad": Script(result="fail", run_for=0.5, stdout=b"quiet"),
+    "hung up": Script(trouble=Trouble.LOSE_EVENT, run_for=0.3, stdout=b"loud " * 100_000),
+}
+"""Where files have to be fetched: more than an event carries, less, and several pieces."""
 TASKS = (
     task(1, "good", suite="a"),
     task(2, "slow", "lib", suite="a"),
@@ -102,15 +109,20 @@ class World:
         protocol: int = PROTOCOL_VERSION,
         *,
         isolated: bool = False,
+        distant: bool = False,
     ) -> None:
-        """With `isolated` each attempt has an environment of its own."""
+        """With `isolated` each attempt has an environment of its own.
+
+        With `distant` none of our files are seen there.
+        """
         self.folder = folder
         self.path = folder / "journal.jsonl"
         self.tasks = tasks
         self.isolated = ["fake"] if isolated else []
         self.machine_limit = 6
         sort = FakeLayeredSpawner if isolated else FakeSpawner
-        self.spawner = sort(scripts, slots=2, protocol=protocol)
+        more = {"offer": Offer("fake", 2, queue=2, shares_files=False), "patience": 100.0}
+        self.spawner = sort(scripts, slots=2, protocol=protocol, **(more if distant else {}))
 
     async def live(self, left: int | None, *, kill_agents: bool = False) -> bool:
         """Have one controller at work until it dies; return whether the job is done."""
@@ -237,13 +249,15 @@ def play(
     protocol: int = PROTOCOL_VERSION,
     *,
     isolated: bool = False,
+    distant: bool = False,
     **options: Any,
 ) -> World:
     """Have controllers die after so many records of theirs, then one that does not."""
     folder.mkdir()
 
     async def main() -> World:
-        world = World(folder, tasks, SCRIPTS, protocol, isolated=isolated)
+        scripts = {**SCRIPTS, **AFAR} if distant else SCRIPTS
+        world = World(folder, tasks, scripts, protocol, isolated=isolated, distant=distant)
         for left in points:
             if await world.live(left, **options):
                 return world
@@ -296,6 +310,20 @@ def test_environments_of_one_attempt_each_are_taken_over_as_well(tmp_path):
         assert found == EXPECTED, f"after record {point}"
         after = play(tmp_path / f"{point}-7", [point, 7, 11], isolated=True)
         assert {number: result for number, (result, _) in after.check().items()} == EXPECTED
+
+
+def test_where_none_of_our_files_are_seen_all_is_taken_over_with_its_files(tmp_path):
+    whole = play(tmp_path / "whole", (), distant=True)
+    assert {number: result for number, (result, _) in whole.check().items()} == EXPECTED
+    records = sum(1 for _ in read_records(whole.path)) - 1 - len(TASKS)
+    for point in range(1, records + 1):
+        for points in ([point], [point, 7, 11]):
+            world = play(tmp_path / f"{point}-{len(points)}", points, distant=True)
+            found = {number: result for number, (result, _) in world.check().items()}
+            assert found == EXPECTED, f"after record {points}"
+            for number in (1, 4, 5, 7, 8):
+                printed = (world.folder / f"{number}" / "stdout").read_bytes()
+                assert printed == AFAR[TASKS[number - 1].runnable.uri].stdout
 
 
 def test_with_all_of_them_dead_too_only_what_ran_is_lost(tmp_path):
