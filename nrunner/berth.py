@@ -205,11 +205,15 @@ class Berth:
             self._attempts.cancelled.add(key)
             self.environment.cancel_nowait(key, kill=kill, detail=detail, examine=examine)
 
-    def follow_nowait(self, number: int, stream: str) -> None:
-        """Have what a task prints, that runs here, in a file as it comes."""
+    def follow_nowait(self, number: int, stream: str) -> str:
+        """Have what a task prints, that runs here, in a file as it comes; return its folder.
+
+        Nothing if it does not run here, or is seen in the folder that its agent tells.
+        """
         for key, is_started in self._attempts.running.items():
             if key[0] == number and is_started and self.environment is not None:
-                self._ground.follow_nowait(self.environment, key, stream)
+                return self._ground.follow_nowait(self.environment, key, stream)
+        return ""
 
     def _end_attempt(self, head: Mapping[str, Any]) -> None:
         """Tell the end of an attempt that no agent has."""

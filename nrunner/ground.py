@@ -88,8 +88,12 @@ class Ground:
         del kill
         return False
 
-    def follow_nowait(self, environment: Environment, key: Key, stream: str) -> None:
-        """Have what an attempt prints in a file here, as it comes."""
+    def follow_nowait(self, _environment: Environment, _key: Key, _stream: str) -> str:
+        """Have what an attempt prints in a file here, as it comes; return the file's folder.
+
+        Nothing where it is seen in the folder that its agent tells.
+        """
+        return ""
 
     def greeted(
         self, _environment: Environment, _here: frozenset[Key], _running: Iterable[Key]

@@ -96,15 +96,11 @@ class Outpost(Ground):
         return {**own, **places, "enclose": _ENCLOSED, "least_free": _LEAST_FREE}
 
     def _pass_on(self, heads: Sequence[Mapping[str, Any]]) -> bool:
-        """Tell events, with the folder here in which output can be read while an attempt runs."""
-        told = []
+        """Tell events, but for the folders that they name, which are there."""
         for head in heads:
-            if head["event"] == "started":
-                head = {**head, "slot": self.live.folder((head["task"], head["attempt"]))}
-            elif head["event"] == "ended":
+            if head["event"] == "ended":
                 self.live.forget((head["task"], head["attempt"]))
-            told.append(head)
-        return self._tell(told)
+        return self._tell([_without_slot(head) if "slot" in head else head for head in heads])
 
     # Attempts.
 
@@ -181,9 +177,10 @@ class Outpost(Ground):
         """Wait no longer for the files of an attempt; return whether that is what is left of it."""
         return self.harvest.hurry(key, kill=kill)
 
-    def follow_nowait(self, environment: Environment, key: Key, stream: str) -> None:
-        """Have what an attempt prints in a file here, as it comes."""
+    def follow_nowait(self, environment: Environment, key: Key, stream: str) -> str:
+        """Have what an attempt prints in a file here, as it comes; return the file's folder."""
         self.live.follow_nowait(environment, key, stream)
+        return self.live.folder(key)
 
     def withdraw(self, key: Key) -> bool:
         """Order an attempt no more; return whether it waited."""
@@ -306,6 +303,10 @@ class Outpost(Ground):
 
 def _key(order: Mapping[str, Any]) -> Key:
     return order["task"], order["attempt"]
+
+
+def _without_slot(head: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in head.items() if name != "slot"}
 
 
 def _is_well(task: asyncio.Task[None]) -> bool:

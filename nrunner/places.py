@@ -177,10 +177,13 @@ class Places:
         else:
             station.run_nowait(order)
 
-    def follow_nowait(self, number: int, stream: str) -> None:
-        """Have what a task prints that runs somewhere in a file here, as it comes."""
-        for berth in self._berths():
-            berth.follow_nowait(number, stream)
+    def follow_nowait(self, number: int, stream: str) -> str:
+        """Have what a task prints, that runs somewhere, in a file here; return its folder.
+
+        Nothing if it is seen in the folder that its agent tells.
+        """
+        folders = (each.follow_nowait(number, stream) for each in self._berths())
+        return next(filter(None, folders), "")
 
     def forget(self, number: int) -> None:
         """A task is settled: nothing about it is needed any more."""

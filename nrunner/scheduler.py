@@ -204,11 +204,8 @@ class Scheduler:
 
         What is written elsewhere is followed from the first time on that somebody asks.
         """
-        slot = self._slots.get(number)
-        if slot is None:
-            return None
-        self._places.follow_nowait(number, stream)
-        return Path(slot) / stream
+        folder = self._places.follow_nowait(number, stream) or self._slots.get(number)
+        return Path(folder) / stream if folder else None
 
     def _decide(self) -> list[Action]:
         actions: list[Action] = []

@@ -31,15 +31,13 @@ def box(tmp_path: Path) -> Sandbox:
 
 def get(control: Path, path: str) -> tuple[int, bytes]:
     """Ask the control API of a job that runs."""
-    connection = http.client.HTTPConnection("job")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(control.readlink()))
-    connection.request("GET", f"/api/v1/{path}", headers={"Connection": "close"})
-    answer = connection.getresponse()
-    try:
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(control.readlink()))
+        connection = http.client.HTTPConnection("job")
+        connection.sock = stream
+        connection.request("GET", f"/api/v1/{path}", headers={"Connection": "close"})
+        answer = connection.getresponse()
         return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def test_a_job_ends_as_it_does_here_and_leaves_nothing_there(box: Sandbox) -> None:
@@ -96,6 +94,7 @@ def test_a_test_outside_of_the_folder_is_refused_with_the_reason(box: Sandbox) -
 
 
 def test_what_a_test_prints_is_read_while_it_runs(box: Sandbox, tmp_path: Path) -> None:
+    box.env["NRUNNER_AGENT_ORPHAN_DEADLINE"] = "30"
     gate = tmp_path / "gate"
     box.write(
         "slow.sh", f"#!/bin/sh\necho one\nwhile [ ! -e {gate} ]; do sleep 0.02; done\necho two\n"
@@ -104,9 +103,21 @@ def test_what_a_test_prints_is_read_while_it_runs(box: Sandbox, tmp_path: Path) 
     run.wait_started(1)
     control = box.job / "control"
     wait_until(lambda: get(control, "tasks/1/log/stdout") == (200, b"one\n"), "its output is read")
+    run.signal(signal.SIGKILL)
+    run.process.communicate()
+    again = box.start("jobs", "resume", "latest")
+    again.wait_said("JOB ID")
+    wait_until(lambda: _is_read_again(control), "its output is read by whoever goes on")
     gate.touch()
-    assert run.wait().code == 0
+    assert again.wait().code == 0
     assert (box.job / "test-results" / "1-._slow.sh" / "stdout").read_text() == "one\ntwo\n"
+
+
+def _is_read_again(control: Path) -> bool:
+    try:
+        return get(control, "tasks/1/log/stdout") == (200, b"one\n")
+    except OSError:
+        return False  # the first one's socket
 
 
 def test_a_controller_that_is_killed_is_gone_on_with(box: Sandbox, tmp_path: Path) -> None:
