@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from nrunner.errors import SpawnError, UnfitError
+from nrunner.interrupt import stop_by_user
 from nrunner.record import replace
 from nrunner.result import Cause, Result
 from nrunner.runnable import Requirement
@@ -274,3 +275,36 @@ def test_a_place_that_worked_for_long_is_not_given_up_at_once(run):
     scripts = {"x": [Script(run_for=3600, trouble=Trouble.DIE), Script()]}
     done = run([task(1, "x")], TWO[:1], scripts=scripts, refusals=refusals)
     assert done.verdicts == {1: PASS}
+
+
+def test_what_a_sick_agent_could_not_begin_is_tried_in_the_next_environment_there(run):
+    done = run([task(1, "x")], TWO[:1], {"x": [SICK, Script()]})
+    assert done.verdicts == {1: PASS}
+    assert places(done) == {1: ["a", "a"]}
+    assert run.pool.opened == ["a", "a"]
+
+
+def test_what_can_be_begun_nowhere_is_tried_three_times(run):
+    done = run([task(1, "x")], TWO[:1], {"x": SICK})
+    assert done.verdicts == {1: INFRA}
+    assert places(done) == {1: ["a", "a", "a"]}
+
+
+@pytest.mark.parametrize("where", ["opened", "left alone", "asked"])
+def test_a_job_that_is_stopped_waits_for_no_place(run, where):
+    def prepare(pool):
+        if where == "opened":
+            pool.delays = {"a": 100.0, "b": 100.0}
+        elif where == "left alone":
+            pool.bars = {"a": Bar(50.0, "no"), "b": Bar(50.0, "no")}
+        else:
+            pool._kinds, pool.delays = frozenset({"strange"}), {"a": 100.0}
+
+    async def stop(scheduler):
+        await asyncio.sleep(1.0)
+        scheduler.stop(stop_by_user(0.0))
+
+    kind = "strange" if where == "asked" else "exec-test"
+    done = run([task(1, "x", kind=kind)], before=prepare, beside=stop)
+    assert done.verdicts == {1: (Result.CANCEL, Cause.CANCELLED)}
+    assert done.seconds < 2
