@@ -71,6 +71,10 @@ class Office(Protocol):
         """Return what an agent is told of an attempt."""
         ...
 
+    def stop_again(self, number: int) -> None:
+        """Stop a task that was taken over, if that was ordered before it could be."""
+        ...
+
     def phase_of(self, number: int) -> Phase | None:
         """Return where a task is that is under way."""
         ...
@@ -107,6 +111,10 @@ class Places:
     def station(self, place: str) -> Station:
         """Return a place by its name."""
         return self._stations[place]
+
+    def has(self, place: str) -> bool:
+        """Whether there is a place of this name: one of an earlier controller may be gone."""
+        return place in self._stations
 
     def has_many(self, place: str) -> bool:
         """Whether each attempt at a place is assigned an environment of its own."""
@@ -323,15 +331,19 @@ class Places:
         # All at once: one that does not answer holds up nobody but itself.
         async with asyncio.TaskGroup() as group:
             for place in adoption.places:
-                running = adoption.running.get(place, {})
-                berth, address = self._berth_named(place), adoption.addresses.get(place)
-                if berth is None:
-                    self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
-                elif address is None:
-                    self._order_again(berth, running)
-                else:
-                    work = self._take_over(berth, address, running)
-                    group.create_task(work, name=f"take over {place}")
+                group.create_task(self._adopt_at(place), name=f"take over {place}")
+
+    async def _adopt_at(self, place: str) -> None:
+        running = self._adoption.running.get(place, {})
+        berth, address = self._berth_named(place), self._adoption.addresses.get(place)
+        if berth is None:
+            self._break(running, lambda key: self._lost(key, _NO_PLACE, begun=True))
+        elif address is None:
+            self._order_again(berth, running)
+        else:
+            await self._take_over(berth, address, running)
+            for number, _ in running:
+                self._office.stop_again(number)
 
     async def _take_over(
         self, berth: Berth, address: Mapping[str, Any], running: Mapping[Key, bool]

@@ -61,6 +61,7 @@ __all__ = ["Scheduler"]
 _CLOSE_WITHIN = 30.0
 _PAUSE_WITHIN = 2.0
 """Seconds that an agent has to stop what runs, or to let it go on."""
+_RUNNING = (Phase.STARTING, Phase.STARTED)
 _NO_LIMITS = TaskLimits()
 """What an agent assumes where an order says nothing."""
 _MOST_ASKED = 3
@@ -392,7 +393,15 @@ class Scheduler:
             known = self._limits[limits] = to_dict(limits)
         return known
 
+    def stop_again(self, number: int) -> None:
+        """Stop a task that was taken over, if that was ordered before it could be."""
+        state = self._machine.state(number)
+        if state is not None and state.ordered is not None and state.phase in _RUNNING:
+            self._stop(StopAttempt(number, state.attempt, state.place, state.killed))
+
     def _stop(self, action: StopAttempt) -> None:
+        if not self._places.has(action.place):
+            return  # what ran there is lost, which is about to be told
         station = self._places.station(action.place)
         state = self._machine.state(action.number)
         ordered = state.ordered if state is not None else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nrunner.errors import NrunnerError
 from nrunner.record import replace
@@ -37,7 +38,7 @@ class FakePool(FakeSpawner):
         self.bars: dict[str, Bar] = {}
         """Places that are not to be used now."""
         self.delays: dict[str, float] = {}
-        """Seconds that opening takes, by place."""
+        """Seconds that opening or adopting takes, by place."""
         self.opened: list[str] = []
         """Where environments were asked for, in order."""
         self.notes: list[tuple[str, str]] = []
@@ -52,6 +53,11 @@ class FakePool(FakeSpawner):
             await asyncio.sleep(0)
             raise refusals.popleft()
         return await super().open(place, base, folder)
+
+    async def adopt(self, place: str, address: Mapping[str, Any]) -> FakeHandle:
+        """Return an environment, as late as it was made to."""
+        await asyncio.sleep(self.delays.get(place, 0.0))
+        return await super().adopt(place, address)
 
     async def bar(self, place: str) -> Bar | None:
         """Return what it was made to."""

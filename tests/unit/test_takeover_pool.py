@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
+from nrunner.interrupt import stop_by_user
 from nrunner.limits import Limits
 from nrunner.machine import Machine
 from nrunner.result import Cause, Result
@@ -17,12 +21,17 @@ PASS = (Result.PASS, Cause.TEST)
 LOST = (Result.ERROR, Cause.LOST)
 
 
+INTERRUPTED = (Result.INTERRUPT, Cause.CANCELLED)
+
+
 class PooledWorld(World):
     """A job with two places that are as good as each other."""
 
     def __init__(self, folder, tasks, scripts, *, places="ab", slots=2):
         super().__init__(folder, tasks, scripts)
         self.scripts, self.slots = scripts, slots
+        self.stop_after = None
+        """Seconds after which the job is stopped that a controller took over."""
         self.have(places)
 
     def have(self, places):
@@ -31,6 +40,13 @@ class PooledWorld(World):
         former = self.spawner
         self.spawner = FakePool([Offer(each, self.slots) for each in places], self.scripts)
         self.spawner.handles = former.handles
+
+    def _scheduler(self, journal, machine, adoption):
+        made = super()._scheduler(journal, machine, adoption)
+        if adoption is not None and self.stop_after is not None:
+            stop = stop_by_user(time.monotonic())
+            asyncio.get_running_loop().call_later(self.stop_after, made.stop, stop)
+        return made
 
     def _machine(self):
         limits = Limits(self.machine_limit)
@@ -86,3 +102,39 @@ def test_what_ran_at_a_place_that_is_none_any_more_runs_at_another_if_it_may(tmp
             world.have("b")
 
         assert lived(world, point, meanwhile=change) == {1: PASS, 2: PASS}, f"after {point}"
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_who_is_stopped_while_their_place_is_taken_over_ends(tmp_path, is_there):
+    tasks = [task(1, "endless"), task(2, "endless")]
+    world = PooledWorld(tmp_path, tasks, {"endless": Script(blocks=True)}, slots=1)
+    world.stop_after = 1.0
+
+    def change():
+        if not is_there:
+            world.spawner.handles[1].agent.leave("its orphan deadline is past")
+            world.have("a")
+        world.spawner.delays = {"a": 5.0, "b": 6.0}
+
+    verdicts = lived(world, 10, meanwhile=change)
+    assert verdicts == {1: INTERRUPTED, 2: INTERRUPTED if is_there else LOST}
+
+
+def test_places_are_taken_over_at_once(tmp_path):
+    tasks = [task(n, "slow") for n in range(1, 9)]
+    world = PooledWorld(tmp_path, tasks, {"slow": Script(run_for=5.0)}, places="abcdefgh", slots=1)
+    began = []
+
+    def change():
+        world.spawner.delays = dict.fromkeys(world.places, 3.0)
+        began.append(asyncio.get_running_loop().time())
+
+    async def live():
+        world.machine_limit = 8
+        assert not await world.live(50)
+        change()
+        assert await world.live(None)
+        return asyncio.get_running_loop().time() - began[0]
+
+    assert FakeClock().run(live()) < 10
+    assert set(world.check().values()) == {PASS}
