@@ -29,6 +29,9 @@ from nrunner.task import Task
 __all__ = ["Office", "Places", "Station"]
 
 _UNKNOWN = "its agent knows nothing of it"
+_TOO_LATE = "its environment was still out of reach when the job was stopped"
+_STOPPED_WITHIN = 2.0
+"""Seconds for which what may be taken over is still waited for once the job is stopped."""
 _NO_PLACE = "there is no such place any more"
 
 Station = Berth | Fleet
@@ -97,6 +100,8 @@ class Places:
         self._office = office
         self._offers = {offer.place: offer for offer in spawner.offers()}
         self._stations = {name: self._station(offer) for name, offer in self._offers.items()}
+        self._adopting: set[asyncio.Timeout] = set()
+        """How long it is still tried to take over environments."""
         self._keepers = {
             name: Keeper(offer, spawner, office, self._use)
             for name, offer in self._offers.items()
@@ -341,9 +346,23 @@ class Places:
         elif address is None:
             self._order_again(berth, running)
         else:
-            await self._take_over(berth, address, running)
+            try:
+                async with asyncio.timeout(None) as bound:
+                    self._adopting.add(bound)
+                    await self._take_over(berth, address, running)
+            except TimeoutError:
+                berth.abandon()
+                self._break(running, lambda key: self._lost(key, _TOO_LATE, begun=True))
+            finally:
+                self._adopting.discard(bound)
             for number, _ in running:
                 self._office.stop_again(number)
+
+    def hurry(self) -> None:
+        """The job is stopped: wait no longer for what may be taken over, but for a moment."""
+        soon = asyncio.get_running_loop().time() + _STOPPED_WITHIN
+        for bound in self._adopting:
+            bound.reschedule(soon)
 
     async def _take_over(
         self, berth: Berth, address: Mapping[str, Any], running: Mapping[Key, bool]

@@ -158,6 +158,7 @@ class Scheduler:
         """End the whole job; why is told by `interrupted` afterwards."""
         self.interrupted = self.interrupted or event.waiting.detail
         self.feed(event)
+        self._places.hurry()
 
     async def pause(self) -> None:
         """Stop all that runs, and the time of its limits, until `resume`."""

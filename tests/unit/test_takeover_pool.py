@@ -114,7 +114,7 @@ def test_who_is_stopped_while_their_place_is_taken_over_ends(tmp_path, is_there)
         if not is_there:
             world.spawner.handles[1].agent.leave("its orphan deadline is past")
             world.have("a")
-        world.spawner.delays = {"a": 5.0, "b": 6.0}
+        world.spawner.delays = {"a": 2.0, "b": 2.5}
 
     verdicts = lived(world, 10, meanwhile=change)
     assert verdicts == {1: INTERRUPTED, 2: INTERRUPTED if is_there else LOST}
@@ -138,3 +138,22 @@ def test_places_are_taken_over_at_once(tmp_path):
 
     assert FakeClock().run(live()) < 10
     assert set(world.check().values()) == {PASS}
+
+
+def test_who_stops_a_job_waits_for_no_place_that_is_taken_over(tmp_path):
+    tasks = [task(1, "endless"), task(2, "endless")]
+    world = PooledWorld(tmp_path, tasks, {"endless": Script(blocks=True)}, slots=1)
+    world.stop_after = 1.0
+
+    async def live():
+        assert not await world.live(10)
+        world.spawner.delays = {"a": 500.0}
+        began = asyncio.get_running_loop().time()
+        assert await world.live(None)
+        taken = asyncio.get_running_loop().time() - began
+        for handle in world.spawner.alive:
+            handle.agent.leave("its orphan deadline is past")
+        return taken
+
+    assert FakeClock().run(live()) < 4
+    assert world.check() == {1: INTERRUPTED, 2: INTERRUPTED}
