@@ -67,8 +67,8 @@ ROWS = (
     Row(
         "the controller is killed before its order was sent",
         "nrunner/places.py",
-        "            elif address is None:\n                self._order_again(berth, running)\n",
-        "            elif address is None:\n                pass\n",
+        "        elif address is None:\n            self._order_again(berth, running)\n",
+        "        elif address is None:\n            pass\n",
         f"{_TAKEOVER}::test_each_task_gets_its_verdict_wherever_the_controller_dies",
     ),
     Row(
