@@ -456,6 +456,7 @@ class Berth:
 
     def _settle_in(self, environment: Environment) -> None:
         self.environment = environment
+        self._wanted.set()  # whoever had it opened
         for opener in self._openers:
             if not opener.done():
                 opener.set_result(environment)

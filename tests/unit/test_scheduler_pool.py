@@ -308,3 +308,10 @@ def test_a_job_that_is_stopped_waits_for_no_place(run, where):
     done = run([task(1, "x", kind=kind)], before=prepare, beside=stop)
     assert done.verdicts == {1: (Result.CANCEL, Cause.CANCELLED)}
     assert done.seconds < 2
+
+
+def test_a_place_where_nothing_ran_at_once_is_left_in_trouble_all_the_same(run):
+    scripts = {"lib": Script(run_for=1), "x": [SICK, Script()]}
+    done = run([task(1, "x", "lib")], TWO[:1], scripts)
+    assert done.verdicts == {1: PASS}
+    assert run.pool.opened == ["a", "a"]
