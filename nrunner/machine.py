@@ -466,7 +466,9 @@ class Machine:
         stopped = self._halt is not None or state.ordered is not None
         # The attempt is the last word, whatever went wrong before it was prepared.
         told = [*state.unmet, *(each.verdict for each in state.attempts)]
-        retry = Retry.NO if stopped else retry_after(state.task, told, ran=ran)
+        # A new environment makes no place suitable that was not.
+        is_vain = verdict.cause is Cause.UNSUITABLE and state.place in state.avoid
+        retry = Retry.NO if stopped or is_vain else retry_after(state.task, told, ran=ran)
         if retry is not Retry.NO:
             attempt = state.attempts[-1]
             self._actions.append(Retried(state.task.number, attempt, state.alone))

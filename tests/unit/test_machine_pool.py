@@ -5,7 +5,7 @@ from __future__ import annotations
 from nrunner.action import Fulfil, OpenPlace, Release, Settle, Start, Triage
 from nrunner.event import Begin, Broken, Closed, GivenUp, Met, NotStarted, Opened, Usable
 from nrunner.result import Cause, Result
-from tests.unit.machine_job import INFRA, SLOW, Job
+from tests.unit.machine_job import INFRA, SLOW, UNSUITABLE, Job
 
 
 def job_of(count, *, places=("a", "b"), slots=1, **options):
@@ -186,3 +186,17 @@ def test_what_held_at_a_place_that_was_released_is_fulfilled_anew():
     triage(job, 2, "a", needs=(SLOW,))
     job.feed(Opened, "a")
     assert job.seen(Fulfil) == [Fulfil("a", SLOW)]
+
+
+def test_what_suits_no_place_is_not_tried_for_ever_in_ever_new_environments():
+    job = job_of(1)
+    job.feed(Opened, "a")
+    job.feed(NotStarted, 1, 1, UNSUITABLE)
+    triage(job, 1, "b")
+    job.feed(Opened, "b")
+    job.feed(NotStarted, 1, 2, UNSUITABLE)
+    triage(job, 1, "a")
+    if not starts(job):
+        job.feed(Opened, "a")
+    job.feed(NotStarted, 1, 3, UNSUITABLE)
+    assert job.settled_now() == {1: UNSUITABLE}

@@ -315,3 +315,10 @@ def test_a_place_where_nothing_ran_at_once_is_left_in_trouble_all_the_same(run):
     done = run([task(1, "x", "lib")], TWO[:1], scripts)
     assert done.verdicts == {1: PASS}
     assert run.pool.opened == ["a", "a"]
+
+
+def test_what_suits_no_place_is_tried_at_each_and_not_for_ever(run):
+    script = Script(refuse_to_start="too old", refuse_cause="unsuitable")
+    done = run([task(1, "x")], scripts={"x": script})
+    assert done.verdicts == {1: UNSUITABLE}
+    assert len(done.report(1).attempts) <= 3
