@@ -180,6 +180,10 @@ class Harvest:
                 await self._bring_all(environment, there, arrival, patience)
         except NrunnerError as error:
             arrival.leave_out("the rest", f"could not {error}")
+        except OSError:
+            raise
+        except Exception as error:  # an end that is held back has to be told, whatever it is
+            arrival.leave_out("the rest", repr(error))
         finally:
             arrival.close()
         await offload(arrival.end)

@@ -257,6 +257,8 @@ class Outpost(Ground):
             return self._hopeless
         except NrunnerError as error:
             return {"cause": "infra", "reason": f"could not {error}"}
+        except Exception as error:  # whatever it is, those who wait have to be told
+            return {"cause": "infra", "reason": f"could not bring what it needs: {error!r}"}
         return {}
 
     def _refuse(self, key: Key, fields: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nrunner.errors import RecipeError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.record import dataclass
 
 __all__ = ["Tree", "TreeFile", "TreeLimits", "survey"]
@@ -64,12 +64,15 @@ class Tree:
         return sum(each.size for each in self.files)
 
     def read(self, file: TreeFile) -> bytes:
-        """Return what is in a file; nothing if it is gone. Raise OSError if it cannot be read."""
+        """Return what is in a file; nothing if it is gone. Raise RequirementError."""
         try:
             with Path(self.base_dir, file.path).open("rb") as source:
                 return source.read(file.size)
         except FileNotFoundError:
             return b""
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RequirementError(f"bring {self.base_dir}/{file.path}: {reason}") from error
 
     def digest(self, file: TreeFile) -> str:
         """Return the hash of a file, empty if it cannot be read."""

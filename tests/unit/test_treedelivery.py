@@ -86,3 +86,13 @@ def test_many_small_files_are_few_frames_and_some_at_once(tmp_path):
 def test_what_cannot_be_put_there_is_told(tmp_path):
     with pytest.raises(RequirementError, match="no space left"):
         brought(tmp_path, Frail(1 << 20, "could not put a: no space left"), a=10)
+
+
+def test_what_cannot_be_read_here_is_told(tmp_path):
+    (tmp_path / "a").write_text("x")
+    tree = survey(str(tmp_path), "/nowhere", TreeLimits())
+    (tmp_path / "a").unlink()
+    (tmp_path / "a").mkdir()
+    environment: Any = Frail(1 << 20)
+    with pytest.raises(RequirementError, match=r"bring .*/a: is a directory"):
+        asyncio.run(plant(environment, tree, "/there", Pace(1 << 16), is_new=True))
