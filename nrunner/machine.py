@@ -351,7 +351,8 @@ class Machine:
             self._start_all()
         self._triage_more()
         self._actions.extend(map(OpenPlace, self._waiting.wanted()))
-        self._actions.extend(map(Release, self._waiting.unwanted(self.backlog)))
+        if not self._triaging and self.total == self.settled + len(self._states):
+            self._actions.extend(map(Release, self._waiting.unwanted()))
 
     def _start_all(self) -> None:
         while (ready := self._waiting.roster.pop()) is not None:

@@ -114,6 +114,10 @@ class Pool:
         self.remove(number)
         return number
 
+    def is_awaited(self, place: str) -> bool:
+        """Whether anybody waits for whom a place would do."""
+        return any(place in choice.places for choice in self._lines)
+
     # How the places are.
 
     @property

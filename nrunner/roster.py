@@ -94,6 +94,11 @@ class Roster:
         eager = line.eager if line is not None else 0
         return self._limits.free(place) - eager - len(self._suspects.get(place, ()))
 
+    def is_awaited(self, place: str) -> bool:
+        """Whether anybody waits for a slot at a place."""
+        line = self._lines.get(place)
+        return bool(self._suspects.get(place)) or (line is not None and any(True for _ in line))
+
     def _line(self, place: str) -> Line:
         line = self._lines.get(place)
         if line is None:

@@ -86,15 +86,20 @@ class Waiting:
         """Return the pooled places that are to be opened now."""
         return self.pool.open_more(self._limits.most) if len(self.pool) else []
 
-    def unwanted(self, backlog: int) -> list[str]:
-        """Return the pooled places that are to be released, if no task will want one."""
-        if backlog or len(self.pool):
-            return []
-        found = [each for each in self.pool.open_places if self._limits.used(each) == 0]
+    def unwanted(self) -> list[str]:
+        """Return the pooled places that are to be released: of all tasks, none waits for them.
+
+        For when all tasks are triaged; one that runs elsewhere may have them opened again.
+        """
+        found = [each for each in self.pool.open_places if self._is_unwanted(each)]
         for place in found:
             self.pool.note(place, Readiness.CLOSED)
             self.preparations.leave(place)
         return found
+
+    def _is_unwanted(self, place: str) -> bool:
+        is_idle = self._limits.used(place) == 0 and not self._preparing[place]
+        return is_idle and not self.roster.is_awaited(place) and not self.pool.is_awaited(place)
 
     def bar(self, place: str, reason: str) -> None:
         """Bind nothing more to a pooled place, where nothing holds any more."""

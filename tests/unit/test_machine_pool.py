@@ -200,3 +200,20 @@ def test_what_suits_no_place_is_not_tried_for_ever_in_ever_new_environments():
         job.feed(Opened, "a")
     job.feed(NotStarted, 1, 3, UNSUITABLE)
     assert job.settled_now() == {1: UNSUITABLE}
+
+
+def test_a_place_is_released_that_suits_none_of_those_who_are_left():
+    job = Job(3, places=("a", "b"), slots=1, pooled={"a": 1, "b": 1})
+    job.feed(Begin)
+    triage(job, 1, "a")
+    triage(job, 2, "b")
+    job.feed(Opened, "a")
+    job.feed(Opened, "b")
+    job.started(1, 2)
+    job.ended(1)
+    assert job.seen(Release) == []  # the third may want any
+    triage(job, 3, "b")
+    assert job.seen(Release) == [Release("a")]
+    job.ended(2)
+    assert starts(job) == [(3, "b")]
+    assert job.seen(Release) == []
