@@ -56,7 +56,7 @@ def _counted(site: Site, output: str) -> Reading:
 def _control_master(site: Site) -> Command:
     """Have a shell run ``ssh DEVICE true`` again and again over one connection."""
     socket = ("-o", "ControlPath=%d/control-%C", "-o", "ControlMaster=auto")
-    first, *rest = _device().ssh("/bin/true")
+    first, *rest = _plain(_device().ssh("/bin/true"))
     words = shlex.join([first, *socket, "-o", "ControlPersist=yes", *rest])
     script = site.folder / "all.sh"
     leave = shlex.join([first, *socket, "-O", "exit", *rest[:-1]])
@@ -66,6 +66,12 @@ def _control_master(site: Site) -> Command:
     )
     script.chmod(0o755)
     return Command((str(script),), env={"HOME": str(site.folder)})
+
+
+def _plain(words: list[str]) -> list[str]:
+    """Leave out what keeps ssh from its own configuration: people's ssh reads it."""
+    at = words.index("-F")
+    return [*words[:at], *words[at + 2 :]]
 
 
 _TOOLS = (

@@ -30,6 +30,9 @@ from nrunner.spawners.ssh.settings import Settings
 __all__ = ["SshSpawner", "make_spawner"]
 
 _UNDO_WITHIN = 4.0
+_ALONE_AHEAD = 32
+"""How many attempts the only device has in stock. Of several, one that runs a single test gets the
+next once it is free: another may be sooner."""
 
 
 class SshSpawner:
@@ -56,8 +59,7 @@ class SshSpawner:
             Offer(
                 place,
                 device.dut.slots,
-                # One that runs a single test gets the next once it is free: another may be sooner.
-                queue=device.dut.slots - 1,
+                queue=_ALONE_AHEAD if len(self._devices) == 1 else device.dut.slots - 1,
                 shares_files=False,
                 is_pooled=True,
                 tags=device.dut.tags,
