@@ -17,8 +17,10 @@ from nrunner.treedelivery import plant
 class Frail:
     """An environment whose link breaks under bodies that are larger than it can bear."""
 
-    def __init__(self, bears: int, refuses: str = "") -> None:
+    def __init__(self, bears: int, refuses: str = "", takes: float = 0.0) -> None:
+        """A frame takes so many seconds on its way."""
         self.bears = bears
+        self.takes = takes
         self.refuses = refuses
         self.files: dict[str, bytes] = {}
         self.links: dict[str, str] = {}
@@ -28,7 +30,7 @@ class Frail:
         self.frames += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.takes)
         self.at_once -= 1
         if self.refuses:
             raise RequirementError(self.refuses)
@@ -76,7 +78,7 @@ def test_all_arrives_in_pieces_that_the_link_bears(tmp_path, bears):
 
 
 def test_many_small_files_are_few_frames_and_some_at_once(tmp_path):
-    frail = Frail(1 << 20)
+    frail = Frail(1 << 20, takes=0.1)
     brought(tmp_path, frail, **{f"s{number}": 3000 for number in range(300)})
     assert len(frail.files) == 300
     assert frail.frames < 25
