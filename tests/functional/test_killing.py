@@ -83,7 +83,8 @@ def test_a_daemon_that_hides_is_found_at_the_end_of_its_own_test(
     run.wait_said(r" \(3/3\) ")
     pid = pid_in(sandbox, "pid")
     assert not is_alive(pid)
-    assert len([each for each in sandbox.payloads().values() if "waits" in each]) == 2
+    # A shell that has forked, and not executed its next program yet, is there twice.
+    assert len([each for each in sandbox.payloads().values() if "waits" in each]) >= 2
     (sandbox.here / "go").touch()
     end = run.wait()
     test = sandbox.results()["tests"][2]
