@@ -162,6 +162,7 @@ class Nursery:
         if zygote is None:
             return False
         self._bury(zygote, status)
+        self._bury_unseen()
         return True
 
     def catch_up(self) -> None:
@@ -392,6 +393,14 @@ class Nursery:
             is_mine = process is not None and process.parent == me
             if attempt.end is None and not is_mine:
                 self._listener.lost(attempt)
+
+    def _bury_unseen(self) -> None:
+        """Bury those that ended, too, and whose end the one that forked them can tell no more."""
+        for pid, zygote in list(self._zygotes.items()):
+            if self._zygotes.get(pid) is zygote and procfs.read_process(pid) is None:
+                del self._zygotes[pid]
+                zygote.fate = zygote.fate or "ended with the one that forked it"
+                self._bury(zygote, 0)
 
     def _forget(self, zygote: Zygote) -> None:
         """Ask it for nothing more; its socket may stay open in a child for a moment."""

@@ -331,7 +331,7 @@ class Supervisor:
     def lost(self, attempt: Attempt) -> None:
         """Hear that a process ended and its zygote did not say how."""
         report = attempt.report()
-        if report is None:
+        if report is None and attempt.stop is None:
             attempt.trouble = "the zygote that knew how it ended was killed"
         good = report is not None and report.result is not None and report.result.is_ok
         self._over(attempt.pid, Exit(0 if good else 1))

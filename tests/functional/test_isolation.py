@@ -450,6 +450,33 @@ def test_an_interpreter_that_cannot_be_forked_is_started_for_each_test(
     sandbox.wait_nothing_runs()
 
 
+DIES_AS_IT_REAPS = """
+import os
+waitpid = os.waitpid
+
+def reap_and_die(*arguments):
+    found = waitpid(*arguments)
+    if found[1] and "zygote" in open("/proc/self/cmdline").read():
+        os.kill(os.getpid(), 9)
+    return found
+
+os.waitpid = reap_and_die
+"""
+
+
+def test_a_test_stays_past_its_limit_when_its_zygote_dies_before_it_says_so(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write("start/sitecustomize.py", DIES_AS_IT_REAPS)
+    test = "import unittest, time\nclass T(unittest.TestCase):\n    def test(self): time.sleep(60)"
+    sandbox.write("test_late.py", test)
+    flags = ("-p", f"PYTHONPATH={sandbox.here}/start", "--task-timeout", "1")
+    end = sandbox.run("run", *flags, "test_late.py")
+    (test,) = sandbox.tests().values()
+    assert (test["status"], test["cause"]) == ("INTERRUPT", "timeout")
+    assert "another takes its place" in end.out
+
+
 def test_a_suite_may_have_another_interpreter_and_environment(
     sandbox: Sandbox, portable_python: Path
 ) -> None:
