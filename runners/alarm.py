@@ -64,7 +64,7 @@ class Alarms:
 
     def _await_output(self, attempt: Attempt, silence: float, seen: int) -> None:
         def check() -> None:
-            now = attempt.slot.written() if attempt.slot else 0
+            now = attempt.progress()
             if now == seen:
                 self._stop(attempt, "silence", f"no output for {silence:g} s")
             else:

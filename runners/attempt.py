@@ -206,6 +206,7 @@ class Attempt:
     __slots__ = (
         "began",
         "brand",
+        "broken",
         "command",
         "doing",
         "end",
@@ -255,6 +256,8 @@ class Attempt:
         self.end: Optional[Exit] = None
         self.said: Optional[Outcome] = None
         """What the payload said in a ``finished`` message of its own."""
+        self.broken = ""
+        """Why no ``finished`` message is to be expected any more, though its process lives."""
         self.whiteboard = ""
         self.stop: Optional[str] = None
         self.stop_detail = ""
@@ -284,6 +287,17 @@ class Attempt:
             quiet=True,
         )
         return self.place
+
+    def progress(self) -> int:
+        """Return what counts up as long as its payload is not silent."""
+        if self.slot is None:
+            return 0
+        heard = self.reception
+        if heard is None:
+            return self.slot.written()
+        # Avocado's runners print each of their messages, heartbeats too.
+        chatty = self.slot.capture("stdout").size if heard.beats > 1 else 0
+        return self.slot.written() - chatty + heard.words
 
     def collect(self) -> None:
         """Move what the attempt wrote to the task's folder. Raise OSError."""

@@ -43,11 +43,12 @@ class Launcher:
         roster: Roster,
         launched: Callable[[Attempt, int], None],
         hear: Callable[[Attempt], None],
+        give_up: Callable[[Attempt, str], None],
     ) -> None:
         """`launched` is told of the process of an attempt, once it is there.
 
         `hear` is told when a payload has said that it is finished, on a socket whose name begins
-        like `socket`.
+        like `socket`; `give_up` when it never will, and why.
         """
         self._loop = loop
         self._socket = socket
@@ -55,6 +56,7 @@ class Launcher:
         self._roster = roster
         self._launched = launched
         self._hear = hear
+        self._give_up = give_up
         self._env = dict(os.environ)
 
     def prepare(self, attempt: Attempt, settings: Settings) -> Optional[Outcome]:
@@ -136,9 +138,11 @@ class Launcher:
     def _listen(self, attempt: Attempt, socket: str) -> None:
         # Most jobs have no payload that speaks for itself: they do without these imports.
         from nrunner.runners.reception import Reception
+        from nrunner.runners.vigil import Vigil
 
         attempt.reception = Reception(self._loop, socket, attempt, self._hear)
         attempt.reception.open()
+        Vigil(self._loop, attempt, attempt.reception, self._give_up)
 
     def _of_reboots(self, attempt: Attempt, command: Command, settings: Settings) -> dict[str, str]:
         """Return what an attempt is told of reboots."""

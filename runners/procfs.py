@@ -21,6 +21,7 @@ __all__ = [
     "catches",
     "children_of",
     "command_of",
+    "ended_children",
     "mark_of",
     "read_process",
     "snapshot",
@@ -107,6 +108,45 @@ def children_of(pid: int) -> list[int]:
         return [each.pid for each in snapshot().values() if each.parent == pid]
     except OSError:
         return []
+
+
+def ended_children(pid: int) -> tuple[tuple[int, int], ...]:
+    """Return pid and wait status of the children that a process has not waited for yet.
+
+    None if any of them lives. A status is 0, too, where the kernel does not tell it.
+    """
+    found = []
+    for child in _children_of_threads(pid):
+        try:
+            with open(f"/proc/{child}/stat", "rb") as file:
+                text = file.read()
+        except OSError:
+            continue  # it was waited for just now
+        fields = text[text.rfind(b")") + 2 :].split()
+        if fields[0] not in (b"Z", b"X"):
+            return ()
+        found.append((child, int(fields[49])))
+    return tuple(sorted(found))
+
+
+def _children_of_threads(pid: int) -> list[int]:
+    """Return the children of a process, whichever of its threads has made them."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    if len(threads) == 1:
+        return children_of(pid)
+    found = []
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += [int(word) for word in file.read().split()]
+        except FileNotFoundError:
+            return [each.pid for each in snapshot().values() if each.parent == pid]
+        except OSError:
+            continue
+    return found
 
 
 def command_of(pid: int) -> str:

@@ -20,6 +20,7 @@ from nrunner.errors import MessageError
 from nrunner.messages import (
     FileData,
     Finished,
+    Heartbeat,
     Log,
     Message,
     Output,
@@ -82,6 +83,9 @@ class Reception:
         self.refused = 0
         self.reason = ""
         """Why the first message was refused that was."""
+        self.words = 0
+        self.beats = 0
+        """How many messages said something, and how many no more than that it runs."""
         self._loop = loop
         self._attempt = attempt
         self._on_finished = on_finished
@@ -170,6 +174,10 @@ class Reception:
         self._refuse("it is too long")
 
     def _apply(self, attempt: Attempt, message: Message) -> None:
+        if isinstance(message, Heartbeat):
+            self.beats += 1
+            return
+        self.words += 1
         log_dir = attempt.order.log_dir
         if isinstance(message, Finished):
             if attempt.said is not None:

@@ -82,7 +82,7 @@ class Supervisor:
         self._memory = MemoryWatch()
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._launcher = Launcher(
-            loop, socket, self._nursery, self._series, self._launched, self._hear
+            loop, socket, self._nursery, self._series, self._launched, self._hear, self._give_up
         )
         self._undertaker = Undertaker(loop, self._kin, self._attempts, self._conclude)
         look_again = self._undertaker.look_again
@@ -166,6 +166,15 @@ class Supervisor:
         """A payload said that it is finished: it has a grace to end, too."""
         grace = attempt.order.limits.grace
         attempt.timers.append(self._loop.after(grace, lambda: self._undertaker.kill(attempt)))
+
+    def _give_up(self, attempt: Attempt, reason: str) -> None:
+        """A payload that speaks for itself has come to nothing, and would run for ever."""
+        attempt.broken = reason
+
+        def end(_: Findings) -> None:
+            self._undertaker.kill(attempt)
+
+        self._examiner.examine(attempt, reason, end, is_last=True)
 
     def end_strays(self) -> None:
         """Kill and name what attempts have left that are over, and was not found before."""
@@ -443,7 +452,9 @@ class Supervisor:
                 self._emit(attempt, "notice", {"text": attempt.reception.summary()})
         try:
             attempt.collect()
-            if attempt.stop is None and attempt.end is not None and attempt.runner is not None:
+            if attempt.stop is None and attempt.broken:
+                outcome = Outcome(None, attempt.broken, contract=True)
+            elif attempt.stop is None and attempt.end is not None and attempt.runner is not None:
                 outcome = attempt.runner.judge(
                     attempt.order.runnable, attempt.place, attempt.end, attempt.report()
                 )

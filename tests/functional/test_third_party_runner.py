@@ -1,0 +1,108 @@
+"""Runner executables of others, and what goes wrong with them: each a bounded, right verdict."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.functional.sandbox import TAKES_WORDS, Sandbox
+
+SAY = f"""#!/bin/sh
+{TAKES_WORDS}
+say() {{
+    for each; do printf '{{"id": "%s", "time": 1, %s}}\\n' "$id" "$each"; done |
+        {sys.executable} -IS -c '
+import socket, sys
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+peer.sendall(sys.stdin.buffer.read())' "$socket"
+}}
+begun='"status": "started", "output_dir": ""'
+beat='"status": "running"'
+pass='"status": "finished", "result": "pass"'
+fail='"status": "finished", "result": "fail"'
+"""
+RUNNERS = {
+    "fine": 'say "$begun" "$beat" "$pass"',
+    "twice": 'say "$begun" "$pass" "$fail"',
+    "twice-apart": 'say "$pass"; say "$fail"; say "$beat"',
+    "garbage": "say '}' 'nonsense: [' \"$pass\"; echo garbage",
+    "killed": 'say "$begun"; kill -9 $$',
+    "silent": "exit 0",
+    "leaves": 'say "$begun"; exit 3',
+    "nothing-but-garbage": "say '}' '{' 'x'",
+    "late": '( sleep 1; say "$pass" ) & exit 0',
+    "aborts": 'say "$begun" "$beat"; sh -c \'kill -ABRT $$\' & exec sleep 300',
+    "hangs": 'say "$begun" "$beat" "$beat"; exec sleep 300',
+}
+VERDICTS = {
+    "fine": ("PASS", "test", ""),
+    "twice": ("PASS", "test", ""),
+    "twice-apart": ("PASS", "test", ""),
+    "garbage": ("PASS", "test", ""),
+    "killed": ("ERROR", "contract", "ended with signal 9 and without a finished message"),
+    "silent": ("ERROR", "contract", "ended with status 0 and without a finished message"),
+    "leaves": ("ERROR", "contract", "ended with status 3 and without a finished message"),
+    "nothing-but-garbage": ("ERROR", "contract", "status 0 and without a finished message"),
+    "late": ("ERROR", "contract", "ended with status 0 and without a finished message"),
+    "aborts": ("ERROR", "contract", "its process was ended by signal 6, and its runner said "),
+    "hangs": ("ERROR", "contract", "the heartbeats of its runner stopped 1.2 s ago"),
+}
+
+
+@pytest.fixture
+def kinds(sandbox: Sandbox) -> Sandbox:
+    """A sandbox with a runner for each way to go wrong."""
+    sandbox.env["NRUNNER_RUN_GRACE"] = "0.1"
+    for kind, text in RUNNERS.items():
+        prefix = "avocado" if len(kind) % 2 else "nrunner"
+        sandbox.plug_in(f"{prefix}-runner-{kind}", SAY + text + "\n")
+    sandbox.write("all.json", json.dumps([{"kind": kind} for kind in RUNNERS]), executable=False)
+    return sandbox
+
+
+def test_whatever_a_runner_does_wrong_ends_its_own_test_only(kinds: Sandbox) -> None:
+    end = kinds.run("run", "all.json", "--max-parallel-tasks", "12")
+    assert end.code == 1
+    tests = {each["kind"]: each for each in kinds.results()["tests"]}
+    said = {kind: (each["status"], each["cause"]) for kind, each in tests.items()}
+    assert said == {kind: verdict[:2] for kind, verdict in VERDICTS.items()}
+    for kind, (_, _, detail) in VERDICTS.items():
+        assert detail in tests[kind]["detail"], kind
+    assert tests["late"]["attempts"][0]["leaks"]
+    assert "sleep 300" in (kinds.job / tests["hangs"]["outputs"]["evidence.txt"]).read_text()
+    job_log = (kinds.job / "job.log").read_text()
+    for kind, count in ("twice", "a status message"), ("garbage", "2 status messages"):
+        assert f"refused {count} of {tests[kind]['number']:02}-{kind}" in job_log
+    kinds.wait_nothing_runs()
+
+
+def test_a_last_word_after_the_limit_of_time_comes_too_late(sandbox: Sandbox) -> None:
+    text = "trap 'say \"$pass\"; exit' TERM; touch ready; sleep 300 & wait\n"
+    sandbox.plug_in("nrunner-runner-slow", SAY + text)
+    sandbox.write("slow.json", '{"kind": "slow"}', executable=False)
+    assert sandbox.run("run", "slow.json", "--task-timeout", "0.3").code == 8
+    [test] = sandbox.results()["tests"]
+    assert (test["status"], test["cause"]) == ("INTERRUPT", "timeout")
+    assert (sandbox.here / "ready").exists()
+    sandbox.wait_nothing_runs()
+
+
+BEATS = 'say "$beat" "$beat"; echo "$beat"'
+NEWS = 'say \'"status": "running", "type": "news"\''
+
+
+@pytest.mark.parametrize(
+    ("act", "status"), [(BEATS, "INTERRUPT"), (NEWS, "PASS")], ids=["heartbeats", "messages"]
+)
+def test_heartbeats_do_not_break_the_silence_of_a_test(
+    sandbox: Sandbox, act: str, status: str
+) -> None:
+    text = f'{SAY}for n in 1 2 3 4 5 6; do {act}; sleep 0.1; done\nsay "$pass"\n'
+    sandbox.plug_in("nrunner-runner-quiet", text)
+    sandbox.write("quiet.json", '{"kind": "quiet"}', executable=False)
+    sandbox.run("run", "quiet.json", "--task-silence", "0.4", "--grace", "2")
+    [test] = sandbox.results()["tests"]
+    assert test["status"] == status, test

@@ -1,0 +1,105 @@
+"""When a runner executable that lives is given up, one sight after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from nrunner.runners.procfs import ended_children
+from nrunner.runners.vigil import Judgement, Sight
+from tests.functional.sandbox import wait_until
+
+ABORTED = ((7, signal.SIGABRT),)
+LEFT = ((7, 3 << 8),)
+WELL = ((7, 0),)
+
+
+def first_reason(sights, grace: float = 1.0) -> tuple[int, str]:
+    """Return after how many sights there is a reason, and which."""
+    judgement = Judgement(grace)
+    for number, sight in enumerate(sights, 1):
+        reason = judgement.add(sight)
+        if reason:
+            return number, reason
+    return 0, ""
+
+
+@pytest.mark.parametrize(
+    ("ended", "how"), [(ABORTED, "was ended by signal 6"), (LEFT, "ended with status 3")]
+)
+def test_a_runner_whose_child_ended_badly_has_a_grace_to_say_so(ended, how):
+    sights = [Sight(1, number, ended) for number in range(100)]
+    number, reason = first_reason(sights)
+    assert number == 5  # the first one is news, four make a grace
+    assert reason == f"its process {how}, and its runner said nothing more for 1 s"
+
+
+def test_a_child_that_ended_well_may_have_been_a_helper():
+    sights = [Sight(1, number, WELL) for number in range(100)]
+    number, reason = first_reason(sights)
+    assert number == 49
+    assert reason.startswith("its process ended with status 0, and its runner said nothing")
+
+
+def test_of_several_children_the_one_that_ended_badly_counts():
+    _, reason = first_reason([Sight(1, n, WELL + ABORTED) for n in range(9)])
+    assert "signal 6" in reason
+
+
+@pytest.mark.parametrize(
+    "sights",
+    [
+        [Sight(n, n, ABORTED) for n in range(100)],
+        [Sight(1, n, ABORTED if n % 4 else ()) for n in range(100)],
+        [Sight(1, n, ABORTED, cpu=n * 0.2) for n in range(100)],
+        [Sight(1, n, ABORTED * n) for n in range(100)],
+    ],
+    ids=["speaks", "has a child that lives", "computes", "has ever more children"],
+)
+def test_who_still_does_something_is_not_given_up(sights):
+    assert first_reason(sights) == (0, "")
+
+
+def test_heartbeats_that_stop_are_missed_after_a_while():
+    beating = [Sight(1, n) for n in range(3)]
+    number, reason = first_reason([*beating, *[Sight(1, 2)] * 100])
+    assert number == 3 + 48
+    assert reason == "the heartbeats of its runner stopped 12 s ago"
+
+
+@pytest.mark.parametrize("beats", [0, 1])
+def test_who_never_had_a_heartbeat_may_be_silent(beats):
+    assert first_reason([Sight(1, beats)] * 1000) == (0, "")
+
+
+def test_no_grace_is_so_short_that_nobody_could_speak_within_it():
+    assert Judgement(0).every == pytest.approx(0.025)
+
+
+@pytest.fixture
+def child():
+    """A child that has ended, and that nobody waits for."""
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", "kill -ABRT $$"], os.environ)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    yield pid
+    os.waitpid(pid, 0)
+
+
+def test_children_that_ended_are_seen_with_how_they_ended(child):
+    [(pid, status)] = ended_children(os.getpid())
+    assert (pid, status & 0x7F) == (child, signal.SIGABRT)
+
+
+def test_none_counts_as_ended_while_another_lives(child):
+    other = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
+    assert ended_children(os.getpid()) == ()
+    os.kill(other, signal.SIGKILL)
+    wait_until(lambda: len(ended_children(os.getpid())) == 2, "both have ended")
+    os.waitpid(other, 0)
+
+
+def test_who_has_no_children_or_is_gone_has_none_that_ended(child):
+    assert ended_children(child) == ()
+    assert ended_children(2**22 + 1) == ()
