@@ -262,6 +262,8 @@ class Berth:
         known = sorted(each for each, has in self._has.items() if has)
         near = get_close_matches(kind, known, 1)
         hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+        if kind == "avocado-instrumented":
+            hint = f"avocado-runner-{kind} of avocado-framework has to be on PATH"
         named = f'"{kind}"' if kind.isprintable() else ascii(kind)
         return f"no runner for kind {named} ({hint})"
 

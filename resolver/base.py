@@ -51,6 +51,8 @@ class Context:
     """Seconds for one question to that interpreter."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Runner configuration (``runner.*`` keys) to carry into Runnables."""
+    shared: dict[Any, Any] = field(default_factory=dict)
+    """What resolvers have found out so far that others of them will need, too."""
 
 
 class Resolver(Protocol):

@@ -6,7 +6,7 @@ Not responsible for modules as a whole, nor for reading files.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from nrunner.record import dataclass
 from nrunner.resolver.python_tree import STANDARD, Tree, is_dynamic
@@ -54,8 +54,10 @@ class Text:
 class Cases:
     """Answers questions about the classes of a tree."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, roots: Collection[str] = _TEST_CASES) -> None:
+        """`roots` are the classes, by their dotted names, that make a class a test case."""
         self._tree = tree
+        self._roots = roots
 
     def is_case(self, cls: Class) -> bool | None:
         """Say whether this is a test case; None if that cannot be read."""
@@ -126,19 +128,24 @@ class Cases:
                 break
         return tuple(text for text in found if text is not None)
 
+    def class_text(self, cls: Class) -> tuple[Text, ...]:
+        """Return the docstring of a class, if it has one."""
+        text = _docstring(cls.node, cls.scope.path)
+        return () if text is None else (text,)
+
     def _names(self, cls: Class) -> set[str]:
         ancestors = self._tree.ancestors(cls)
         return {name for each in ancestors if isinstance(each, Class) for name in each.scope.names}
 
     def _sort(self, base: Value) -> bool | None:
         if isinstance(base, Class):
-            return False
+            return f"{base.scope.module}.{base.name}" in self._roots
         if isinstance(base, Choice):
             sorts = {self._option(each) for each in base.options}
             return sorts.pop() if len(sorts) == 1 else None
         if not isinstance(base, Outside) or base.name in _ODD_CASES:
             return None
-        if base.name in _TEST_CASES:
+        if base.name in self._roots:
             return True
         return False if base.name.partition(".")[0] in STANDARD else None
 

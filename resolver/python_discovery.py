@@ -30,24 +30,24 @@ from nrunner.resolver.python_loader import (
     load,
     search_path,
 )
-from nrunner.resolver.python_place import Place, find_name, place_of_file
+from nrunner.resolver.python_place import Place, find_name, place_of_file, tree_of
 from nrunner.resolver.python_source import SourceError
-from nrunner.resolver.python_survey import Reading, select, survey
-from nrunner.resolver.python_tree import Tree
+from nrunner.resolver.python_survey import Found, Reading, select, survey
 from nrunner.resolver.python_value import Doubt
 from nrunner.resolver.reference import shown
 from nrunner.runnable import IDEMPOTENT, Runnable
 
-__all__ = ["Discovery"]
+__all__ = ["Discovery", "runnable_of"]
 
 _KIND = "python-unittest"
+_AVOCADO = "avocado-instrumented"
+"""Tests that are unittest's by their class, but need Avocado around them."""
 
 
 @dataclass(slots=True)
 class Discovery:
-    """Finds tests; remembers the files it has read, and where an interpreter looks for modules."""
+    """Finds tests; remembers where an interpreter looks for modules."""
 
-    trees: dict[tuple[Path, Path], Tree] = field(default_factory=dict)
     paths: dict[str, list[Path]] = field(default_factory=dict)
 
     def in_file(self, reference: str, text: str, name: str, context: Context) -> Resolution:
@@ -79,7 +79,7 @@ class Discovery:
         return self.paths[context.python]
 
     def _in_place(self, reference: str, place: Place, name: str, context: Context) -> Resolution:
-        tree = self.trees.setdefault((place.top, context.base_dir), Tree(place.top))
+        tree = tree_of(place, context)
         try:
             scope = tree.read(place.module, place.path)
             reading = select(tree, scope, name) if name else survey(tree, scope)
@@ -125,7 +125,7 @@ def _read(
         answer = Answer.CORRUPT if name else Answer.NOT_MINE
         reason = f"{shown(place.text)}: {reading.reason}" if name else reading.reason
         return _answer(reference, answer, reason)
-    runnables = [_runnable(place.text, each.name, each.texts, context) for each in reading.tests]
+    runnables = [runnable_of(_KIND, place.text, each, context) for each in reading.tests]
     return _answer(reference, Answer.SUCCESS, "", runnables)
 
 
@@ -178,7 +178,12 @@ def _runnables(place: Place, name: str, loaded: Loaded, context: Context) -> lis
     if rest and name:
         return [_whole(place, name, (), context)]
     runnables = [
-        _runnable(_home(test, place, context), test.name, _located(test), context)
+        runnable_of(
+            _AVOCADO if test.avocado else _KIND,
+            _home(test, place, context),
+            Found(test.name, tuple(_located(test))),
+            context,
+        )
         for test in own
         if test.name
     ]
@@ -214,10 +219,12 @@ def _whole(place: Place, name: str, exclude: Iterable[str], context: Context) ->
     return Runnable(_KIND, uri, kwargs=kwargs, config=context.config)
 
 
-def _runnable(home: str, name: str, texts: Iterable[Text], context: Context) -> Runnable:
-    found = [(text, each) for text in texts for each in directives(text.text)]
+def runnable_of(kind: str, home: str, test: Found, context: Context) -> Runnable:
+    """Return what runs a test of a file, with what its docstrings ask for; raise RecipeError."""
+    uri = f"{home}:{test.name}"
+    found = [(text, each) for text in test.texts for each in directives(text.text)]
     if not found:
-        return Runnable(_KIND, f"{home}:{name}", config=context.config)
+        return Runnable(kind, uri, config=context.config)
     for text, each in found:
         _check(text, each, context)
     plain = [each for _, each in found]
@@ -225,8 +232,8 @@ def _runnable(home: str, name: str, texts: Iterable[Text], context: Context) -> 
     if is_idempotent(plain):
         config = {**config, IDEMPOTENT: True}
     return Runnable(
-        _KIND,
-        f"{home}:{name}",
+        kind,
+        uri,
         requirements=requirements_of(plain),
         tags=tags_of(plain),
         config=config,

@@ -40,6 +40,8 @@ class LoadedTest:
     file: str = ""
     texts: tuple[tuple[str, str], ...] = ()
     """Docstrings that hold directives, each with the path of its file."""
+    avocado: bool = False
+    """Whether it is one of Avocado's own tests, which take Avocado to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,8 @@ def search_path(context: Context) -> list[str]:
 
 def _test(data: dict[str, Any]) -> LoadedTest:
     texts = tuple((str(text), str(file)) for text, file in data.get("texts", ()))
-    return LoadedTest(
-        str(data["id"]), data.get("name"), data.get("module"), data.get("file") or "", texts
-    )
+    name, module, file = data.get("name"), data.get("module"), data.get("file") or ""
+    return LoadedTest(str(data["id"]), name, module, file, texts, data.get("avocado") is True)
 
 
 def _ask(context: Context, spec: dict[str, Any]) -> dict[str, Any]:

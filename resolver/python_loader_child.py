@@ -130,6 +130,10 @@ def _describe(
         "module": None if home is module else home.__name__,
         "file": getattr(home, "__file__", None),
         "texts": _texts(type(test), method, home),
+        "avocado": any(
+            (each.__module__, each.__name__) == ("avocado.core.test", "Test")
+            for each in type(test).__mro__
+        ),
     }
 
 

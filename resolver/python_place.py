@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nrunner.record import dataclass
+from nrunner.resolver.base import Context
 from nrunner.resolver.python_tree import Tree
 
-__all__ = ["Place", "find_name", "place_of_file"]
+__all__ = ["Place", "find_name", "place_of_file", "tree_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,15 @@ def find_name(name: str, folders: Iterable[Path]) -> tuple[Place, str] | None:
             if path is not None:
                 return Place(module, path, module, folder), ".".join(parts[count:])
     return None
+
+
+def tree_of(place: Place, context: Context) -> Tree:
+    """Return what was read so far of the files around a module; it is read once for all."""
+    key = (Tree, place.top)
+    found: Tree | None = context.shared.get(key)
+    if found is None:
+        found = context.shared[key] = Tree(place.top)
+    return found
 
 
 def _dotted(path: Path, top: Path) -> str:

@@ -22,6 +22,7 @@ __all__ = ["BUILT_IN", "GROUP", "Plugin", "load_resolvers", "plugins"]
 GROUP = "nrunner.resolvers"
 
 BUILT_IN: Mapping[str, str] = {
+    "avocado-instrumented": "nrunner.resolver.avocado_instrumented:AvocadoInstrumentedResolver",
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
     "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",

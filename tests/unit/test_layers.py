@@ -171,6 +171,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # of its folder share; never another implementation, never the scheduler.
 IMPLEMENTATIONS = frozenset(
     {
+        "nrunner.resolver.avocado_instrumented",
         "nrunner.resolver.exec_test",
         "nrunner.resolver.python_unittest",
         "nrunner.resolver.runnable_recipe",
