@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _TESTS = {
+    "dry-run": ("dry_run", "DryRun"),
     "exec-test": ("exec_test", "ExecTest"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
     "tap": ("tap", "Tap"),

@@ -21,6 +21,8 @@ __all__ = ["run_alone"]
 
 _SENT_ONLY = ("python-unittest",)
 """Kinds whose output the receiver has to write; that of others is in `output_dir` already."""
+_IDLE = ("dry-run", "noop")
+"""Kinds that start no process, and need no folders."""
 
 
 def run_alone(runner: Runner, call: Call) -> None:
@@ -72,7 +74,7 @@ def _place(call: Call, temporary: _Temporary, log_in_output_dir: bool) -> Place:
     else:
         output_dir = os.path.abspath(call.output_dir)
         os.makedirs(output_dir, exist_ok=True)
-    if call.runnable.kind == "noop":
+    if call.runnable.kind in _IDLE:
         return Place(output_dir, output_dir, output_dir, os.getcwd())
     return Place(
         log_dir=output_dir if log_in_output_dir else temporary.folder("log"),

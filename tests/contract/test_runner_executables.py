@@ -138,6 +138,7 @@ def _tap(text, status=0):
 SKIP_77 = '{"runner.exectest.exitcodes.skip": [77]}'
 TODO = r"ok 2 - second # TODO unexpected\nnot ok 3 - third # TODO known\n"
 CASES = {
+    "dry-run": ("dry-run", []),
     "noop": ("noop", []),
     "exec-true": ("exec-test", ["-u", "/bin/true"]),
     "exec-false": ("exec-test", ["-u", "/bin/false"]),
@@ -163,7 +164,7 @@ CASES = {
 }
 OTHER_RESULTS = {"tap-pass": ("pass", "fail"), "python-unittest-xpass": ("pass", "fail")}
 OUR_FIELDS = {"fail_reason", "class_name", "fail_class", "traceback"}
-REASONS = ("exec-missing", "python-unittest-")
+REASONS = ("dry-run", "exec-missing", "python-unittest-")
 
 
 def run(folder, python, kind, words):

@@ -160,6 +160,18 @@ def test_a_dry_run_starts_nothing(sandbox: Sandbox) -> None:
     check_moves(sandbox.records())
 
 
+def test_a_recipe_of_kind_dry_run_is_cancelled_alone(sandbox: Sandbox) -> None:
+    sandbox.write("notes.sh", "#!/bin/sh\necho ran > notes\n")
+    recipes = [{"kind": "dry-run", "uri": "./notes.sh"}, {"kind": "exec-test", "uri": "/bin/true"}]
+    sandbox.write("seen.json", json.dumps(recipes), executable=False)
+    assert sandbox.run("run", "seen.json").code == 0
+    assert statuses(sandbox) == ["CANCEL", "PASS"]
+    seen = sandbox.tests()["./notes.sh"]
+    assert seen["fail_reason"] == "Test cancelled due to --dry-run"
+    assert (seen["cause"], seen["outputs"]) == ("test", {})
+    assert not (sandbox.here / "notes").exists()
+
+
 def shuffled(sandbox: Sandbox, *flags: str) -> tuple[list[str], str]:
     """Run ten tests with `flags`; return their order and the seed that was printed."""
     for number in range(10):

@@ -187,6 +187,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.results.xunit",
         "nrunner.runners.asset",
         "nrunner.runners.command",
+        "nrunner.runners.dry_run",
         "nrunner.runners.env",
         "nrunner.runners.exec_test",
         "nrunner.runners.file",
