@@ -188,6 +188,21 @@ def _devices() -> Iterator[Target]:
     yield Target("W10: a whole run of one test", whole, 1.0, unit="s")
 
 
+def _viewers() -> Iterator[Target]:
+    few, many = "W11 viewers 0", "W11 viewers 501"
+    text = "W11: 500 viewers and one that takes nothing"
+    yield Target(f"{text}, the job's time", _of_both("job s", many, few), 1.05)
+    yield Target(f"{text}, memory", _of_both("peak MiB", many, few), 2)
+
+
+def _of_both(name: str, upper: str, lower: str) -> _Value:
+    def divide(figures: Figures) -> float | None:
+        above, below = _figure(upper, name)(figures), _figure(lower, name)(figures)
+        return above / below if above and below else None
+
+    return divide
+
+
 TARGETS: tuple[Target, ...] = (
     *_programs(),
     *_methods(),
@@ -198,4 +213,5 @@ TARGETS: tuple[Target, ...] = (
     *_messages(),
     *_containers(),
     *_devices(),
+    *_viewers(),
 )

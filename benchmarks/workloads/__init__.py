@@ -15,6 +15,7 @@ from benchmarks.workloads import (
     w8_messages,
     w9_containers,
     w10_devices,
+    w11_viewers,
 )
 
 __all__ = ["WORKLOADS"]
@@ -30,4 +31,5 @@ WORKLOADS: dict[str, ModuleType] = {
     "W8": w8_messages,
     "W9": w9_containers,
     "W10": w10_devices,
+    "W11": w11_viewers,
 }

@@ -141,7 +141,8 @@ def test_json_holds_each_round_and_what_was_left_out():
 
 def _measured(case: Case) -> CaseFigures:
     """Return a case of which everything was measured."""
-    figures = {name: [1.0] for name in ("messages/s", "lag p99 ms")}
+    names = ("messages/s", "lag p99 ms", "job s", "peak MiB")
+    figures = {name: [1.0] for name in names}
     outcomes = [
         Outcome(tool, 2, [2.0], [2.0], one=[1.0], one_cpu=[1.0], figures=figures)
         for tool in case.tools
