@@ -279,6 +279,14 @@ class Config:
         "--isolation",
         per_suite=True,
     )
+    executables: Mapping[str, str] = _setting(
+        dict,
+        "runner.executables",
+        Pairs(),
+        "Programs that run a kind, by path or name: KIND=PROGRAM; also a kind that nrunner knows.",
+        "--runner-executable",
+        per_suite=True,
+    )
     skip_exit_codes: tuple[int, ...] = _setting(
         (),
         "runner.exectest.exitcodes.skip",

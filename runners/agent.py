@@ -27,7 +27,7 @@ from nrunner.runners.attempt import Attempt, Order, Settings, whole
 from nrunner.runners.cgroup import Group
 from nrunner.runners.connection import Connection
 from nrunner.runners.door import Door
-from nrunner.runners.executable_runner import find_executable
+from nrunner.runners.executable_runner import EXECUTABLES, find_executable
 from nrunner.runners.loop import Loop, Timer
 from nrunner.runners.spool import Spool
 from nrunner.runners.supervisor import Supervisor
@@ -363,9 +363,12 @@ class Agent:
         asked = head["kinds"]
         if not isinstance(asked, list) or len(asked) > _MOST_KINDS:
             raise ValueError(f"expected a list of {_MOST_KINDS} kinds at most")
+        named = self._supervisor.settings.config.get(EXECUTABLES)
+        own = named if isinstance(named, Mapping) else ()
         kinds = {
             kind: kind in registry.KINDS
             or kind in registry.REQUIREMENT_KINDS
+            or kind in own  # whether that is there, is said by whoever tries
             or find_executable(kind) is not None
             for kind in asked
         }

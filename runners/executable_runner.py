@@ -23,31 +23,62 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Union
 
 __all__ = [
+    "EXECUTABLES",
     "ExecutableRunner",
     "find_executable",
     "find_runner",
+    "named_executable",
     "runnable_words",
     "task_run_words",
 ]
 
+EXECUTABLES = "runner.executables"
+"""Key of the configuration that names executables, by kind."""
+
 _PREFIXES = ("nrunner-runner-", "avocado-runner-")
+
+_NOTHING: Mapping[str, Any] = {}
 
 _found: dict[str, str] = {}
 """The path of each executable that was looked for and found, by its kind."""
 
 
-def find_runner(kind: str, socket: str) -> Runner:
+def find_runner(
+    kind: str, socket: str, config: Mapping[str, Any] = _NOTHING, base_dir: str = ""
+) -> Runner:
     """Return the runner for a kind; raise RunnerError if there is none here.
 
-    To `socket` an executable is to send its status messages.
+    To `socket` an executable is to send its status messages; `config` may name one
+    (``runner.executables``), which is preferred to a class of ours.
     """
-    if kind in registry.KINDS:
+    named = named_executable(kind, config, base_dir) if EXECUTABLES in config else None
+    if named is None and kind in registry.KINDS:
         return registry.runner(kind)
-    path = _found.get(kind) or find_executable(kind)
+    path = named or _found.get(kind) or find_executable(kind)
     if path is None:
         return registry.runner(kind)
-    _found[kind] = path
+    if named is None:
+        _found[kind] = path
     return ExecutableRunner(kind, path, socket)
+
+
+def named_executable(kind: str, config: Mapping[str, Any], base_dir: str) -> Optional[str]:
+    """Return the path of the executable that `config` names for a kind, None if it names none.
+
+    Raise RunnerError if that is not there.
+    """
+    import shutil
+
+    named = config.get(EXECUTABLES)
+    program = named.get(kind) if isinstance(named, Mapping) else None
+    if program is None:
+        return None
+    path = None
+    if isinstance(program, str) and program:
+        path = shutil.which(os.path.join(base_dir, program) if "/" in program else program)
+    if path is None:
+        raise RunnerError(f'"{EXECUTABLES}" names {program!r} for kind "{kind}": no such program')
+    return os.path.abspath(path)
 
 
 def find_executable(kind: str) -> Optional[str]:

@@ -67,7 +67,7 @@ class Launcher:
         order, slot = attempt.order, attempt.slot
         assert slot is not None
         socket = f"{self._socket}-{order.task}.{order.attempt}"
-        runner = attempt.runner = _runner_of(order, socket)
+        runner = attempt.runner = _runner_of(order, socket, settings.base_dir)
         place = attempt.place_in(slot, settings)
         runnable = _where_required(order, settings) if order.needs else order.runnable
         command = runner.command(runnable, place)
@@ -173,9 +173,9 @@ def _where_required(order: Order, settings: Settings) -> Runnable:
     return replace(order.runnable, config={**order.runnable.config, "runner.python": python})
 
 
-def _runner_of(order: Order, socket: str) -> Runner:
+def _runner_of(order: Order, socket: str, base_dir: str) -> Runner:
     if order.is_check:
         from nrunner.runners.checker import Checker
 
         return Checker(order.runnable.kind)
-    return find_runner(order.runnable.kind, socket)
+    return find_runner(order.runnable.kind, socket, order.runnable.config, base_dir)

@@ -69,6 +69,7 @@ FORM = Form(
         "resolver.static",
         "runner.python",
         "runner.isolation",
+        "runner.executables",
         "status.tcp",
         "status.serve",
         "podman.image",

@@ -151,6 +151,7 @@ def test_flags_that_were_not_given_change_nothing():
 def test_an_environment_setting_can_name_each_setting():
     texts = {
         "run.env": "A=1",
+        "runner.executables": "A=b",
         "status.tcp": "h:1",
         "run.results": "json",
         "output.show": "app",

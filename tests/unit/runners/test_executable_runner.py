@@ -79,6 +79,34 @@ def test_a_runner_that_was_found_is_remembered_and_one_that_was_not_is_looked_fo
     assert command.argv[-2:] == ("-s", "/run/status-2.1")
 
 
+def named(kind: str, program: object) -> dict[str, object]:
+    return {executable_runner.EXECUTABLES: {kind: program}}
+
+
+@pytest.mark.parametrize("kind", ["noop", "strange"])
+def test_an_executable_that_is_named_is_preferred_to_all_others(path, kind):
+    make(path[0] / "nrunner-runner-strange")
+    mine = make(path[1] / "mine")
+    base_dir = str(path[1].parent)
+    for program in (mine, "mine", "second/mine"):
+        found = find_runner(kind, "/run/status", named(kind, program), base_dir)
+        assert isinstance(found, ExecutableRunner)
+        assert found.description == mine
+    other = find_runner(kind, "/run/status", named("other", mine), base_dir)
+    assert other.description != mine
+
+
+@pytest.mark.parametrize("program", ["none", "./none", "second", "", 5, ["mine"]])
+def test_one_that_is_named_and_not_there_is_an_error(path, program):
+    with pytest.raises(RunnerError, match=r'"runner.executables" names .* for kind "noop"'):
+        find_runner("noop", "/run/status", named("noop", program), str(path[0].parent))
+
+
+def test_names_that_are_no_table_name_nothing(path):
+    config = {executable_runner.EXECUTABLES: "noop"}
+    assert find_runner("noop", "/run/status", config).kind == "noop"
+
+
 def test_an_executable_is_given_all_of_a_runnable_and_where_to_report():
     runnable = Runnable(
         "strange",
