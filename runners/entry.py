@@ -1,6 +1,7 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
+``pytest-child JSON``, ``pytest-zygote FD``,
 ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so that the code
 runs from a single file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
@@ -20,7 +21,8 @@ __all__ = ["main"]
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
-_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_REQUIREMENT} | {_DUT}"
+_PYTEST = "pytest-child JSON | pytest-zygote FD"
+_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_PYTEST} | {_REQUIREMENT} | {_DUT}"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -31,9 +33,11 @@ def main(argv: Optional[list[str]] = None) -> int:
 
         return int(unittest_child.main(words[1:]) or 0)
     if words[:1] == ["zygote"]:
-        from nrunner.runners import zygote
+        from nrunner.runners import unittest_craft, zygote
 
-        return zygote.main(words[1:])
+        return zygote.main(words[1:], unittest_craft)
+    if words and words[0].startswith("pytest-"):
+        return _pytest(words)
     if words[:1] == ["dut"]:
         from nrunner.runners import dut
 
@@ -56,6 +60,20 @@ def main(argv: Optional[list[str]] = None) -> int:
 
             starter = int(bond[1]) if bond else 0
             return guard(words[1], int(words[2]), may_group=may_group, starter=starter)
+    print(_USAGE, file=sys.stderr)
+    return 2
+
+
+def _pytest(words: list[str]) -> int:
+    """Run what needs pytest; return the exit status."""
+    if words[0] == "pytest-child":
+        from nrunner.runners import pytest_child
+
+        return int(pytest_child.main(words[1:]) or 0)
+    if words[0] == "pytest-zygote":
+        from nrunner.runners import pytest_craft, zygote
+
+        return zygote.main(words[1:], pytest_craft)
     print(_USAGE, file=sys.stderr)
     return 2
 

@@ -28,6 +28,7 @@ __all__ = [
 _TESTS = {
     "dry-run": ("dry_run", "DryRun"),
     "exec-test": ("exec_test", "ExecTest"),
+    "pytest": ("pytest", "Pytest"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
     "tap": ("tap", "Tap"),
 }

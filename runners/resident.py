@@ -3,8 +3,9 @@
 The tests come over a socket as requests, one packet each; ``next`` in a request is the uri of the
 test that will follow. After each but the last the process says ``done STATUS`` and waits. When the
 agent hangs up before the last, it tears down what was set up; if that fails it says
-``trouble WHAT``. The last test ends with the process. Not responsible for how unittest is used
-(``nrunner.runners.unittest_series``), nor for becoming a process (``nrunner.runners.zygote``).
+``trouble WHAT``. The last test ends with the process. Not responsible for how unittest or pytest is
+used (``nrunner.runners.unittest_series``, ``nrunner.runners.pytest_series``), nor for becoming a
+process (``nrunner.runners.zygote``).
 Portable: runs on Python 3.7 with the standard library alone.
 """
 
@@ -17,25 +18,34 @@ import os
 from nrunner.runners.brand import wear
 from nrunner.runners.unittest_child import report
 from nrunner.runners.unittest_result import flush
-from nrunner.runners.unittest_series import UnittestSeries
 from nrunner.runners.zygote_wire import LONGEST_REQUEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Optional
+    from collections.abc import Callable, Mapping
+    from typing import Any, Optional, Protocol
 
     Request = dict[str, Any]
+
+    class Series(Protocol):
+        """The tests of one module, with what is set up for them."""
+
+        def run(self, spec: Mapping[str, Any], follower: str) -> dict[str, Any]:
+            """Run one test and return its outcome; `follower` is the uri of the next, or empty."""
+
+        def leave(self) -> str:
+            """Tear down what is set up, as nobody comes any more; return what went wrong."""
+
 
 __all__ = ["reside"]
 
 
-def reside(first: Request, number: int, show: Callable[[str], None]) -> int:
+def reside(first: Request, number: int, show: Callable[[str], None], series: Series) -> int:
     """Run `first` and what comes over the socket `number`; return the exit status of the last.
 
     `show` makes the mark of an attempt visible to the agent.
     """
-    link, series, request = _Link(number), UnittestSeries(), first
+    link, request = _Link(number), first
     while True:
         pid, follower = os.getpid(), request.get("next", "")
         status = report(request["spec"], series.run(request["spec"], follower), pid)

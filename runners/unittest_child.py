@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     """A module and the names in it; without a module, a dotted name for unittest to take apart."""
 
 __all__ = [
+    "begin",
     "conclude",
     "load",
     "main",
     "outcome_of",
     "outcome_of_error",
     "prepare",
+    "put_first",
     "report",
     "run_test",
     "show_warnings",
@@ -64,17 +66,22 @@ def main(argv: list[str]) -> int:
     The argument is an object (see `run_test`) with the further key ``report``: the path of the
     file to write; or ``@`` and the path of a file that holds such an object.
     """
-    text = argv[0]
-    if text[:1] == "@":
-        with open(text[1:], encoding="utf-8") as file:
-            text = file.read()
-    spec = json.loads(text)
+    spec = begin(argv[0])
+    return conclude(spec, load(spec))
+
+
+def begin(argument: str) -> dict[str, Any]:
+    """Make this process one of tests; return what the argument says of the one to run."""
+    if argument[:1] == "@":
+        with open(argument[1:], encoding="utf-8") as file:
+            argument = file.read()
+    spec: dict[str, Any] = json.loads(argument)
     vanish()
     stack.arm()
     stack.answer_at(spec["report"])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what was printed survives a timeout
-    return conclude(spec, load(spec))
+    return spec
 
 
 def run_test(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,7 +152,7 @@ def report(spec: Mapping[str, Any], outcome: dict[str, Any], pid: int, encoded: 
         os._exit(1)  # a fork that a test let escape has nothing to report
     _write_report(spec["report"], encoded or json.dumps(outcome).encode("ascii") + b"\n")
     flush()
-    return 0 if outcome["result"] in ("pass", "skip") else 1
+    return 0 if outcome["result"] in ("pass", "skip", "warn") else 1
 
 
 def outcome_of(
@@ -195,9 +202,9 @@ def _find(spec: Mapping[str, Any]) -> Loaded:
     base_dir, uri = spec["base_dir"], spec["uri"]
     place, names = _split(uri)
     module = spec.get("module")
-    _put_first(base_dir)
+    put_first(base_dir)
     if module:
-        _put_first(os.path.join(base_dir, spec.get("top") or ""))
+        put_first(os.path.join(base_dir, spec.get("top") or ""))
         return importlib.import_module(module), names
     if place.endswith(".py"):
         top = spec.get("top")
@@ -225,7 +232,7 @@ def _import_file(path: str, top: str) -> ModuleType:
         name = _dotted(path, top)
     if name is None:
         return _import_alone(path)
-    _put_first(top)
+    put_first(top)
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -272,7 +279,8 @@ def _import_alone(path: str) -> ModuleType:
     return module
 
 
-def _put_first(folder: str) -> None:
+def put_first(folder: str) -> None:
+    """Have modules looked for in a folder before any other."""
     folder = os.path.abspath(folder)
     if sys.path[:1] != [folder]:
         sys.path.insert(0, folder)

@@ -1,7 +1,7 @@
 """A zygote: a warm interpreter of the user's choice, in which each test is a fork.
 
-Started by the agent as ``zygote FD``. Over the socket FD come requests, one packet each: a JSON
-object, and the open files that go with it. The answers are words:
+Started by the agent as ``zygote FD`` (unittest) or ``pytest-zygote FD``. Over the socket FD come
+requests, one packet each: a JSON object, and the open files that go with it. The answers are words:
 
 - ``forked NUMBER PID``: the child itself says this before it does anything else, so a request
   that was not answered did not run;
@@ -14,9 +14,9 @@ zygote for that module if the answer is ``keep``; or ``alone SECONDS REASON``. A
 for a ``twin``, which says ``twin PID`` over the socket that it is given. A request that ``stays``
 brings a socket over which further tests come (``nrunner.runners.resident``).
 
-A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``: session,
-output, environment, signals and open files are its own. When the agent hangs up, the zygote ends.
-It imports little of nrunner, and leaves no trace of that in ``sys.modules``.
+A child behaves as a new interpreter would that runs ``nrunner.runners.unittest_child``, or that of
+pytest: session, output, environment, signals and open files are its own. When the agent hangs up,
+the zygote ends. It imports little of nrunner, and leaves no trace of that in ``sys.modules``.
 Not responsible for what a test is, nor for whom to kill when.
 Portable: runs on Python 3.7 with the standard library alone.
 """
@@ -32,17 +32,42 @@ import os
 import select
 import sys
 
-from nrunner.runners import brand, resident, stack, unittest_child
+from nrunner.runners import brand, resident, stack
 from nrunner.runners.footprint import Footprint
-from nrunner.runners.unittest_prepared import Workshop
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType, ModuleType
-    from typing import Any, Optional
+    from collections.abc import Mapping
+    from types import FrameType
+    from typing import Any, Optional, Protocol
 
     Request = dict[str, Any]
+
+    class Craft(Protocol):
+        """What knows a kind of test: a module."""
+
+        def vanish(self) -> None:
+            """Take what was needed to start this out of sight of the tests."""
+
+        def warm_up(self) -> None:
+            """Go through what each test goes through, before there are tests."""
+
+        def load(self, spec: Mapping[str, Any]) -> Any:
+            """Go where the test belongs and import its module; return that, or how it ended."""
+
+        def share(self, loaded: Any) -> tuple[Any, str]:
+            """Return what makes tests of that module ready; None if not, and perhaps why."""
+
+        def prepare(self, spec: Mapping[str, Any], workshop: Any, output: int) -> Any:
+            """Make a test ready, without any line of the tests being run."""
+
+        def conclude(self, spec: Mapping[str, Any], loaded: Any) -> int:
+            """Run what was loaded and write the report; return the exit status."""
+
+        def series(self) -> resident.Series:
+            """Return what runs the tests of one module one after another."""
+
 
 __all__ = ["main"]
 
@@ -52,17 +77,17 @@ _MOST_FILES = 3
 _signal: Any = importlib.import_module("_signal")
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], craft: Craft) -> int:
     """Serve the agent; in a child, run what was asked for and return the exit status."""
     inherited = _files() - {argv[0]}
     mark = _Mark()
     os.environ.pop(PLACEHOLDER, None)
-    unittest_child.vanish()
-    zygote = _Zygote(int(argv[0]), mark)
+    craft.vanish()
+    zygote = _Zygote(int(argv[0]), mark, craft)
+    craft.warm_up()
     if len(os.listdir("/proc/self/task")) > 1:
         zygote.say("unfit something starts threads as the interpreter starts")
         return 1
-    unittest_child.warm_up()
     stack.arm()
     brand.prepare()
     gc.collect()
@@ -70,42 +95,44 @@ def main(argv: list[str]) -> int:
     # Whatever loses its last name in a fork costs it time: so names are not used again.
     request, files = first, files = zygote.serve()
     if "stays" in request:
-        return _leave(resident.reside(request, files[0], mark.show), inherited)
+        status = resident.reside(request, files[0], mark.show, craft.series())
+        return _leave(status, inherited)
     if files:
-        heir = _Zygote(files[0], mark)
-        request, loaded = _import_for_all(first, heir)
+        heir = _Zygote(files[0], mark, craft)
+        request, loaded = _import_for_all(first, heir, craft)
     else:
-        loaded = unittest_child.load(request["spec"])
-    return _leave(unittest_child.conclude(request["spec"], loaded), inherited)
+        loaded = craft.load(request["spec"])
+    return _leave(craft.conclude(request["spec"], loaded), inherited)
 
 
-def _import_for_all(first: Request, zygote: _Zygote) -> tuple[Request, Any]:
+def _import_for_all(first: Request, zygote: _Zygote, craft: Craft) -> tuple[Request, Any]:
     """Import the module of a test, and serve others of it; return, in a child, what to run."""
     with Footprint(first["env"]) as traces:
-        loaded = unittest_child.load(first["spec"])
-    module = loaded[0] if isinstance(loaded, tuple) else None
+        loaded = craft.load(first["spec"])
+    workshop, reason = craft.share(loaded)
     try:
-        reason = traces.reason() if module else "cannot be imported"
+        reason = reason or traces.reason()
     except OSError:
         reason = "closes standard files"
     _flush()
-    if module is None or reason or not zygote.offer():
+    if workshop is None or reason or not zygote.offer():
         zygote.decline(f"alone {traces.seconds:.3f} {reason or 'prints'}")
         return first, loaded
     del traces
-    request, _ = zygote.serve(first, module)
+    request, _ = zygote.serve(first, workshop)
     return request, zygote.prepared
 
 
 class _Zygote:
     """One end of the conversation with the agent."""
 
-    def __init__(self, number: int, mark: _Mark) -> None:
+    def __init__(self, number: int, mark: _Mark, craft: Craft) -> None:
         self._socket = _socket.socket(fileno=number)
         self._file = os.fstat(number).st_ino
         os.set_inheritable(number, False)
         self._mark = mark
-        self._workshop: Optional[Workshop] = None
+        self._craft = craft
+        self._workshop: Any = None
         self._words = b""
         """What the next fork says first."""
         self.prepared: Any = None
@@ -137,15 +164,15 @@ class _Zygote:
             return
 
     def serve(
-        self, request: Optional[Request] = None, module: Optional[ModuleType] = None
+        self, request: Optional[Request] = None, workshop: Any = None
     ) -> tuple[Request, list[int]]:
         """Fork for each request until the agent hangs up.
 
         Return, in the child, what to run, and further files that came with it. A first `request`
-        is known already, and its files are the standard ones of this process. Tests of `module`
-        are `prepared`.
+        is known already, and its files are the standard ones of this process. With a `workshop`
+        tests are `prepared`.
         """
-        self._workshop = Workshop(module) if module is not None else None
+        self._workshop = workshop
         if request is not None:
             self._prepare(request, [1])
         files: list[int] = []
@@ -189,7 +216,7 @@ class _Zygote:
         if "spec" in request:
             stack.answer_at(request["spec"]["report"])
             if self._workshop is not None:
-                self.prepared = unittest_child.prepare(request["spec"], self._workshop, files[0])
+                self.prepared = self._craft.prepare(request["spec"], self._workshop, files[0])
         if "mark" in request:
             self._mark.show(request["mark"])  # forks are made with it
             brand.wear(request["brand"])

@@ -43,6 +43,16 @@ class T(unittest.TestCase):
     def test_endless(self): time.sleep(60)
 """
 
+PYTEST = """
+import time
+def test_pass():
+    pass
+def test_fail():
+    assert 1 == 2
+def test_endless():
+    time.sleep(60)
+"""
+
 
 def words_of(python, kind):
     return [str(python), "-I", "-S", "-c", START.format(root=str(ROOT), kind=kind) + RUN]
@@ -112,6 +122,28 @@ class TestTap(_Ours):
 
     def endless(self, folder):
         return Runnable("tap", "/bin/sh", ("-c", "trap '' TERM; sleep 60 & sleep 60; sleep 60"))
+
+
+class TestPytest(_Ours):
+    kind = "pytest"
+
+    @pytest.fixture(autouse=True)
+    def _plugins(self, monkeypatch):
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def _test(self, folder, name):
+        (folder / "test_it.py").write_text(PYTEST)
+        config = {"runner.python": sys.executable}  # not every interpreter here has a pytest
+        return Runnable("pytest", f"test_it.py::test_{name}", config=config)
+
+    def passing(self, folder):
+        return self._test(folder, "pass")
+
+    def failing(self, folder):
+        return self._test(folder, "fail")
+
+    def endless(self, folder):
+        return self._test(folder, "endless")
 
 
 class TestPythonUnittest(_Ours):

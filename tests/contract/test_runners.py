@@ -18,6 +18,7 @@ from nrunner.runners.exec_test import ExecTest
 from nrunner.runners.file import File
 from nrunner.runners.kernel_module import KernelModule
 from nrunner.runners.noop import Noop
+from nrunner.runners.pytest import Pytest
 from nrunner.runners.python import Python
 from nrunner.runners.python_unittest import PythonUnittest
 from nrunner.runners.tap import Tap
@@ -28,6 +29,13 @@ import unittest
 class T(unittest.TestCase):
     def test_good(self): pass
     def test_bad(self): self.fail("on purpose")
+"""
+
+PYTEST = """
+def test_good():
+    pass
+def test_bad():
+    assert "good" == "bad"
 """
 
 
@@ -65,6 +73,27 @@ class TestTap(RunnerContract):
 
     def impossible(self, folder):
         return Runnable("tap", "/bin/\0")
+
+
+class TestPytest(RunnerContract):
+    def make_runner(self):
+        return Pytest()
+
+    @pytest.fixture(autouse=True)
+    def plugins(self, monkeypatch):
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    def passing(self, folder):
+        (folder / "test_it.py").write_text(PYTEST)
+        return Runnable("pytest", "test_it.py::test_good")
+
+    def failing(self, folder):
+        (folder / "test_it.py").write_text(PYTEST)
+        return Runnable("pytest", "test_it.py::test_bad")
+
+    def impossible(self, folder):
+        (folder / "test_it.py").write_text(PYTEST)
+        return Runnable("pytest", "test_it.py::test_nosuch")
 
 
 class TestPythonUnittest(RunnerContract):

@@ -85,7 +85,17 @@ def test_what_a_test_leaves_running_ends_with_it(tmp_path: Path) -> None:
         assert receiver.messages()[-1]["result"] == "pass"
 
 
-@pytest.mark.parametrize("kind", ["dry-run", "exec-test", "noop", "python-unittest", "tap"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "dry-run",
+        "exec-test",
+        "noop",
+        "pytest",
+        "python-unittest",
+        "tap",
+    ],
+)
 def test_each_kind_has_an_executable_of_its_own(kind: str) -> None:
     said = subprocess.run([executable(kind), "capabilities"], capture_output=True, timeout=50)
     assert json.loads(said.stdout)["runnables"] == [kind]

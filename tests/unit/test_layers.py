@@ -196,6 +196,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.runners.package",
         "nrunner.runners.pip",
         "nrunner.runners.podman_image",
+        "nrunner.runners.pytest",
         "nrunner.runners.python",
         "nrunner.runners.python_unittest",
         "nrunner.runners.tap",
@@ -258,6 +259,11 @@ NOT_IN_PYTHON_3_9 = {"tomllib"}
 # (module, what it imports): why this one may.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("nrunner.labhook", "nrunner.runners.procfs"): "what runs is looked for as agents do",
+    ("nrunner.runners.pytest_plugins", "_pytest.config"): "a test of pytest has pytest",
+    ("nrunner.runners.pytest_result", "pytest"): "a test of pytest has pytest",
+    ("nrunner.runners.pytest_session", "_pytest.config"): "a test of pytest has pytest",
+    ("nrunner.runners.pytest_session", "_pytest.main"): "a test of pytest has pytest",
+    ("nrunner.runners.pytest_session", "pytest"): "a test of pytest has pytest",
     ("nrunner", "nrunner.runnable"): "the facade names what it loads when it is first used",
     ("nrunner", "nrunner.errors"): "the facade",
     ("nrunner", "nrunner.phase"): "the facade",
