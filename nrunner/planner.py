@@ -112,6 +112,7 @@ def context_of(config: Config, base_dir: Path) -> Context:
         static=config.static,
         python=config.python,
         discovery_timeout=config.discovery_timeout,
+        isolation=config.isolation,
     )
 
 

@@ -49,6 +49,8 @@ class Context:
     """The interpreter that runs the tests."""
     discovery_timeout: float = 30.0
     """Seconds for one question to that interpreter."""
+    isolation: str = "process"
+    """What tests share: ``module`` if all tests of a file may have one process."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Runner configuration (``runner.*`` keys) to carry into Runnables."""
     shared: dict[Any, Any] = field(default_factory=dict)
@@ -56,7 +58,11 @@ class Context:
 
 
 class Resolver(Protocol):
-    """Knows one sort of reference."""
+    """Knows one sort of reference.
+
+    It may have a method ``foresee(references, context)``, too: it is told of all files of a folder
+    before it is asked about one after the other, so that one question may do for all of them.
+    """
 
     name: str
     description: str

@@ -116,6 +116,11 @@ def _claimed(
 ) -> Iterator[Resolution]:
     """Yield the answers for those files that somebody claims."""
     seen: set[tuple[str, str | None, str]] = set()
+    files = list(files)
+    for resolver in resolvers:
+        foresee = getattr(resolver, "foresee", None)
+        if foresee is not None:
+            foresee([prefix + each for each in files], context)
     for file in files:
         answer = _first(prefix + file, resolvers, context)[0]
         if answer is None:

@@ -5,12 +5,8 @@ Not responsible for what runs in that child: ``nrunner.resolver.python_loader_ch
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +14,7 @@ from typing import Any
 
 from nrunner.record import dataclass
 from nrunner.resolver.base import Context
+from nrunner.resolver.bounded import BoundedError, last_line, run_bounded
 
 __all__ = ["Loaded", "LoadedTest", "LoaderError", "is_own_python", "load", "search_path"]
 
@@ -104,40 +101,15 @@ def _ask(context: Context, spec: dict[str, Any]) -> dict[str, Any]:
         answer = Path(folder, "answer")
         complaints = Path(folder, "stderr")
         argument = json.dumps({**spec, "answer": str(answer)})
-        ending = _run([context.python, str(_CHILD), argument], complaints, context)
+        try:
+            ending = run_bounded(
+                [context.python, str(_CHILD), argument], context, stderr=complaints
+            )
+        except BoundedError as error:
+            raise LoaderError(str(error)) from error
         try:
             found: dict[str, Any] = json.loads(answer.read_text("ascii"))
         except (OSError, ValueError) as error:
-            last = complaints.read_text("utf-8", "replace").strip().splitlines()[-1:]
-            said = f": {last[0]}" if last else ""
+            said = last_line(complaints)
             raise LoaderError(f"{context.python} {ending} without an answer{said}") from error
         return found
-
-
-def _run(argv: list[str], complaints: Path, context: Context) -> str:
-    """Run the child, end all of its process group, and say how it ended."""
-    with complaints.open("wb") as stderr:
-        try:
-            child = subprocess.Popen(
-                argv,
-                cwd=context.base_dir,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise LoaderError(f"could not start {context.python}: {reason}") from error
-        try:
-            status = child.wait(context.discovery_timeout)
-        except subprocess.TimeoutExpired as error:
-            limit = f"{context.discovery_timeout:g} s"
-            raise LoaderError(f"{context.python} did not answer within {limit}") from error
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"exited with status {status}"

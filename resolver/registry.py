@@ -25,6 +25,7 @@ BUILT_IN: Mapping[str, str] = {
     "avocado-instrumented": "nrunner.resolver.avocado_instrumented:AvocadoInstrumentedResolver",
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
     "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
+    "robot": "nrunner.resolver.robot:RobotResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",
     "tap": "nrunner.resolver.tap:TapResolver",
 }

@@ -1,7 +1,7 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
-``pytest-child JSON``, ``pytest-zygote FD``,
+``pytest-child JSON``, ``pytest-zygote FD``, ``robot-child JSON``,
 ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so that the code
 runs from a single file wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
@@ -22,7 +22,8 @@ _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
 _PYTEST = "pytest-child JSON | pytest-zygote FD"
-_USAGE = f"usage: {_AGENT} | unittest-child JSON | zygote FD | {_PYTEST} | {_REQUIREMENT} | {_DUT}"
+_CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON"
+_USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT}"
 
 
 def main(argv: Optional[list[str]] = None) -> int:
@@ -32,6 +33,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import unittest_child
 
         return int(unittest_child.main(words[1:]) or 0)
+    if words[:1] == ["robot-child"]:
+        from nrunner.runners import robot_child
+
+        return robot_child.main(words[1:])
     if words[:1] == ["zygote"]:
         from nrunner.runners import unittest_craft, zygote
 

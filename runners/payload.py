@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["describe", "environment", "program"]
+__all__ = ["describe", "environment", "program", "variant_words"]
 
 _AVOCADO = "113.0"
 """The release of Avocado whose conventions are followed: scripts look for the variable."""
@@ -38,7 +38,7 @@ def program(runnable: Runnable, place: Place) -> Command:
         raise RunnerError("a program's name and arguments cannot hold a NUL byte")
     env = environment(place, os.path.dirname(argv[0]))
     if runnable.variant is not None:
-        env.update(_variant(runnable.variant))
+        env.update(variant_words(runnable.variant))
     if runnable.kwargs:
         env.update(_words(runnable.kwargs))
     clear = runnable.config.get("runner.exectest.clear_env") is True
@@ -89,7 +89,7 @@ def _words(values: Mapping[str, Any]) -> dict[str, str]:
     return words
 
 
-def _variant(variant: Mapping[str, Any]) -> dict[str, str]:
+def variant_words(variant: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters of a variant: a list of [path, [[path, key, value], ...]]."""
     words: dict[str, Any] = {}
     try:

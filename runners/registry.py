@@ -30,6 +30,7 @@ _TESTS = {
     "exec-test": ("exec_test", "ExecTest"),
     "pytest": ("pytest", "Pytest"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
+    "robot": ("robot", "Robot"),
     "tap": ("tap", "Tap"),
 }
 _REQUIREMENTS = {

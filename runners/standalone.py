@@ -19,7 +19,7 @@ from nrunner.runners.sender import Sender
 
 __all__ = ["run_alone"]
 
-_SENT_ONLY = ("pytest", "python-unittest")
+_SENT_ONLY = ("pytest", "python-unittest", "robot")
 """Kinds whose output the receiver has to write; that of others is in `output_dir` already."""
 _IDLE = ("dry-run", "noop")
 """Kinds that start no process, and need no folders."""

@@ -163,6 +163,36 @@ class TestPythonUnittest(_Ours):
         return self._test(folder, "endless")
 
 
+ROBOT = """
+*** Test Cases ***
+Good
+    Log    fine
+Bad
+    Fail    on purpose
+Endless
+    Sleep    60
+"""
+
+
+class TestRobot(_Ours):
+    """With Robot Framework in an interpreter that is another one than the executable's."""
+
+    kind = "robot"
+
+    def _test(self, folder, name):
+        (folder / "it.robot").write_text(ROBOT)
+        return Runnable("robot", f"it.robot:It.{name}", config={"runner.python": sys.executable})
+
+    def passing(self, folder):
+        return self._test(folder, "Good")
+
+    def failing(self, folder):
+        return self._test(folder, "Bad")
+
+    def endless(self, folder):
+        return self._test(folder, "Endless")
+
+
 def _tap(text, status=0):
     return ["-u", "/bin/sh", "-a", "base64:LWM=", "-a", f"printf '{text}'; exit {status}"]
 

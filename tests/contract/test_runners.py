@@ -21,6 +21,7 @@ from nrunner.runners.noop import Noop
 from nrunner.runners.pytest import Pytest
 from nrunner.runners.python import Python
 from nrunner.runners.python_unittest import PythonUnittest
+from nrunner.runners.robot import Robot
 from nrunner.runners.tap import Tap
 from nrunner.testing.runner_contract import RequirementContract, RunnerContract
 
@@ -111,6 +112,33 @@ class TestPythonUnittest(RunnerContract):
     def impossible(self, folder):
         (folder / "test_it.py").write_text(UNITTEST)
         return Runnable("python-unittest", "test_it.py:T.test_nosuch")
+
+
+ROBOT = """
+*** Test Cases ***
+Good
+    Log    fine
+Bad
+    Fail    on purpose
+"""
+
+
+class TestRobot(RunnerContract):
+    def make_runner(self):
+        return Robot()
+
+    def _test(self, folder, name):
+        (folder / "it.robot").write_text(ROBOT)
+        return Runnable("robot", f"it.robot:It.{name}")
+
+    def passing(self, folder):
+        return self._test(folder, "Good")
+
+    def failing(self, folder):
+        return self._test(folder, "Bad")
+
+    def impossible(self, folder):
+        return self._test(folder, "Nosuch")
 
 
 class TestFile(RunnerContract):

@@ -1,7 +1,7 @@
 """Test suites that nobody here wrote, and what their own runners say about them.
 
-Python's tests are those of its standard library; the TAP scripts are Perl's own, fetched by
-scripts/install-test-tools.
+Python's tests are those of its standard library; the TAP scripts are Perl's own, and the suites of
+Robot Framework those of a library for it, both fetched by scripts/install-test-tools.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nrunner-tests")
 PERL = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "perl"
+ROBOT = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "robot"
 
 PYTHON = sys.executable
 """An interpreter that has Python's own tests; scripts/install-test-tools sees to that."""
@@ -177,3 +179,43 @@ _WORDS = {
     "unexpected": "failed",
     "ERROR": "errors",
 }
+
+
+# Suites of Robot Framework
+
+
+def copy_robot_suites(folder: Path) -> Path:
+    """Copy the suites with their library; return where to run them."""
+    assert ROBOT.is_dir(), f"{ROBOT} is not there: scripts/install-test-tools fetches it"
+    shutil.copytree(ROBOT, folder)
+    for name in ("performance", "Timeouts"):  # ten thousand tests, and some that wait
+        shutil.rmtree(folder / "atest/TestCases" / name)
+    return folder
+
+
+def robot(place: Path, env: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what Robot says of each test of each file below ``atest``."""
+    command = [PYTHON, "-m", "robot", "--output", "native.xml", "--log", "NONE", "--report", "NONE"]
+    done = subprocess.run(
+        [*command, "atest"], cwd=place, env=env, capture_output=True, check=False, timeout=50
+    )
+    assert done.returncode < 250, done.stderr
+    found = ET.parse(place / "native.xml").getroot().find("suite")
+    assert found is not None
+    return dict(_files(found, place))
+
+
+def _files(suite: ET.Element, place: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    source = Path(suite.get("source", ""))
+    if source.is_file():
+        tests = suite.findall("test")
+        statuses = {test.get("name", ""): _status(test) for test in tests}
+        yield str(source.relative_to(place.resolve())), statuses
+    for inner in suite.findall("suite"):
+        yield from _files(inner, place)
+
+
+def _status(test: ET.Element) -> str:
+    status = test.find("status")
+    assert status is not None
+    return status.get("status", "")

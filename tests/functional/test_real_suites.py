@@ -99,3 +99,32 @@ def counted(test: Mapping[str, Any]) -> Counter[str]:
     numbers = Counter({word.replace("error", "errors"): int(number) for number, word in found})
     assert sum(numbers.values()) == int(total[1])
     return numbers
+
+
+@pytest.mark.timeout(300)
+def test_suites_of_robot_framework_end_as_robot_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Each file's worst is that of its tests; what has the same name here and there ends alike."""
+    sandbox.here = corpus.copy_robot_suites(tmp_path / "robot")
+    sandbox.env["PYTHONPATH"] = str(sandbox.here / "src")
+    expected = corpus.robot(sandbox.here, sandbox.env)
+    statuses = Counter(each for tests in expected.values() for each in tests.values())
+    assert statuses["PASS"] > 50
+    assert statuses["FAIL"] > 10
+
+    assert run(sandbox, "atest", "--python", corpus.PYTHON).code == 1
+    got: dict[str, dict[str, str]] = {}
+    for name, test in sandbox.tests().items():
+        file, _, test_name = name.partition(":")
+        got.setdefault(file, {})[test_name.partition(".")[2]] = test["status"]
+    assert {file: worst(tests) for file, tests in got.items()} == {
+        file: worst(tests) for file, tests in expected.items()
+    }
+    same = [(file, name) for file in got for name in got[file] if name in expected[file]]
+    assert len(same) > 5
+    assert [got[file][name] for file, name in same] == [expected[file][n] for file, n in same]
+
+
+def worst(tests: Mapping[str, str]) -> str:
+    """Return the status of a suite: of those without any test Robot says that they are skipped."""
+    order = ("FAIL", "PASS", "SKIP")
+    return next((each for each in order if each in tests.values()), "SKIP")

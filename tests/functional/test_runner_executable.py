@@ -93,6 +93,7 @@ def test_what_a_test_leaves_running_ends_with_it(tmp_path: Path) -> None:
         "noop",
         "pytest",
         "python-unittest",
+        "robot",
         "tap",
     ],
 )

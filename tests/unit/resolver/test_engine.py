@@ -57,6 +57,27 @@ def _refused(base_dir: Path, reference: str) -> str:
     return resolution.reason
 
 
+class Seer(Taker):
+    """Is told before what it will be asked."""
+
+    def __init__(self) -> None:
+        super().__init__("seer", 1)
+        self.foreseen: list[list[str]] = []
+
+    def foresee(self, references: list[str], context: Context) -> None:
+        assert self.asked == []
+        self.foreseen.append(references)
+
+
+def test_a_resolver_is_told_of_all_files_of_a_folder_before_it_is_asked(tmp_path: Path) -> None:
+    for name in ("a", "b/c"):
+        _script(tmp_path / "f" / name)
+    seer = Seer()
+    resolve(["seer:f", "f/a"], [seer], Context(tmp_path))
+    assert seer.foreseen == [["seer:f/a", "seer:f/b/c"]]
+    assert seer.asked == ["seer:f/a", "seer:f/b/c", "f/a"]
+
+
 def test_resolvers_are_asked_from_high_to_low_priority_until_one_takes_it(tmp_path: Path) -> None:
     low, high = Taker("low", 1), Taker("high", 2, Answer.NOT_MINE)
     [resolution] = resolve(["x"], [low, high], Context(tmp_path))

@@ -1,0 +1,61 @@
+"""A program that is asked something: bounded in time, and gone afterwards with all it started.
+
+Not responsible for what it is asked, nor for reading the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from nrunner.resolver.base import Context
+
+__all__ = ["BoundedError", "last_line", "run_bounded"]
+
+
+class BoundedError(Exception):
+    """It could not be started, or took too long: a fragment that says which."""
+
+
+def run_bounded(
+    argv: Sequence[str], context: Context, *, stderr: Path, stdout: Path | None = None
+) -> str:
+    """Run a program in the folder of the references; return how it ended, or raise BoundedError.
+
+    What it prints goes to files. All of its process group is ended once it has ended itself.
+    """
+    with stderr.open("wb") as errors, Path(stdout or os.devnull).open("wb") as output:
+        try:
+            child = subprocess.Popen(
+                argv,
+                cwd=context.base_dir,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise BoundedError(f"could not start {argv[0]}: {reason}") from error
+        try:
+            status = child.wait(context.discovery_timeout)
+        except subprocess.TimeoutExpired as error:
+            limit = f"{context.discovery_timeout:g} s"
+            raise BoundedError(f"{argv[0]} did not answer within {limit}") from error
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with status {status}"
+
+
+def last_line(path: Path) -> str:
+    """Return the last line that a program has printed, after a colon; empty if there is none."""
+    last = path.read_text("utf-8", "replace").strip().splitlines()[-1:]
+    return f": {last[0]}" if last else ""
