@@ -113,7 +113,7 @@ class Environment(KeptLink, Inquiries):
             head["examine"] = True
         self._cancels[key] = frame = encode({"type": "cancel", **head})
         self._send(frame)
-        self._woken.set()
+        self._hurry()
 
     def acknowledge_nowait(self, number: int, drop: Sequence[str] = ()) -> None:
         """Have the agent forget events up to this one, and folders whose files are here.

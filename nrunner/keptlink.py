@@ -33,8 +33,9 @@ _LATER_RECONNECTS = 5.0
 _PING_EACH = 5.0
 _SILENT_PINGS = 2
 """A link that may break counts as broken if nothing was heard for so many pauses after a ping."""
-_UNWANTED_FOR = 2.0
-"""Seconds for which a link may be lost if all that runs there was cancelled."""
+_UNWANTED_PING_EACH = 0.7
+_UNWANTED_FOR = 1.0
+"""Seconds for which a link may be lost if all that runs there was cancelled: people wait."""
 _WORTH_TELLING = 1.0
 """Seconds for which a link is lost before people are told."""
 
@@ -71,6 +72,8 @@ class KeptLink:
         self._cut = asyncio.Event()
         self._woken = asyncio.Event()
         """Set when there is less to wait for."""
+        self._hurried = asyncio.Event()
+        """Set when an answer is waited for by people."""
         self._lost_by = ""
         """Why the link was given up, if it was not simply cut."""
         self._refusal = ""
@@ -170,28 +173,45 @@ class KeptLink:
         one that may be out of reach only the link is given up.
         """
         deadline = self._answer_within
-        pause, most = deadline / _PARTS, _PARTS
-        if self._patience:
-            pause, most = _PING_EACH, _SILENT_PINGS
-        silent = 0
+        most = _SILENT_PINGS if self._patience else _PARTS
+        loop = asyncio.get_running_loop()
+        silent, since = 0, loop.time()
         while True:
             link = self._link
             heard = link.heard if link is not None else 0
             # In parts: were we stopped ourselves, the time is not up before we have listened.
-            await asyncio.sleep(pause)
+            is_hurried = await self._pause_between_pings()
             if link is None or link is not self._link or heard != link.heard:
-                silent = 0
+                silent, since = 0, loop.time()
                 continue
-            if silent == 0:
+            if silent == 0 or is_hurried:
                 link.write(_PING)
-            if silent == most:
+            if silent >= most and not is_hurried:
                 if not self._patience:
                     self._give_up(f"the agent did not answer within {deadline:g} s")
                     return
-                self._lost_by = f"nothing was heard for {pause * (most + 1):g} s"
+                self._lost_by = f"nothing was heard for {loop.time() - since:.0f} s"
                 self._drop()
                 self._cut.set()
-            silent += 1
+            silent = 1 if is_hurried else silent + 1
+
+    async def _pause_between_pings(self) -> bool:
+        """Wait until it is time to ask again; return whether that is since people wait now."""
+        if not self._patience:
+            await asyncio.sleep(self._answer_within / _PARTS)
+            return False
+        self._hurried.clear()
+        try:
+            async with asyncio.timeout(_PING_EACH if self._is_wanted() else _UNWANTED_PING_EACH):
+                await self._hurried.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _hurry(self) -> None:
+        """Note that people wait for what is said next, or that less is worth waiting for."""
+        self._woken.set()
+        self._hurried.set()
 
     async def _reconnect(self) -> str:
         """Have a link again; return why that is not possible."""
@@ -219,11 +239,13 @@ class KeptLink:
                 return ""
             if self._patience and not is_told and loop.time() - since > _WORTH_TELLING:
                 is_told = True
-                self._on_notice(
-                    f"the link to {self.place} is lost ({why}): what runs there goes on, and it is "
-                    f"tried again for {self._patience:g} s"
-                )
+                self._on_notice(f"the link to {self.place} is lost ({why}): {self._outlook()}")
         return trouble
+
+    def _outlook(self) -> str:
+        if self._is_wanted():
+            return f"what runs there goes on, and it is tried again for {self._patience:g} s"
+        return "what runs there ends once it has waited for a controller for long enough"
 
     def _time_left(self, since: float) -> float:
         """Return for how long there may still be no link; without patience, tries are counted."""

@@ -32,6 +32,8 @@ _WATCH_AFTER = 1.0
 """Seconds without a link after which the device is asked whether the agent is there."""
 _REACH_WITHIN = 4.0
 """Seconds for which a device that must be reached anew is waited for, to end what is there."""
+_REACH_LOST_WITHIN = 1.0
+"""The same for one that could not be reached a moment ago."""
 # Exit statuses of nrunner.runners.relay.
 _ENDED, _VANISHED = 10, 12
 
@@ -93,6 +95,8 @@ class DutHandle:
         """How many channels to the agent there are."""
         self._left: Remains | None = None
         self._is_removed = False
+        self._is_lost = False
+        """Whether it could not be reached when that was tried last."""
         self.has_restarted = False
         self._is_restarting = False
         """Whether a reboot was asked for: until there was one, its agent's end says nothing."""
@@ -104,6 +108,11 @@ class DutHandle:
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         """Have the agent's bytes carried here; raise LinkError."""
+        self._is_lost = True
+        await self._connect(factory)
+        self._is_lost = False
+
+    async def _connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
         reach = f"reach the agent on {self._device.label}"
         if self._gone.done():
             raise LinkError(f"{reach}: {self._gone.result()}")
@@ -155,7 +164,8 @@ class DutHandle:
 
     async def remains(self) -> Remains | None:
         """Return what the agent had still to say, also once that is removed."""
-        if self._left is None and not self._is_removed:
+        is_in_vain = self._is_removed or (self._is_lost and self._destroying is not None)
+        if self._left is None and not is_in_vain:
             try:
                 async with asyncio.timeout(self._reach_within()):
                     answer = await self._device.ask(
@@ -210,11 +220,14 @@ class DutHandle:
                 self._keep(answer)
                 self._is_removed = True
             except (SpawnError, TimeoutError):
+                self._is_lost = True
                 self._device.abort()
         await offload(remove_tree, str(self._staging))
         self.is_gone("it was ended")
 
     def _reach_within(self) -> float:
+        if self._is_lost:
+            return _REACH_LOST_WITHIN
         return _DESTROY_WITHIN if self._device.is_connected else _REACH_WITHIN
 
     def _keep(self, answer: Answer) -> None:

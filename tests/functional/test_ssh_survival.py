@@ -105,6 +105,25 @@ def test_a_job_that_is_interrupted_ends_in_time(sandbox, devices):
     assert end.code & 8, end.out + end.err
 
 
+def test_a_job_whose_links_are_cut_ends_in_time_and_what_it_left_ends_by_itself(sandbox, whole):
+    box = box_for(sandbox, whole, "sleep 60", "sleep 60")
+    box.env["NRUNNER_SSH_ORPHAN_DEADLINE"] = "3"
+    run = job(box)
+    run.wait_started(2)
+    wait_until(lambda: len(ran(whole)) == 2, "both run")
+    for dut in whole:
+        dut.cut_link()
+    run.process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    assert run.wait().code == 8
+    assert time.monotonic() - begun < 7
+    assert {each["status"] for each in box.results()["tests"]} == {"INTERRUPT"}
+    for dut in whole:
+        dut.restore_link()
+        dut.run("rm", "-f", f"/{RAN}")
+    wait_until(lambda: left(whole) == [], "nothing is left", 15)
+
+
 def test_connections_that_break_again_and_again_cost_no_test_anything(sandbox, whole):
     box = box_for(sandbox, whole, *["sleep 0.3; echo said"] * 10)
     run = job(box)

@@ -251,6 +251,41 @@ def test_nobody_waits_long_for_a_link_once_all_is_cancelled(tmp_path):
     talk(body, tmp_path, {"hangs": Script(blocks=True)}, patience=600)
 
 
+def test_a_link_that_nothing_comes_over_is_soon_given_up_once_all_is_cancelled(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        loop = asyncio.get_running_loop()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.run(1, Runnable("exec-test", "hangs"))
+        await talk.hear(1, "started")
+        handle.agent.take = lambda *_: None
+        await asyncio.sleep(1)
+        before = loop.time()
+        talk.is_wanted = False
+        talk.cancel(1)
+        await holding
+        assert loop.time() - before < 5
+        assert "ends once it has waited for a controller" in talk.notices[0]
+
+    talk(body, tmp_path, {"hangs": Script(blocks=True)}, patience=600)
+
+
+def test_an_agent_that_answers_is_not_given_up_however_long_what_was_cancelled_takes(tmp_path):
+    async def body(talk, handle):
+        await talk.environment.open()
+        holding = asyncio.ensure_future(talk.environment.wait_gone())
+        talk.run(1, Runnable("exec-test", "hangs"))
+        await talk.hear(1, "started")
+        talk.is_wanted = False
+        talk.environment.cancel_nowait((2, 1), kill=False, detail="of somebody else")
+        await asyncio.sleep(100)
+        assert (talk.environment.links, holding.done(), talk.notices) == (1, False, [])
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    talk(body, tmp_path, {"hangs": Script(blocks=True)}, patience=600)
+
+
 def test_an_environment_that_is_dismissed_while_its_link_is_lost_ends_at_once(tmp_path):
     async def body(talk, handle):
         await talk.environment.open()
