@@ -17,6 +17,7 @@ from nrunner.option import (
     Choice,
     Count,
     Duration,
+    FileName,
     Limit,
     Numbers,
     Pairs,
@@ -208,6 +209,50 @@ class Config:
         Words(),
         "Reports written into the job's folder.",
     )
+    job_category: str | None = _setting(
+        None,
+        "run.job_category",
+        FileName(),
+        "A folder beside those of jobs that gets a link to this one.",
+        "--job-category",
+        default_text="none",
+    )
+    archive: bool = _setting(
+        False,
+        "run.archive",
+        Switch(),
+        "Pack the job's folder into a ZIP file beside it at the job's end.",
+        "--archive",
+    )
+    suite_runner: str = _setting(
+        "nrunner",
+        "run.suite_runner",
+        Choice("nrunner"),
+        "What runs suites: there is one way to do so.",
+        "--suite-runner",
+    )
+    xunit_job_name: str | None = _setting(
+        None,
+        "results.xunit_job_name",
+        Text(),
+        "The name of the suite in results.xml.",
+        "--xunit-job-name",
+        default_text="that of the job's folder",
+    )
+    xunit_max_test_log_chars: int | None = _setting(
+        16 << 10,
+        "results.xunit_max_test_log_chars",
+        Size(),
+        "How much of each output of a failed test is in results.xml.",
+        "--xunit-max-test-log-chars",
+    )
+    tap_include_logs: bool = _setting(
+        False,
+        "results.tap_include_logs",
+        Switch(),
+        "Put what tests wrote into results.tap, as comments.",
+        "--tap-include-logs",
+    )
     filter_by_tags: tuple[str, ...] = _setting(
         (),
         "filter.by_tags",
@@ -299,6 +344,14 @@ class Config:
         "runner.exectest.exitcodes.warn",
         Numbers(255),
         "Exit statuses of an exec-test that mean WARN.",
+        per_suite=True,
+    )
+    keep_tmp: bool = _setting(
+        False,
+        "runner.keep_tmp",
+        Switch(),
+        "Keep what tests leave in their temporary folders: as work in their own.",
+        "--keep-tmp",
         per_suite=True,
     )
     clear_env: bool = _setting(
@@ -566,8 +619,8 @@ class Config:
 
 
 _SHARED = (
-    *("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "ssh."),
-    *("run.leak", "run.requirement_timeout"),
+    *("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "ssh.", "results."),
+    *("run.archive", "run.job_category", "run.leak", "run.requirement_timeout"),
 )
 
 _SETTINGS = [each for each in fields(Config) if "option" in each.metadata]

@@ -157,6 +157,12 @@ class History:
         return tuple(self._head.get("plan", {}).get("writers", ("json", "tap")))
 
     @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings that parts of the job read by key."""
+        config: Mapping[str, Any] = self._head.get("plan", {}).get("config", {})
+        return config
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What its report says beside all else."""
         facts: Mapping[str, Any] = self._head.get("plan", {}).get("facts", {})

@@ -16,15 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nrunner.errors import ExitCode, JournalError, NrunnerError
+from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
 from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
+from nrunner.jobdata import write_jobdata
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
 from nrunner.launch import Launch, limits_of, parallel
 from nrunner.layout import (
     JobFolder,
     attempt_folder_name,
+    categorize,
     create_job_folder,
     link_control,
     short_id,
@@ -40,7 +42,8 @@ from nrunner.record import replace
 from nrunner.register import enter, strike
 from nrunner.reporter import JobClock, Reporter
 from nrunner.reportfile import write_reports
-from nrunner.results.base import JobReport, Listener
+from nrunner.results.base import JobReport, Listener, report_options
+from nrunner.results.by_status import ByStatus
 from nrunner.results.job_log import JobLog
 from nrunner.results.registry import find_writer
 from nrunner.resumption import Resumption
@@ -149,8 +152,9 @@ class Job:
             len(plan.tasks),
             self._clock.wall,
             facts=plan.facts,
+            options=report_options(plan.config),
         )
-        self._reporter = Reporter(report, self._clock, (*listeners, JobLog()))
+        self._reporter = Reporter(report, self._clock, (*listeners, JobLog(), ByStatus()))
 
     async def run(self) -> int:
         """Run; return the exit code."""
@@ -326,6 +330,7 @@ class Job:
                     for animate in self._offered("animate")
                 ]
                 asyncio.get_running_loop().call_later(_SOON, self._load_writers)
+                asyncio.get_running_loop().call_later(_SOON, self._write_jobdata)
 
                 def help_with(work: Coroutine[Any, Any, None]) -> None:
                     helpers.append(group.create_task(work, name="pause"))
@@ -362,6 +367,11 @@ class Job:
             with contextlib.suppress(NrunnerError):  # it is told when the report is due
                 find_writer(name)
 
+    def _write_jobdata(self) -> None:
+        """Write what nothing of ours reads: a disk that is full costs it, and nothing else."""
+        with contextlib.suppress(OSError):
+            write_jobdata(self.folder, self._plan)
+
     def _say(self, journal: Journal, text: str) -> None:
         self._note(journal, text)
         self._reporter.flush()
@@ -396,12 +406,43 @@ class Job:
         for problem in self._write_reports(job, journal):
             self._note(journal, problem)
             code |= ExitCode.JOB_FAILED
-        if code != job.exit_code:
+        for problem in self._keep_elsewhere():
+            self._note(journal, problem)
+            code |= ExitCode.JOB_FAILED
+        if code != job.exit_code or not self._plan.has_json:
             with contextlib.suppress(JournalError):
-                journal.append([{"type": "exit", "exit_code": code}])
+                journal.append([self._exit_record(code)])
         self._reporter.close(replace(job, exit_code=int(code)))
         strike(self.folder, self._id)
-        return int(code)
+        return int(code | self._archive(journal))
+
+    def _exit_record(self, code: int) -> dict[str, Any]:
+        record = {"type": "exit", "exit_code": int(code)}
+        # Who looks for results.json to know that the job is complete is told that there is none.
+        return record if self._plan.has_json else {**record, "json": False}
+
+    def _archive(self, journal: Journal) -> ExitCode:
+        """Pack the job's folder as the last of all, if that was asked for."""
+        if not self._plan.config.get("run.archive"):
+            return ExitCode.OK
+        from nrunner.archive import archive  # few want it
+
+        try:
+            archive(self.folder.root)
+        except ResultsError as error:
+            self._note(journal, f"could not {error}")
+            return ExitCode.JOB_FAILED
+        return ExitCode.OK
+
+    def _keep_elsewhere(self) -> Iterator[str]:
+        """Do with the job's folder what was asked for; yield in words what could not be done."""
+        self._write_jobdata()
+        config = self._plan.config
+        try:
+            if config.get("run.job_category"):
+                categorize(self.folder, config["run.job_category"])
+        except NrunnerError as error:
+            yield f"could not {error}"
 
     def _give_up(self, journal: Journal) -> None:
         """Tell what is known of a job that cannot go on, and which tasks have no verdict."""

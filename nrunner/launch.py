@@ -35,7 +35,7 @@ class Launch:
         `job_id` is that of a job to go on with, which may have environments already.
         """
         _check_descriptors()
-        self.job_id = job_id or new_job_id()
+        self.job_id = job_id or plan.job_id or new_job_id()
         self.runtime: Path = runtime_folder(self.job_id)
         context = SpawnerContext(
             self.job_id,

@@ -27,6 +27,7 @@ __all__ = [
     "JobFolder",
     "JobNotFound",
     "attempt_folder_name",
+    "categorize",
     "create_job_folder",
     "find_job",
     "id_of",
@@ -89,6 +90,11 @@ class JobFolder:
     def test_results(self) -> Path:
         """Holds one folder for each task, named by `task_folder_name`."""
         return self.root / "test-results"
+
+    @property
+    def jobdata(self) -> Path:
+        """Holds what the job was asked to do, for people who know Avocado."""
+        return self.root / "jobdata"
 
     @property
     def spools(self) -> Path:
@@ -206,6 +212,17 @@ def _point_latest(base: Path, name: str) -> None:
             spare.replace(base / _LATEST)
         except OSError:
             spare.unlink()
+
+
+def categorize(folder: JobFolder, category: str) -> None:
+    """Put a link to a job into a folder beside those of jobs; raise ResultsError."""
+    place = folder.root.parent / category
+    try:
+        place.mkdir(mode=0o755, exist_ok=True)
+        (place / folder.root.name).symlink_to(Path("..") / folder.root.name)
+    except OSError as error:
+        reason = _reason(place, error)
+        raise ResultsError(f"put a link to the job into {_shown(place)}: {reason}") from error
 
 
 _REASONS = {

@@ -254,9 +254,11 @@ def held_status(
 def _over(folder: JobFolder, holder: Holder | None) -> JobStatus:
     from nrunner.progress import closing_of  # a job that runs need not load it
 
-    has_results = folder.report("results.json").exists()
+    closing = closing_of(folder.journal)
+    wants_none = any(each.get("json") is False for each in closing)
+    has_results = wants_none or folder.report("results.json").exists()
     # Without a journal there is nothing to go on with.
-    if has_results and (closing_of(folder.journal) or not folder.journal.exists()):
+    if has_results and (closing or not folder.journal.exists()):
         return JobStatus(JobState.COMPLETE, holder)
     reason = "its controller is gone before the job's end"
     job_id = id_of(folder)

@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "Count",
     "Duration",
+    "FileName",
     "Limit",
     "Numbers",
     "Pairs",
@@ -270,6 +271,23 @@ class Text(Sort):
     def schema(self) -> dict[str, Any]:
         """Describe a string that can be a name of something."""
         return {"type": "string", "pattern": r"^[^\u0000]+$"}
+
+
+class FileName(Text):
+    """A name that a file or folder can have: no path."""
+
+    metavar = "NAME"
+
+    def from_toml(self, value: Any) -> str:
+        """Accept a string without a slash that is no dot or two."""
+        text = _string(value)
+        if "/" in text or text.startswith(".") or len(os.fsencode(text)) > 255:
+            raise ValueError(f"expected a name without / that begins with no dot, got {text!r}")
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """Describe such a name."""
+        return {"type": "string", "pattern": r"^[^./\u0000][^/\u0000]*$", "maxLength": 255}
 
 
 class Choice(Sort):

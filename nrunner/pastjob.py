@@ -9,7 +9,7 @@ from nrunner.errors import ExitCode
 from nrunner.history import History
 from nrunner.journal import Journal
 from nrunner.layout import JobFolder
-from nrunner.results.base import JobReport
+from nrunner.results.base import JobReport, report_options
 from nrunner.status.tally import Tally
 
 __all__ = ["PastJob"]
@@ -50,4 +50,5 @@ class PastJob:
             closed.get("interrupted", ""),
             history.facts,
             closed.get("loop_lag_max"),
+            report_options(history.config),
         )

@@ -54,3 +54,10 @@ class JobPlan:
     """Whether a suite starts only when the one before it is done."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Carried into the job's report (shuffle seed, ignored references, ...)."""
+    job_id: str = ""
+    """The id that the job has to have; empty if any will do."""
+
+    @property
+    def has_json(self) -> bool:
+        """Whether results.json is written, by which a job is known to be complete."""
+        return "json" in self.writers

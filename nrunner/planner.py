@@ -53,6 +53,7 @@ def make_plan(
     base_dir: Path,
     command: tuple[str, ...] = (),
     reports: tuple[ReportTarget, ...] = (),
+    job_id: str = "",
 ) -> Planned:
     """Return the plan of a job; raise ResolveError if there is something or nothing to run."""
     resolved = [resolve(suite.references, context_of(suite.config, base_dir)) for suite in suites]
@@ -76,6 +77,7 @@ def make_plan(
         writers=config.results,
         reports=reports,
         facts=_facts(ignored, seed),
+        job_id=job_id,
     )
     return Planned(plan, _notices(ignored, seed))
 

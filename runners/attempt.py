@@ -303,7 +303,10 @@ class Attempt:
         """Move what the attempt wrote to the task's folder. Raise OSError."""
         if self.slot is not None:
             speaks = self.command is not None and self.command.speaks
-            self.outputs = self.slot.collect(self.order.log_dir, keep_names=speaks)
+            keep_work = self.order.runnable.config.get("runner.keep_tmp") is True
+            self.outputs = self.slot.collect(
+                self.order.log_dir, keep_names=speaks, keep_work=keep_work
+            )
             if speaks:
                 # What it said by messages is there, too.
                 self.outputs = tuple(sorted(os.listdir(self.order.log_dir)))

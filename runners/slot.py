@@ -68,10 +68,13 @@ class Slot:
         for capture in self._captures.values():
             capture.drain()
 
-    def collect(self, log_dir: str, *, keep_names: bool = False) -> tuple[str, ...]:
+    def collect(
+        self, log_dir: str, *, keep_names: bool = False, keep_work: bool = False
+    ) -> tuple[str, ...]:
         """Move what has something in it to `log_dir`; return the names. Raise OSError.
 
-        With `keep_names` what is there already stays, and ours is added to ``runner.log``.
+        With `keep_names` what is there already stays, and ours is added to ``runner.log``; with
+        `keep_work` the temporary folder is kept, too.
         """
         names = []
         for name, capture in self._captures.items():
@@ -83,11 +86,15 @@ class Slot:
                 target = "runner.log" if keep_names else name
                 _give_away(capture, f"{log_dir}/{target}")
                 names.append(target)
-        if self._has_entries(self.output_dir):
-            make_folder(log_dir)
-            _move(self.output_dir, log_dir + "/output")
-            self._is_ready = False
-            names.append("output")
+        folders = {"output": self.output_dir}
+        if keep_work:
+            folders["work"] = self.work_dir
+        for name, folder in folders.items():
+            if self._has_entries(folder):
+                make_folder(log_dir)
+                _move(folder, f"{log_dir}/{name}")
+                self._is_ready = False
+                names.append(name)
         return tuple(dict.fromkeys(names))
 
     def clean(self) -> Iterator[None]:

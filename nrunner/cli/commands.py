@@ -5,18 +5,33 @@ Not responsible for what they do (``nrunner.cli.run``, ``nrunner.cli.listing``).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
+from nrunner.cli.familiar import ACCEPTED, parameter
 from nrunner.cli.flags import report_flags, setting_flags
 from nrunner.cli.listing import FORM as LIST_FORM
 from nrunner.cli.listing import list_tests as do_list
 from nrunner.cli.run import FORM as RUN_FORM
+from nrunner.cli.run import UNWANTED
 from nrunner.cli.run import run_tests as do_run
 from nrunner.requirement import FLAG as DEPENDENCY_FLAG
 
 __all__ = ["list_tests", "run"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _unwanted_flags(command: _Command) -> _Command:
+    """Add the flags that leave reports out, and those that Avocado's users may give."""
+    for flag, name in reversed(UNWANTED.items()):
+        told = f"Write no {name} report into the job's folder."
+        command = click.option(parameter(flag), flag, is_flag=True, help=told)(command)
+    for flag in ACCEPTED:
+        command = click.option(parameter(flag), flag, is_flag=True, hidden=True)(command)
+    return command
 
 
 @click.command()
@@ -30,6 +45,9 @@ __all__ = ["list_tests", "run"]
 )
 @setting_flags(*RUN_FORM.settings)
 @report_flags("Also write")
+@_unwanted_flags
+@click.option("--open-browser", is_flag=True, help="Show the page in a browser at the job's end.")
+@click.option("--force-job-id", metavar="ID", help="The job's id: 40 hexadecimal digits.")
 @click.option(
     "--detach", is_flag=True, help="Print the job's id and return; the job goes on by itself."
 )

@@ -43,7 +43,14 @@ def off_flag(flag: str) -> str:
 
 
 _REPEATED = frozenset({"filter.by_tags", "ssh.duts", "ssh.dut_tags"})
-_OTHER_NAMES = {"--fail-fast": ("--failfast",), "--podman-image": ("--spawner-podman-image",)}
+_OTHER_NAMES = {
+    "--archive": ("-z",),
+    "--dry-run": ("-d",),
+    "--fail-fast": ("--failfast",),
+    "--filter-by-tags": ("-t",),
+    "--podman-image": ("--spawner-podman-image",),
+    "-p": ("--test-parameter",),
+}
 """Avocado's words for flags."""
 
 

@@ -56,7 +56,7 @@ _WIDTH = 80
 
 def said_at_once(words: Sequence[str]) -> str | None:
     """Return the answer to a command line that asks for no more than help or version."""
-    if list(words) == ["--version"]:
+    if list(words) in (["--version"], ["-v"]):
         return f"nrunner {__version__}"
     if list(words) in (["--help"], ["-h"]) and _is_wide():
         lines = [f"  {name:<10}  {text}" for name, (_, text) in COMMANDS.items()]

@@ -55,11 +55,11 @@ def show(job: str, as_json: bool, **flags: Any) -> int:
     """
     folder = chosen_job(job, flags)
     summary = summary_of(folder)
-    if summary.state is JobState.COMPLETE:
+    if summary.state is JobState.COMPLETE and folder.report("results.json").exists():
         _show_report(summary, as_json=as_json)
         return ExitCode.OK
     _show_progress(summary, as_json=as_json)
-    if summary.state is JobState.RUNNING:
+    if summary.state in (JobState.RUNNING, JobState.COMPLETE):
         return ExitCode.OK
     say_error(f"job {id_of(folder)} is {told_state(summary.status)}")
     return ExitCode.JOB_FAILED

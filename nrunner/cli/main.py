@@ -118,6 +118,10 @@ def _invoke(arguments: list[str]) -> int:
     if said is not None:
         say(said)
         return ExitCode.OK
+    if arguments[:1] and arguments[0].startswith("-"):
+        from nrunner.cli.ahead import moved
+
+        arguments = moved(arguments)
     if arguments[:1] in (["run"], ["list"]):
         code = _ordinary(arguments)
         if code is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from nrunner.cli.familiar import ACCEPTED, parameter
 from nrunner.cli.form import Form
 from nrunner.cli.output import say_error
 from nrunner.cli.request import make_request, plugged_resolve
@@ -24,13 +26,14 @@ from nrunner.launch import Launch
 from nrunner.plan import JobPlan, ReportTarget
 from nrunner.planner import make_plan
 from nrunner.plugins import find_plugin
+from nrunner.record import replace
 from nrunner.requirement import FLAG
 
 if TYPE_CHECKING:
     from nrunner.layout import JobFolder
     from nrunner.results.base import Listener
 
-__all__ = ["FORM", "REPORTS", "asked_reports", "carry_out", "run_tests"]
+__all__ = ["FORM", "REPORTS", "UNWANTED", "asked_reports", "carry_out", "run_tests"]
 
 REPORTS = {
     "json": "JSON",
@@ -41,6 +44,9 @@ REPORTS = {
     "trace": "a trace for Perfetto",
 }
 """Reports that have a flag of their own: what each is."""
+
+UNWANTED = {f"--disable-{name}-job-result": name for name in ("json", "xunit", "tap", "html")}
+"""Flags that leave a report out of the job's folder: which."""
 
 FORM = Form(
     settings=(
@@ -62,6 +68,12 @@ FORM = Form(
         "run.seed",
         "run.env",
         "run.results_dir",
+        "run.job_category",
+        "run.archive",
+        "run.suite_runner",
+        "results.xunit_job_name",
+        "results.xunit_max_test_log_chars",
+        "results.tap_include_logs",
         "output.show",
         "output.quiet",
         "run.spawner",
@@ -70,6 +82,7 @@ FORM = Form(
         "runner.python",
         "runner.isolation",
         "runner.executables",
+        "runner.keep_tmp",
         "status.tcp",
         "status.serve",
         "podman.image",
@@ -83,9 +96,17 @@ FORM = Form(
         "ssh.dut_tags",
         "ssh.inventory",
     ),
-    texts={"--job": "job_file", **{f"--{name}": name for name in REPORTS}},
+    texts={
+        "--job": "job_file",
+        "--force-job-id": "force_job_id",
+        **{f"--{name}": name for name in REPORTS},
+    },
     lists={FLAG: "job_dependency"},
-    switches={"--detach": "detach"},
+    switches={
+        "--detach": "detach",
+        "--open-browser": "open_browser",
+        **{flag: parameter(flag) for flag in (*UNWANTED, *ACCEPTED)},
+    },
 )
 """What can be said after ``nrunner run``."""
 
@@ -97,22 +118,47 @@ def run_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
         asked["references"], asked["job_file"], flags_of(asked), asked["job_dependency"]
     )
     reports = asked_reports(asked, to_stdout=not asked["detach"])
-    _check_choices(request.config)
+    config = _without_reports(request.config, asked)
+    _check_choices(config)
+    job_id = _job_id(asked["force_job_id"], here / config.results_dir)
     planned = make_plan(
         request.suites,
-        request.config,
+        config,
         plugged_resolve(),
         base_dir=here,
         command=("nrunner", *command),
         reports=reports,
+        job_id=job_id,
     )
     for notice in planned.notices:
         say_error(notice)
     if asked["detach"]:
         from nrunner.cli.detach import run_detached
 
-        return run_detached(planned.plan, request.config)
-    return _run(planned.plan, request.config, reports)
+        return run_detached(planned.plan, config)
+    return _run(planned.plan, config, reports, asked)
+
+
+def _without_reports(config: Config, asked: Mapping[str, Any]) -> Config:
+    """Return a configuration without the reports that flags leave out."""
+    unwanted = {name for flag, name in UNWANTED.items() if asked[parameter(flag)]}
+    if not unwanted:
+        return config
+    return replace(config, results=tuple(each for each in config.results if each not in unwanted))
+
+
+def _job_id(wanted: str | None, results_dir: Path) -> str:
+    """Return the id that the job has to have, empty if any will do; raise UsageError."""
+    if wanted is None:
+        return ""
+    if not re.fullmatch("[0-9a-f]{40}", wanted):
+        raise UsageError(f"use the job id {wanted!r}: it has to be 40 digits of 0-9 and a-f")
+    from nrunner.layout import id_of, list_jobs
+
+    for job in list_jobs(results_dir):
+        if id_of(job) == wanted:
+            raise UsageError(f"use the job id {wanted}: {job.root} has it already")
+    return wanted
 
 
 def carry_out(
@@ -140,14 +186,21 @@ def carry_out(
     return run_job(plan, listeners, launch, serving)
 
 
-def _run(plan: JobPlan, config: Config, reports: Sequence[ReportTarget]) -> int:
+def _run(
+    plan: JobPlan, config: Config, reports: Sequence[ReportTarget], asked: Mapping[str, Any]
+) -> int:
     with ExitStack() as stack:
 
         def listen() -> Sequence[Listener]:
             from nrunner.results.registry import listeners_for
 
             stream = _console_stream(reports, stack)
-            return listeners_for(stream, config.show, quiet=config.quiet)
+            listeners = listeners_for(stream, config.show, quiet=config.quiet)
+            if asked["open_browser"]:
+                from nrunner.cli.browser import Browser
+
+                listeners.append(Browser(asked["html"]))
+            return listeners
 
         return carry_out(plan, listen)
 

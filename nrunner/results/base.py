@@ -16,7 +16,14 @@ from nrunner.record import dataclass, field
 from nrunner.result import Cause, Result
 from nrunner.task import Task
 
-__all__ = ["AttemptReport", "JobReport", "Listener", "ResultWriter", "TaskReport"]
+__all__ = [
+    "AttemptReport",
+    "JobReport",
+    "Listener",
+    "ResultWriter",
+    "TaskReport",
+    "report_options",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,13 @@ class JobReport:
     """Counters for the curious: refused messages, shuffle seed, ..."""
     loop_lag_max: float | None = None
     """How late the controller's event loop was at worst, in seconds; None before the job's end."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The settings ``results.*`` that were made: how its reports are to be."""
+
+
+def report_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a job's settings that say how its reports are to be."""
+    return {key: value for key, value in config.items() if key.startswith("results.")}
 
 
 class Listener(Protocol):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 
+from nrunner import __version__
 from nrunner.layout import JobFolder
 from nrunner.results.base import JobReport, TaskReport
 from nrunner.results.line import foot_lines, head_lines, notice_line, task_line
+from nrunner.results.text import visible
 from nrunner.task import Task
 
 __all__ = ["JobLog"]
@@ -35,7 +38,7 @@ class JobLog:
         self._total = job.total
         with contextlib.suppress(OSError, ValueError):
             self._file = os.open(JobFolder(job.folder).log, _FLAGS, 0o600)
-        self._pending += head_lines(job)
+        self._pending += [*head_lines(job), *_origin_lines(job)]
         self.flush()
 
     def task_started(self, task: Task, time: float) -> None:
@@ -73,3 +76,9 @@ class JobLog:
         with contextlib.suppress(OSError):
             while data and self._file >= 0:
                 data = data[os.write(self._file, data) :]
+
+
+def _origin_lines(job: JobReport) -> list[str]:
+    """Return what began the job, which whoever types it knows."""
+    command = visible(shlex.join(job.command))
+    return [f"COMMAND    : {command}", f"VERSION    : nrunner {__version__}"]

@@ -22,6 +22,10 @@ SHOWN = {
 }
 """What ``--show`` can ask for."""
 
+_STREAMS = {"all": "test", "early": "test", "job": "app"}
+"""Avocado's names of streams, and what shows about the same here."""
+_LOGGERS = {"avocado.app": "app", "avocado.job": "app", "avocado.test": "test"}
+
 
 def find_writer(name: str) -> ResultWriter:
     """Return a new writer; raise UsageError if none has this name, PluginError if it is broken."""
@@ -43,7 +47,7 @@ _PARTS = ("name", "description", "file_name", "write")
 
 def check_show(names: Iterable[str]) -> frozenset[str]:
     """Return the names that ``--show`` was given, if they are; raise UsageError."""
-    wanted = frozenset(names) or frozenset({"app"})
+    wanted = frozenset(map(_shown_as, names)) or frozenset({"app"})
     for name in sorted(wanted - SHOWN.keys()):
         import difflib
 
@@ -53,6 +57,13 @@ def check_show(names: Iterable[str]) -> frozenset[str]:
     if "none" in wanted and len(wanted) > 1:
         raise UsageError("show 'none' and something else")
     return wanted
+
+
+def _shown_as(name: str) -> str:
+    """Return what a name means; the level that Avocado's users put behind one changes nothing."""
+    stream = name.partition(":")[0]
+    known = stream if stream in SHOWN else name
+    return _STREAMS.get(stream) or _LOGGERS.get(stream) or known
 
 
 def make_console(stream: IO[str], *, show: Collection[str], quiet: bool) -> Listener:

@@ -7,17 +7,21 @@ reading TAP (``nrunner.runners.tap``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 from nrunner.result import Result
 from nrunner.results.base import JobReport, TaskReport
-from nrunner.results.text import first_line, fitting, shortened, task_name
+from nrunner.results.tail import output_end
+from nrunner.results.text import first_line, fitting, shortened, task_name, visible
 
 __all__ = ["TapReport"]
 
 _OK = {Result.PASS, Result.WARN, Result.SKIP, Result.CANCEL}
 _SKIPPED = {Result.SKIP, Result.CANCEL}
+_LOGS = ("debug.log", "stdout", "stderr")
+_MOST_OF_A_LOG = 1 << 20
 
 
 class TapReport:
@@ -30,7 +34,10 @@ class TapReport:
     def write(self, job: JobReport, tasks: Iterable[TaskReport], stream: IO[str]) -> None:
         """Write the report; `tasks` are read once and none is kept."""
         stream.write(f"TAP version 14\n1..{job.total}\n")
+        include_logs = job.options.get("results.tap_include_logs", False)
         for task in tasks:
+            if include_logs:
+                stream.writelines(fitting(line, stream) for line in _logs(task, job.folder))
             stream.write(fitting(_point(task), stream))
         if job.interrupted:
             comment = f"# cut short: {_escaped(first_line(job.interrupted))}\n"
@@ -45,6 +52,21 @@ def _point(task: TaskReport) -> str:
     if task.result is Result.PASS and len(task.attempts) < 2:
         return f"{line}\n"
     return f"{line}\n{_diagnostics(task)}"
+
+
+def _logs(task: TaskReport, folder: Path) -> Iterator[str]:
+    """Yield what a task wrote, as comments: the last of it if that is much."""
+    name = shortened(task_name(task.id))
+    for output in _LOGS:
+        path = task.outputs.get(output)
+        text, is_whole = output_end(folder / path, _MOST_OF_A_LOG) if path else ("", True)
+        if not text:
+            continue
+        yield f"# {output} of {name}:\n"
+        if not is_whole:
+            yield "#   ...\n"
+        for line in text.removesuffix("\n").split("\n"):
+            yield f"#   {visible(line.expandtabs().rstrip())}".rstrip() + "\n"
 
 
 def _reason(task: TaskReport) -> str:

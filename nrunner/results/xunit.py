@@ -23,6 +23,7 @@ __all__ = ["XunitReport"]
 _ELEMENTS = {Result.FAIL: "failure", Result.ERROR: "error", Result.INTERRUPT: "error"}
 _SKIPPED = (Result.SKIP, Result.CANCEL)
 _MOST_OF_AN_OUTPUT = 16 * 1024
+_ALL_OF_AN_OUTPUT = 1 << 30
 _MOST_OF_A_TEXT = 64 * 1024
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ORDER = ("failure", "rerunFailure", "flakyFailure", "error", "rerunError", "flakyError")
@@ -54,10 +55,12 @@ def _document(job: JobReport, tasks: Iterable[TaskReport]) -> Iterator[str]:
         f'time="{_seconds(job.elapsed)}"'
     )
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="nrunner" {totals}>\n'
-    yield f'<testsuite name="{_attribute(job.folder.name)}" {totals} skipped="{skipped}">\n'
+    name = job.options.get("results.xunit_job_name") or job.folder.name
+    yield f'<testsuite name="{_attribute(name)}" {totals} skipped="{skipped}">\n'
     yield f"<properties>\n{''.join(_properties(job))}</properties>\n"
+    most = job.options.get("results.xunit_max_test_log_chars", _MOST_OF_AN_OUTPUT)
     for task in tasks:
-        yield _case(task, job.folder)
+        yield _case(task, job.folder, most or _ALL_OF_AN_OUTPUT)
     yield "</testsuite>\n</testsuites>\n"
 
 
@@ -76,13 +79,13 @@ def _properties(job: JobReport) -> Iterator[str]:
             yield f'<property name="{name}" value="{_attribute(value)}"/>\n'
 
 
-def _case(task: TaskReport, folder: Path) -> str:
+def _case(task: TaskReport, folder: Path, most: int) -> str:
     class_name, name = _names(task)
     parts = [
         f'<testcase name="{_attribute(name)}" classname="{_attribute(class_name)}" '
         f'time="{_seconds(task.elapsed)}"'
     ]
-    children = [*_verdicts(task), *_outputs(task, folder)]
+    children = [*_verdicts(task), *_outputs(task, folder, most)]
     if not children:
         return parts[0] + "/>\n"
     return f"{parts[0]}>\n{''.join(children)}</testcase>\n"
@@ -130,13 +133,13 @@ def _earlier(element: str, attempt: AttemptReport) -> str:
     return f"{head}<stackTrace>{_text(_cut(attempt.detail))}</stackTrace></{element}>\n"
 
 
-def _outputs(task: TaskReport, folder: Path) -> Iterator[str]:
+def _outputs(task: TaskReport, folder: Path, most: int) -> Iterator[str]:
     """Yield the last lines of what a task that is not fine wrote."""
     if task.result.is_ok:
         return
     for name, element in (("stdout", "system-out"), ("stderr", "system-err")):
         path = task.outputs.get(name)
-        text = output_end(folder / path, _MOST_OF_AN_OUTPUT)[0] if path else ""
+        text = output_end(folder / path, most)[0] if path else ""
         if text:
             yield f"<{element}>{_text(text)}</{element}>\n"
 

@@ -58,6 +58,7 @@ def test_a_job_ends_as_it_does_here_and_leaves_nothing_there(box: Sandbox) -> No
     assert sorted(each.name for each in (box.job / "test-results").iterdir()) == [
         "1-._good.sh",
         "2-._bad.sh",
+        "by-status",
     ]
     box.wait_nothing_runs()
 

@@ -168,6 +168,6 @@ def test_nothing_is_left_of_a_job_but_its_folder(plan, job_results):
     run_job(plan("echo out", "true"), ())
     (folder,) = job_results.glob("job-*")
     kept = sorted(path.name for path in (folder / "test-results").iterdir())
-    assert len(kept) == 1
-    assert kept[0].startswith("1-")
+    assert len(kept) == 2
+    assert (kept[0][:2], kept[1]) == ("1-", "by-status")
     assert not (folder / "test-results" / ".slots").exists()

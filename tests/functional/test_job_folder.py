@@ -49,9 +49,11 @@ def test_true_and_false_are_told_and_kept_as_documented(sandbox: Sandbox) -> Non
     assert stat.S_IMODE(sandbox.job.stat().st_mode) == 0o700
     kept = {path.name for path in sandbox.job.iterdir() if not path.is_symlink()}
     reports = {"results.html", "results.json", "results.tap", "results.xml"}
-    assert kept == {"id", "lock", "job.log", "journal.jsonl", "test-results", *reports}
-    assert list((sandbox.job / "test-results").iterdir()) == []
-    assert (sandbox.job / "job.log").read_text().count("/bin/") == 2
+    files = {"id", "jobdata", "lock", "job.log", "journal.jsonl", "test-results"}
+    assert kept == {*files, *reports}
+    found = {path.name for path in (sandbox.job / "test-results").rglob("*")}
+    assert found == {"2-_bin_false", "by-status", "FAIL"}
+    assert (sandbox.job / "job.log").read_text().count(" /bin/true: PASS") == 1
     assert not (sandbox.job / "control").exists()
 
     data = sandbox.results()

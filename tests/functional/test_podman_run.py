@@ -122,7 +122,7 @@ def test_what_a_test_keeps_is_in_its_folder(box: Sandbox) -> None:
     keeps = '#!/bin/sh\necho said\necho kept > "$AVOCADO_TEST_OUTPUTDIR/file"\n'
     box.write("t.sh", keeps)
     assert run(box, "t.sh").wait().code == 0
-    (folder,) = (box.job / "test-results").iterdir()
+    (folder,) = (box.job / "test-results").glob("1-*")
     assert (folder / "stdout").read_text() == "said\n"
     assert (folder / "output" / "file").read_text() == "kept\n"
     assert (folder / "stdout").stat().st_uid == os.geteuid()

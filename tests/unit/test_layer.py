@@ -156,6 +156,7 @@ def test_an_environment_setting_can_name_each_setting():
         "run.results": "json",
         "output.show": "app",
         "run.leak": "fail",
+        "run.suite_runner": "nrunner",
         "runner.isolation": "interpreter",
         "agent.cgroup": "off",
         "podman.reuse": "suite",

@@ -143,8 +143,10 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "nrunner.job",
             "nrunner.launch",
+            "nrunner.archive",
             "nrunner.difference",
             "nrunner.gallery",
+            "nrunner.jobdata",
             "nrunner.leftover",
             "nrunner.merger",
             "nrunner.pastjob",

@@ -18,10 +18,13 @@ def test_the_log_has_the_consoles_lines_with_the_time(tmp_path):
     log.job_closed(job)
     lines = (tmp_path / "job.log").read_text().splitlines()
     assert all(line.startswith("2026-11-22 10:15:03.141 ") for line in lines)
-    assert lines[2].endswith(" (1/1) tests.py:Test.test_1: PASS (0.26 s)")
+    assert lines[2].endswith(" COMMAND    : nrunner run tests.py")
+    assert lines[4].endswith(" (1/1) tests.py:Test.test_1: PASS (0.26 s)")
     assert [line[24:34] for line in lines] == [
         "JOB ID    ",
         "JOB LOG   ",
+        "COMMAND   ",
+        "VERSION   ",
         " (1/1) tes",
         "NOTICE    ",
         "RESULTS   ",
@@ -47,7 +50,7 @@ def test_hostile_tasks_are_one_line_each(tmp_path):
         log.task_settled(report)
     log.job_closed(job)
     text = (tmp_path / "job.log").read_bytes().decode("utf-8")
-    assert text.count("\n") == len(reports) + 4
+    assert text.count("\n") == len(reports) + 6
 
 
 def test_a_second_job_is_appended(tmp_path):

@@ -1,0 +1,289 @@
+"""What somebody types who knows Avocado does here what it does there (docs/from-avocado.md)."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import stat
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.functional.sandbox import Sandbox
+
+MIXED = """import unittest
+
+class T(unittest.TestCase):
+    def test_bad(self):
+        \"\"\"
+        :avocado: tags=slow
+        \"\"\"
+        print("<told>")
+        self.fail("no good")
+
+    def test_good(self):
+        \"\"\"
+        :avocado: tags=fast,net:virtio
+        \"\"\"
+
+    def test_later(self):
+        self.skipTest("later")
+"""
+TELLS = """#!/bin/sh
+env
+echo kept >"$AVOCADO_TEST_OUTPUTDIR/mine"
+echo rubbish >"$AVOCADO_TEST_WORKDIR/left"
+"""
+ID = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def box(sandbox: Sandbox) -> Sandbox:
+    sandbox.write("mixed.py", MIXED, executable=False)
+    sandbox.write("tells.sh", TELLS)
+    return sandbox
+
+
+def statuses(box: Sandbox) -> dict[str, str]:
+    return {each["name"].rpartition(".")[2]: each["status"] for each in box.results()["tests"]}
+
+
+def test_options_of_avocado_run_lead_to_the_same_job(box: Sandbox) -> None:
+    end = box.run(
+        *("--show", "all", "run", "-p", "A=1", "--test-parameter", "B=2", "--job-timeout", "40"),
+        *("--suite-runner", "nrunner", "--journal", "--log-test-data-directories", "--keep-tmp"),
+        *("--spawner", "process", "--max-parallel-tasks", "2", "--shuffle", "-z"),
+        *("--ignore-missing-references", "--job-category", "nightly", "--force-job-id", ID),
+        *("-t", "fast,net:virtio", "-t", "-slow,-fast", "--filter-by-tags-include-empty"),
+        *("./mixed.py", "./tells.sh", "./gone.sh"),
+    )
+    wanted = {"test_good": "PASS", "test_later": "SKIP", "sh": "PASS"}
+    assert (end.code, statuses(box)) == (0, wanted)
+    assert end.lines[0] == f"JOB ID     : {ID}"
+    assert (box.base / "nightly" / box.job.name).resolve() == box.job
+
+    [tells] = (each for each in box.results()["tests"] if each["kind"] == "exec-test")
+    folder = box.job / "test-results" / Path(tells["logdir"]).name
+    assert {"A=1", "B=2"} <= set((folder / "stdout").read_text().splitlines())
+    assert (folder / "output/mine").read_text() == "kept\n"
+    assert (folder / "work/left").read_text() == "rubbish\n"
+
+    packed = zipfile.ZipFile(f"{box.job}.zip")
+    assert packed.testzip() is None
+    assert stat.S_IMODE(Path(f"{box.job}.zip").stat().st_mode) == 0o600
+    assert {"results.json", "job.log", "jobdata/cmdline", "id"} <= set(packed.namelist())
+    with packed.open(f"test-results/{folder.name}/output/mine") as file:
+        assert file.read() == b"kept\n"
+    link = packed.getinfo(f"test-results/by-status/PASS/{folder.name}")
+    assert (packed.read(link), stat.S_ISLNK(link.external_attr >> 16)) == (
+        f"../../{folder.name}".encode(),
+        True,
+    )
+
+
+def test_what_a_test_leaves_in_its_temporary_folder_goes_unless_it_is_to_be_kept(
+    box: Sandbox,
+) -> None:
+    assert box.run("run", "./tells.sh").code == 0
+    assert {each.name for each in (box.job / "test-results/1-._tells.sh").iterdir()} == {
+        *("stdout", "output"),
+    }
+
+
+def test_a_dry_run_lists_tests_and_runs_none(box: Sandbox) -> None:
+    end = box.run("run", "-d", "--dry-run-no-cleanup", "./mixed.py", "./tells.sh")
+    assert (end.code, set(statuses(box).values())) == (0, {"CANCEL"})
+    assert end.out.count("CANCEL: dry run") == 4
+    assert not list((box.job / "test-results").iterdir())
+
+
+def test_fail_fast_cancels_what_has_not_begun(box: Sandbox) -> None:
+    names = [box.write(f"{number}.sh", "#!/bin/sh\nfalse\n").name for number in range(3)]
+    end = box.run("run", "--failfast", "--max-parallel-tasks=1", *names)
+    found = [each["status"] for each in box.results()["tests"]]
+    assert (end.code & 1, found) == (1, ["FAIL", "CANCEL", "CANCEL"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run", "./tells.sh"), 0),
+        (("run", "./mixed.py"), 1),
+        (("run", "./gone.sh"), 2),
+        (("run", "./gone.sh", "--ignore-missing-references"), 2),
+        (("run", "./tells.sh", "--force-job-id", "12"), 4),
+        (("run", "./tells.sh", "--suite-runner", "remote"), 4),
+        (("run", "./tells.sh", "-p", "A"), 4),
+        (("run", "--no-such-option", "./tells.sh"), 4),
+        (("run", "/bin/sleep", "--job-timeout", "0.5"), 1),
+        (("run", "./sleeps.sh", "--job-timeout", "0.5"), 8),
+    ],
+    ids=lambda each: " ".join(each[1:]) if isinstance(each, tuple) else str(each),
+)
+def test_exit_codes_are_those_of_avocado(box: Sandbox, words: tuple[str, ...], code: int) -> None:
+    box.write("sleeps.sh", "#!/bin/sh\nexec sleep 60\n")
+    end = box.run(*words)
+    assert end.code == code
+    assert not end.err or end.err.startswith("nrunner: ")
+
+
+def test_a_job_id_that_a_job_has_is_refused(box: Sandbox) -> None:
+    assert box.run("run", "-d", "--force-job-id", ID, "./tells.sh").code == 0
+    end = box.run("run", "-d", "--force-job-id", ID, "./tells.sh")
+    assert (end.code, end.out) == (4, "")
+    assert end.err == f"nrunner: could not use the job id {ID}: {box.job} has it already\n"
+
+
+def test_reports_are_as_their_options_say(box: Sandbox) -> None:
+    box.write("much.sh", "#!/bin/sh\necho begin\nseq 1000\nfalse\n")
+    end = box.run(
+        *("run", "--tap-include-logs", "--xunit-job-name", "mine", "--tap", "other.tap"),
+        *("--xunit-max-test-log-chars", "40", "--json", "-", "--disable-json-job-result"),
+        *("--disable-html-job-result", "./much.sh"),
+    )
+    assert end.code == 1
+    assert json.loads(end.out)["failures"] == 1
+    reports = {each.name for each in box.job.glob("results.*")}
+    assert reports == {"results.xml", "results.tap"}
+    tap = (box.job / "results.tap").read_text()
+    assert tap == (box.here / "other.tap").read_text()
+    assert "# stdout of ./much.sh:\n#   begin\n#   1\n" in tap
+    assert tap.index("#   1000\n") < tap.index("\nnot ok 1 - ./much.sh\n")
+    suite = ElementTree.parse(box.job / "results.xml").getroot()[0]
+    assert suite.get("name") == "mine"
+    text = suite.findtext(".//system-out") or ""
+    assert (text.splitlines()[-1], len(text) <= 40) == ("1000", True)
+
+
+@pytest.mark.parametrize("name", ["xunit", "tap"])
+def test_a_report_can_be_left_out(box: Sandbox, name: str) -> None:
+    assert box.run("run", "-d", f"--disable-{name}-job-result", "./tells.sh").code == 0
+    left = {"results.json", "results.html", "results.xml", "results.tap"}
+    left.remove({"xunit": "results.xml", "tap": "results.tap"}[name])
+    assert {each.name for each in box.job.glob("results.*")} == left
+
+
+def test_a_job_without_results_json_is_complete_all_the_same(box: Sandbox) -> None:
+    assert box.run("run", "--disable-json-job-result", "./mixed.py").code == 1
+    assert "  complete  pass 1 failures 1 skip 1" in box.run("jobs", "list").out
+    end = box.run("jobs", "show")
+    assert end.code == 0
+    assert "JOB STATE  : complete" in end.lines
+    assert "  FAIL  1-./mixed.py:T.test_bad: AssertionError: no good" in end.lines
+
+
+def test_results_json_has_the_fields_of_avocado(box: Sandbox) -> None:
+    box.run("run", "./mixed.py", "./tells.sh", "--max-parallel-tasks=1")
+    data = box.results()
+    assert (data["job_id"], data["debuglog"]) == (
+        (box.job / "id").read_text().strip(),
+        str(box.job / "job.log"),
+    )
+    counts = {"pass": 2, "failures": 1, "errors": 0, "skip": 1, "cancel": 0, "warn": 0}
+    assert {key: data[key] for key in counts} == counts
+    assert (data["interrupt"], data["total"]) == (0, 4)
+    bad, good, _, tells = data["tests"]
+    assert (bad["id"], bad["name"], bad["status"]) == (
+        *("1-./mixed.py:T.test_bad", "./mixed.py:T.test_bad", "FAIL"),
+    )
+    assert (bad["fail_reason"], good["fail_reason"]) == ("AssertionError: no good", None)
+    assert (bad["tags"], good["tags"]) == ({"slow": None}, {"fast": None, "net": ["virtio"]})
+    assert bad["logdir"] == str(box.job / "test-results/1-._mixed.py_T.test_bad")
+    assert (Path(bad["logdir"]) / "stdout").read_text().startswith("<told>\n")
+    assert tells["time_elapsed"] == pytest.approx(tells["time_end"] - tells["time_start"])
+    wall = tells["actual_time_end"] - tells["actual_time_start"]
+    assert wall == pytest.approx(tells["time_elapsed"], abs=0.5)
+    assert data["time"] >= sum(each["time_elapsed"] for each in data["tests"])
+
+
+def test_results_xml_has_the_elements_and_attributes_of_avocado(box: Sandbox) -> None:
+    box.run("run", "./mixed.py", "./tells.sh", "--max-parallel-tasks=1")
+    suite = ElementTree.parse(box.job / "results.xml").getroot()[0]
+    wanted = {"name": box.job.name, "tests": "4", "errors": "0", "failures": "1", "skipped": "1"}
+    assert {key: suite.get(key) for key in wanted} == wanted
+    assert float(suite.get("time") or 0) > 0
+    bad, good, later, _ = suite.findall("testcase")
+    assert (bad[0].tag, bad[0].get("type"), bad[0].get("message")) == (
+        *("failure", "AssertionError", "AssertionError: no good"),
+    )
+    assert "Traceback" in (bad[0].text or "")
+    assert (bad.findtext("system-out") or "").startswith("<told>\n")
+    assert (list(good), later[0].tag) == ([], "skipped")
+    assert all(float(each.get("time") or -1) >= 0 for each in (bad, good, later))
+
+
+def test_results_tap_has_the_lines_of_avocado(box: Sandbox) -> None:
+    box.run("run", "./mixed.py", "--max-parallel-tasks=1")
+    lines = (box.job / "results.tap").read_text().splitlines()
+    assert [each for each in lines if re.match(r"(not )?ok |1\.\.", each)] == [
+        "1..3",
+        "not ok 1 - ./mixed.py:T.test_bad",
+        "ok 2 - ./mixed.py:T.test_good",
+        "ok 3 - ./mixed.py:T.test_later # SKIP later",
+    ]
+
+
+def test_the_folder_of_a_job_has_what_avocado_keeps_there(box: Sandbox) -> None:
+    words = ("run", "./mixed.py", "./tells.sh", "/bin/false", "--max-parallel-tasks=1")
+    box.run(*words)
+    job, data = box.job, box.job / "jobdata"
+    assert ast.literal_eval((data / "cmdline").read_text()) == ["nrunner", *words]
+    assert ast.literal_eval((data / "test_references").read_text()) == [*words[1:4]]
+    assert (data / "pwd").read_text() == str(box.here)
+    assert json.loads((data / "args.json").read_text())["run.max_parallel_tasks"] == 1
+    log = (job / "job.log").read_text()
+    assert f"JOB ID     : {(job / 'id').read_text()}" in log
+    assert f"COMMAND    : nrunner {' '.join(words)}\n" in log
+    assert "test_bad: FAIL: AssertionError: no good" in log
+    links = {
+        f"{path.parent.name}/{path.name}": path.resolve().relative_to(job / "test-results")
+        for path in (job / "test-results/by-status").glob("*/*")
+    }
+    assert {name: str(target) for name, target in links.items()} == {
+        f"{status}/{name}": name
+        for status, name in (
+            ("FAIL", "1-._mixed.py_T.test_bad"),
+            ("PASS", "4-._tells.sh"),
+            ("FAIL", "5-_bin_false"),
+        )
+    }
+    assert all((job / "test-results" / target).is_dir() for target in links.values())
+
+
+def test_payloads_see_the_variables_of_avocado(box: Sandbox) -> None:
+    box.run("run", "./tells.sh")
+    folder = box.job / "test-results/1-._tells.sh"
+    seen = dict(
+        each.split("=", 1) for each in (folder / "stdout").read_text().splitlines() if "=" in each
+    )
+    assert re.fullmatch(r"113\.\d+", seen["AVOCADO_VERSION"])
+    assert seen["AVOCADO_TEST_BASEDIR"] == str(box.here)
+    assert seen["AVOCADO_TEST_LOGDIR"] == str(folder)
+    assert seen["AVOCADO_TEST_LOGFILE"] == str(folder / "debug.log")
+    assert not Path(seen["AVOCADO_TEST_WORKDIR"]).exists()
+    assert not Path(seen["AVOCADO_TEST_OUTPUTDIR"]).exists()
+
+
+def test_the_page_is_shown_in_a_browser_if_asked_for(box: Sandbox) -> None:
+    browser = box.plug_in("browser", f'#!/bin/sh\necho "$1" >{box.here}/shown\n')
+    end = box.run("run", "--open-browser", "./tells.sh", env={"BROWSER": f"{browser} %s"})
+    assert (end.code, end.err) == (0, "")
+    assert (box.here / "shown").read_text() == (box.job / "results.html").as_uri() + "\n"
+    end = box.run("run", "--open-browser", "--disable-html-job-result", "./tells.sh")
+    assert (end.code, end.err) == (
+        0,
+        f"nrunner: could not open a browser: there is no page {box.job}/results.html\n",
+    )
+
+
+def test_what_is_said_before_the_command_counts(box: Sandbox) -> None:
+    assert box.run("-v").out == box.run("--version").out != ""
+    box.write("says.sh", "#!/bin/sh\necho '<told>'; false\n")
+    assert "<told>" in box.run("--show", "test:DEBUG", "run", "./says.sh").out
+    assert box.run("--show=none", "--enable-paginator", "run", "./says.sh").out == ""
+    verbose = box.run("-V", "list", "./mixed.py").out
+    assert verbose == box.run("list", "-v", "./mixed.py").out != ""
+    assert box.run("--no-such", "run", "./tells.sh").code == 4
