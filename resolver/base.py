@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 
-__all__ = ["Answer", "Context", "Resolution", "Resolver"]
+__all__ = ["Answer", "Context", "Declined", "Resolution", "Resolver"]
 
 
 class Answer(enum.Enum):
@@ -23,6 +23,15 @@ class Answer(enum.Enum):
     SUCCESS = "success"
     NOT_MINE = "not mine"
     CORRUPT = "corrupt"
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why a resolver did not take a file."""
+
+    reference: str
+    resolver: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class Resolution:
     reason: str = ""
     """Why it is corrupt, or not mine: a fragment that names file, line and key where known."""
     resolver: str = ""
+    declined: tuple[Declined, ...] = ()
+    """Who was asked before, or in vain, and had a reason to say no."""
 
 
 @dataclass(frozen=True, slots=True)

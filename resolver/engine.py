@@ -10,7 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from nrunner.resolver.base import Answer, Context, Resolution, Resolver
+from nrunner.record import replace
+from nrunner.resolver.base import Answer, Context, Declined, Resolution, Resolver
 from nrunner.resolver.reference import (
     exists,
     expand,
@@ -72,11 +73,12 @@ def _in_folder(
     reference: str, prefix: str, folder: str, resolvers: Sequence[Resolver], context: Context
 ) -> list[Resolution]:
     files = list(_walk(folder, context.base_dir))
-    found = list(_claimed(reference, prefix, files, resolvers, context))
+    declined: list[Declined] = []
+    found = list(_claimed(reference, prefix, files, resolvers, context, declined))
     if found:
-        return found
+        return _with_declined(found, declined)
     none = f"{_counted(len(files))} in it, none of them a test" if files else "it holds no files"
-    return [_refusal(reference, f"folder {shown(folder)} has no tests: {none}")]
+    return [_refusal(reference, f"folder {shown(folder)} has no tests: {none}", declined)]
 
 
 def _in_glob(
@@ -96,11 +98,16 @@ def _in_glob(
     for match in matches:
         within = _walk(match, context.base_dir) if is_folder(context.base_dir, match) else [match]
         files.update(dict.fromkeys(within))
-    found = list(_claimed(reference, prefix, files, resolvers, context))
+    declined: list[Declined] = []
+    found = list(_claimed(reference, prefix, files, resolvers, context, declined))
     if found:
-        return found
+        return _with_declined(found, declined)
     reason = f"pattern {shown(pattern)} matches {_counted(len(files))}, none of them a test"
-    return [_refusal(reference, reason)]
+    return [_refusal(reference, reason, declined)]
+
+
+def _with_declined(found: list[Resolution], declined: list[Declined]) -> list[Resolution]:
+    return [replace(found[0], declined=tuple(declined)), *found[1:]]
 
 
 def _counted(files: int) -> str:
@@ -113,8 +120,9 @@ def _claimed(
     files: Iterable[str],
     resolvers: Sequence[Resolver],
     context: Context,
+    declined: list[Declined],
 ) -> Iterator[Resolution]:
-    """Yield the answers for those files that somebody claims."""
+    """Yield the answers for those files that somebody claims; add who declined, and why."""
     seen: set[tuple[str, str | None, str]] = set()
     files = list(files)
     for resolver in resolvers:
@@ -122,7 +130,8 @@ def _claimed(
         if foresee is not None:
             foresee([prefix + each for each in files], context)
     for file in files:
-        answer = _first(prefix + file, resolvers, context)[0]
+        answer, reasons = _first(prefix + file, resolvers, context)
+        declined += reasons
         if answer is None:
             continue
         runnables = answer.runnables
@@ -139,34 +148,34 @@ def _claimed(
 def _ask(
     reference: str, prefix: str, rest: str, resolvers: Sequence[Resolver], context: Context
 ) -> Resolution:
-    answer, reasons = _first(prefix + rest, resolvers, context)
+    answer, declined = _first(prefix + rest, resolvers, context)
     if answer is not None:
-        return Resolution(
-            reference, answer.answer, answer.runnables, answer.reason, answer.resolver
-        )
+        return replace(answer, reference=reference, declined=tuple(declined))
+    reasons = [f"{each.resolver}: {each.reason}" for each in declined]
     if exists(context.base_dir, rest):
         told = "; ".join(reasons) or "no resolver knows such files"
-        return _refusal(reference, f"{shown(rest)} is not a test ({told})")
+        return _refusal(reference, f"{shown(rest)} is not a test ({told})", declined)
     path = rest.partition(":")[0] or rest
-    return _refusal(reference, "; ".join([missing(path, context.base_dir), *reasons]))
+    told = "; ".join([missing(path, context.base_dir), *reasons])
+    return _refusal(reference, told, declined)
 
 
 def _first(
     asked: str, resolvers: Sequence[Resolver], context: Context
-) -> tuple[Resolution | None, list[str]]:
-    """Return the first answer that ends the search, or why each resolver declined."""
-    reasons: list[str] = []
+) -> tuple[Resolution | None, list[Declined]]:
+    """Return the first answer that ends the search, and who declined with what reason."""
+    declined: list[Declined] = []
     for resolver in resolvers:
         answer = resolver.resolve(asked, context)
         if answer.answer is not Answer.NOT_MINE:
-            return answer, []
+            return answer, declined
         if answer.reason:
-            reasons.append(f"{resolver.name}: {answer.reason}")
-    return None, reasons
+            declined.append(Declined(asked, resolver.name, answer.reason))
+    return None, declined
 
 
-def _refusal(reference: str, reason: str) -> Resolution:
-    return Resolution(reference, Answer.NOT_MINE, (), reason)
+def _refusal(reference: str, reason: str, declined: Iterable[Declined] = ()) -> Resolution:
+    return Resolution(reference, Answer.NOT_MINE, (), reason, declined=tuple(declined))
 
 
 def _walk(folder: str, base_dir: Path) -> Iterator[str]:

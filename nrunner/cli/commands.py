@@ -66,10 +66,22 @@ def run(context: click.Context, /, **asked: Any) -> int:
 @click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
 @setting_flags(*LIST_FORM.settings)
 @click.option("as_json", "--json", is_flag=True, help="Write JSON.")
-@click.option("verbose", "-v", "--verbose", is_flag=True, help="Show requirements, too.")
+@click.option(
+    "verbose",
+    *("-v", "--verbose"),
+    is_flag=True,
+    help="Show uris, resolvers, requirements, who declined and why, and counts, too.",
+)
+@click.option(
+    "recipes_dir",
+    "--write-recipes-to-directory",
+    type=click.Path(),
+    metavar="PATH",
+    help="Write each test as a recipe into this folder.",
+)
 @click.pass_context
 def list_tests(context: click.Context, /, **asked: Any) -> int:
-    """List the tests that REFERENCES lead to: kind, name and tags, and with -v requirements.
+    """List the tests that REFERENCES lead to: kind, name and tags, and with -v all else.
 
     Reasons why references were refused go to standard error; the exit code is then 2.
     """

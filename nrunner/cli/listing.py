@@ -6,17 +6,20 @@ for resolving (``nrunner.resolver.engine``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nrunner.cli.form import Form
-from nrunner.cli.output import say_error, say_json, table
+from nrunner.cli.output import say, say_error, say_json, table
 from nrunner.cli.request import Request, make_request, plugged_resolve
 from nrunner.cli.settings import flags_of, working_folder
 from nrunner.errors import ExitCode
 from nrunner.planner import context_of, refusal, tag_filter
+from nrunner.record import dataclass
 from nrunner.requirement import requiring
-from nrunner.resolver.base import Answer, Resolution
+from nrunner.resolver.base import Answer, Declined, Resolution
 from nrunner.runnable import Runnable, Tags, tags_to_json
 
 __all__ = ["FORM", "list_tests"]
@@ -30,7 +33,7 @@ FORM = Form(
         "resolver.static",
         "runner.python",
     ),
-    texts={"--job": "job_file"},
+    texts={"--job": "job_file", "--write-recipes-to-directory": "recipes_dir"},
     switches={"--json": "as_json", "-v": "verbose", "--verbose": "verbose"},
 )
 """What can be said after ``nrunner list``."""
@@ -39,37 +42,80 @@ FORM = Form(
 def list_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     """Write the tests that the parameters of a command line lead to; return the exit code."""
     request = make_request(asked["references"], asked["job_file"], flags_of(asked))
-    found, refused = _resolve(request)
+    listing = _resolve(request)
     if asked["as_json"]:
-        say_json({"tests": [_to_json(*each) for each in found], "refused": _refused_json(refused)})
+        say_json(listing.to_json())
+    elif asked["verbose"]:
+        _tell_all(listing)
     else:
-        rows = (_row(runnable) for _, _, runnable in found)
-        wide = ((*_row(runnable), _needs(runnable)) for _, _, runnable in found)
-        table(wide if asked["verbose"] else rows)
-    for each in refused:
-        say_error(f"could not resolve {refusal(each)}")
-    return ExitCode.JOB_FAILED if refused else ExitCode.OK
+        table(_row(each.runnable) for each in listing.found)
+    if asked["recipes_dir"] is not None:
+        from nrunner.cli.recipes import write_recipes
+
+        write_recipes([each.runnable for each in listing.found], Path(asked["recipes_dir"]))
+    for resolution in listing.refused:
+        say_error(f"could not resolve {refusal(resolution)}")
+    return ExitCode.JOB_FAILED if listing.refused else ExitCode.OK
 
 
-Found = tuple[str, str, Runnable]
-"""Suite, reference, and what it leads to."""
+@dataclass(frozen=True)
+class _Found:
+    """A test, and how it was found."""
+
+    suite: str
+    reference: str
+    resolver: str
+    runnable: Runnable
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "reference": self.reference,
+            "suite": self.suite,
+            "resolver": self.resolver,
+            "name": self.runnable.name,
+            **self.runnable.to_json(),
+            "tags": tags_to_json(self.runnable.tags),
+        }
 
 
-def _resolve(request: Request) -> tuple[list[Found], list[Resolution]]:
+@dataclass(frozen=True)
+class _Listing:
+    """What references lead to."""
+
+    found: list[_Found]
+    refused: list[Resolution]
+    declined: list[Declined]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tests": [each.to_json() for each in self.found],
+            "refused": [
+                {"reference": each.reference, "answer": each.answer.value, "reason": each.reason}
+                for each in self.refused
+            ],
+        }
+
+
+def _resolve(request: Request) -> _Listing:
     resolve, here = plugged_resolve(), working_folder()
-    found: list[Found] = []
-    refused: list[Resolution] = []
+    listing = _Listing([], [], [])
     for suite in request.suites:
         wanted = tag_filter(suite.config)
         for each in resolve(suite.references, context_of(suite.config, here)):
+            listing.declined.extend(each.declined)
             if each.answer is not Answer.SUCCESS:
-                refused.append(each)
-            found += [
-                (suite.name, each.reference, requiring(runnable, suite.requirements))
+                listing.refused.append(each)
+            listing.found.extend(
+                _Found(
+                    suite.name,
+                    each.reference,
+                    each.resolver,
+                    requiring(runnable, suite.requirements),
+                )
                 for runnable in each.runnables
                 if wanted.admits(runnable.tags)
-            ]
-    return found, refused
+            )
+    return listing
 
 
 def _row(runnable: Runnable) -> tuple[str, ...]:
@@ -78,10 +124,40 @@ def _row(runnable: Runnable) -> tuple[str, ...]:
     return (visible(runnable.kind), visible(runnable.name), visible(_tags_text(runnable.tags)))
 
 
-def _needs(runnable: Runnable) -> str:
+_HEAD = ("Type", "Test", "Uri", "Resolver", "Tag(s)", "Requires")
+
+
+def _wide_row(found: _Found) -> tuple[str, ...]:
     from nrunner.results.text import visible
 
-    return ", ".join(visible(each.title) for each in runnable.requirements)
+    runnable = found.runnable
+    needs = ", ".join(each.title for each in runnable.requirements)
+    kind, name, tags = _row(runnable)
+    return (kind, name, visible(runnable.uri or ""), visible(found.resolver), tags, visible(needs))
+
+
+def _tell_all(listing: _Listing) -> None:
+    """Write each test with all that people may want to know, who declined, and counts."""
+    from nrunner.results.text import visible
+
+    table([_HEAD, *map(_wide_row, listing.found)])
+    if listing.declined:
+        say("")
+        why = ((each.resolver, each.reference, each.reason) for each in listing.declined)
+        table([("Resolver", "Reference", "Reason"), *(tuple(map(visible, each)) for each in why)])
+    runnables = [each.runnable for each in listing.found]
+    _count("TEST TYPES SUMMARY", (each.kind for each in runnables))
+    _count("TEST TAGS SUMMARY", (tag for each in runnables for tag in each.tags))
+
+
+def _count(title: str, words: Iterable[str]) -> None:
+    from nrunner.results.text import visible
+
+    counts = Counter(words)
+    if counts:
+        say("\n".join(("", title, "=" * len(title))))
+    for word in sorted(counts):
+        say(f"{visible(word)}: {counts[word]}")
 
 
 def _tags_text(tags: Tags) -> str:
@@ -90,20 +166,3 @@ def _tags_text(tags: Tags) -> str:
     for key, values in tags.items():
         words += [key] if values is None else [f"{key}:{value}" for value in sorted(values)]
     return ",".join(words)
-
-
-def _to_json(suite: str, reference: str, runnable: Runnable) -> dict[str, Any]:
-    return {
-        "reference": reference,
-        "suite": suite,
-        "name": runnable.name,
-        **runnable.to_json(),
-        "tags": tags_to_json(runnable.tags),
-    }
-
-
-def _refused_json(refused: Sequence[Resolution]) -> list[dict[str, str]]:
-    return [
-        {"reference": each.reference, "answer": each.answer.value, "reason": each.reason}
-        for each in refused
-    ]
