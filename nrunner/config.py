@@ -303,8 +303,25 @@ class Config:
         30.0,
         "resolver.discovery_timeout",
         Duration(positive=True),
-        "How long an interpreter may take to name the tests of a file.",
+        "How long an interpreter may take to name the tests of a file, or a program its own.",
         per_suite=True,
+    )
+    run_executables: bool = _setting(
+        False,
+        "resolver.run_executables",
+        Switch(),
+        "Run the programs that references lead to, and take what they print for recipes if it is.",
+        "--resolver-run-executables",
+        per_suite=True,
+    )
+    exec_arguments: str | None = _setting(
+        None,
+        "resolver.exec_runnables_recipe.arguments",
+        Text(),
+        "Arguments for those programs, in the words of a shell.",
+        "--resolver-exec-arguments",
+        per_suite=True,
+        default_text="none",
     )
     python: str = _setting(
         _interpreter,

@@ -115,6 +115,8 @@ def context_of(config: Config, base_dir: Path) -> Context:
         python=config.python,
         discovery_timeout=config.discovery_timeout,
         isolation=config.isolation,
+        run_executables=config.run_executables,
+        exec_arguments=config.exec_arguments or "",
     )
 
 

@@ -14,7 +14,11 @@ from typing import Any, Protocol
 from nrunner.record import dataclass, field
 from nrunner.runnable import Runnable
 
-__all__ = ["Answer", "Context", "Declined", "Resolution", "Resolver"]
+__all__ = ["HINTS", "Answer", "Context", "Declined", "Resolution", "Resolver"]
+
+
+HINTS = (".nrunner.hint", ".avocado.hint")
+"""Names of files in which people say of which kind their tests are; the first there is counts."""
 
 
 class Answer(enum.Enum):
@@ -62,6 +66,11 @@ class Context:
     """Seconds for one question to that interpreter."""
     isolation: str = "process"
     """What tests share: ``module`` if all tests of a file may have one process."""
+    """Seconds for one question to that interpreter, or to a program."""
+    run_executables: bool = False
+    """Whether programs may be run to be asked for recipes."""
+    exec_arguments: str = ""
+    """What such programs are given, in the words of a shell."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Runner configuration (``runner.*`` keys) to carry into Runnables."""
     shared: dict[Any, Any] = field(default_factory=dict)

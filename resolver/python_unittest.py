@@ -1,8 +1,9 @@
 """Tests of Python's unittest, by file, class, method or dotted name.
 
 ``file.py``, ``file.py:Class``, ``file.py:Class.test``, ``package.module`` and
-``package.module.Class.test``. Not responsible for finding out which tests there are; that is
-``nrunner.resolver.python_discovery``, imported when a reference may be Python.
+``package.module.Class.test``; what is no name in the file may be a regular expression that is
+searched for in ``Class.test``, as Avocado has it. Not responsible for finding out which tests
+there are; that is ``nrunner.resolver.python_discovery``, imported when a reference may be Python.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.reference import is_file, shown
 
@@ -27,7 +29,7 @@ class PythonUnittestResolver:
     """Takes Python files with test cases, and dotted names of modules that have some."""
 
     name = "python-unittest"
-    description = "unittest test cases: file.py, file.py:Class.test, package.module"
+    description = "unittest test cases: file.py, file.py:Class.test, file.py:REGEX, package.module"
     priority = 50
 
     def __init__(self) -> None:
@@ -38,16 +40,37 @@ class PythonUnittestResolver:
         text = reference.removeprefix("python-unittest:")
         file, colon, name = _split(text)
         if file.endswith(".py") and is_file(context.base_dir, file):
-            if colon and not _NAME.fullmatch(name):
-                return self._no(reference, Answer.CORRUPT, _hint(file, name))
-            if file.rpartition("/")[2] == "__main__.py" and not colon:
+            if colon:
+                return self._named(reference, file, name, context)
+            if file.rpartition("/")[2] == "__main__.py":
                 return self._no(reference, Answer.NOT_MINE, "__main__.py is a program, no module")
-            return self._discover().in_file(reference, file, name, context)
+            return self._discover().in_file(reference, file, "", context)
         if not _NAME.fullmatch(text) or _OTHER_FILES.search(text):
             return self._no(reference, Answer.NOT_MINE)
         if is_file(context.base_dir, text):
             return self._no(reference, Answer.NOT_MINE)
         return self._discover().by_name(reference, text, context)
+
+    def _named(self, reference: str, file: str, name: str, context: Context) -> Resolution:
+        """Answer for a class or test of a file, or for those tests that an expression fits."""
+        if _NAME.fullmatch(name):
+            found = self._discover().in_file(reference, file, name, context)
+        else:
+            found = self._no(reference, Answer.CORRUPT, _hint(file, name))
+        if found.answer is not Answer.CORRUPT or not name:
+            return found
+        try:
+            expression = re.compile(name)
+        except re.error as error:
+            reason = f"{shown(file)}: {shown(name)} is no regular expression: {error}"
+            return self._no(reference, Answer.CORRUPT, reason)
+        whole = self._discover().in_file(reference, file, "", context)
+        fitting = tuple(
+            each
+            for each in whole.runnables
+            if expression.search((each.uri or "").rpartition(".py:")[2])
+        )
+        return replace(whole, runnables=fitting) if fitting else found
 
     def _discover(self) -> Discovery:
         if self._discovery is None:

@@ -23,7 +23,9 @@ GROUP = "nrunner.resolvers"
 
 BUILT_IN: Mapping[str, str] = {
     "avocado-instrumented": "nrunner.resolver.avocado_instrumented:AvocadoInstrumentedResolver",
+    "exec-runnables-recipe": "nrunner.resolver.exec_runnables_recipe:ExecRunnablesRecipeResolver",
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
+    "hint": "nrunner.resolver.hint:HintResolver",
     "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
     "robot": "nrunner.resolver.robot:RobotResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",

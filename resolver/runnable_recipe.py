@@ -6,16 +6,12 @@ for whether a runner for a kind exists where the Runnable will run.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from nrunner.errors import RecipeError
-from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.recipe_text import runnables_in
 from nrunner.resolver.reference import is_file, shown
-from nrunner.runnable import Runnable
 
 __all__ = ["RunnableRecipeResolver"]
 
@@ -38,7 +34,7 @@ class RunnableRecipeResolver:
         text = ""
         try:
             text = _read(context.base_dir / path)
-            runnables = _runnables(text, context.config)
+            runnables = runnables_in(text, context.config)
         except RecipeError as error:
             # a folder of tests may well hold JSON that is data
             is_data = text and '"kind"' not in text and '"uri"' not in text
@@ -58,45 +54,3 @@ def _read(file: Path) -> str:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise RecipeError(f": cannot be read: {reason}") from error
-
-
-def _runnables(text: str, config: Mapping[str, Any]) -> tuple[Runnable, ...]:
-    """Return what the text describes; raise RecipeError with one argument per complaint."""
-    data = _parsed(text)
-    complaints = _complaints(data, text)
-    if complaints:
-        raise RecipeError(*complaints)
-    items = data if isinstance(data, list) else [data]
-    found = []
-    for number, item in enumerate(items):
-        try:
-            runnable = Runnable.from_json(item)
-        except RecipeError as error:
-            where = f": [{number}]" if isinstance(data, list) else ""
-            raise RecipeError(f"{where}: {error}") from error
-        if config:
-            runnable = replace(runnable, config={**config, **runnable.config})
-        found.append(runnable)
-    return tuple(found)
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f":{error.lineno}:{error.colno}"
-        raise RecipeError(f"{place}: not JSON: {error.msg.lower()}") from error
-    except RecursionError as error:
-        raise RecipeError(": nested too deeply") from error
-    except ValueError as error:
-        raise RecipeError(f": not JSON: {error}") from error
-
-
-def _complaints(data: Any, text: str) -> list[str]:
-    from nrunner.schema import line_of, problems
-
-    complaints = []
-    for problem in problems(data, "recipe"):
-        line = line_of(text, problem.path)
-        complaints.append(f":{line}: {problem}" if line else f": {problem}")
-    return complaints

@@ -31,6 +31,8 @@ FORM = Form(
         "filter.by_tags_include_empty",
         "filter.by_tags_include_empty_key",
         "resolver.static",
+        "resolver.run_executables",
+        "resolver.exec_runnables_recipe.arguments",
         "runner.python",
     ),
     texts={"--job": "job_file", "--write-recipes-to-directory": "recipes_dir"},

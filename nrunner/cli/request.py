@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nrunner.cli.output import say_error
-from nrunner.cli.settings import configuration
+from nrunner.cli.settings import configuration, working_folder
 from nrunner.config import Config
 from nrunner.errors import UsageError
 from nrunner.layer import Layer
 from nrunner.planner import Resolve, SuiteRequest
 from nrunner.record import dataclass
 from nrunner.requirement import from_flag, joined
-from nrunner.resolver.base import Context, Resolution
+from nrunner.resolver.base import HINTS, Context, Resolution
 
 __all__ = ["Request", "make_request", "plugged_resolve"]
 
@@ -43,13 +43,26 @@ def make_request(
     `dependencies` are the values of the flag that adds requirements to all tests.
     """
     if job_file is not None:
+        _hinted()
         return _from_job_file(references, job_file, flags, dependencies)
-    if not references:
+    hinted = _hinted()
+    if not references and not hinted:
         raise UsageError("tell what to run: give references, or --job FILE")
+    references = references or hinted
     config = configuration(flags)
     required = from_flag(dependencies)
     suite = SuiteRequest(_expanded(references), config, requirements=required)
     return Request((suite,), config)
+
+
+def _hinted() -> Sequence[str]:
+    """Return the tests that a hint file names; raise ConfigError for a wrong one."""
+    here = working_folder()
+    if not any((here / name).exists() for name in HINTS):
+        return ()
+    from nrunner.resolver.hint_file import read_hints
+
+    return tuple(read_hints(here))
 
 
 def _from_job_file(

@@ -79,6 +79,8 @@ FORM = Form(
         "run.spawner",
         "cache.offline",
         "resolver.static",
+        "resolver.run_executables",
+        "resolver.exec_runnables_recipe.arguments",
         "runner.python",
         "runner.isolation",
         "runner.executables",

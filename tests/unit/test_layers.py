@@ -174,7 +174,9 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 IMPLEMENTATIONS = frozenset(
     {
         "nrunner.resolver.avocado_instrumented",
+        "nrunner.resolver.exec_runnables_recipe",
         "nrunner.resolver.exec_test",
+        "nrunner.resolver.hint",
         "nrunner.resolver.python_unittest",
         "nrunner.resolver.robot",
         "nrunner.resolver.runnable_recipe",

@@ -53,6 +53,31 @@ def test_a_file_a_class_or_a_test_keep_the_path_as_it_was_typed(tmp_path: Path, 
     assert _uris(tmp_path, f"python-unittest:{path}:A") == both
 
 
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("test_two", ["A.test_two"]),
+        ("A.test_", ["A.test_one", "A.test_two"]),
+        ("A.*(two|three)$", ["A.test_two"]),
+        ("^A", ["A.test_one", "A.test_two"]),
+        ("[nN]e$", ["A.test_one"]),
+    ],
+)
+def test_what_names_no_test_is_searched_for_as_avocado_does(
+    tmp_path: Path, expression: str, found: list[str]
+) -> None:
+    _write(tmp_path / "test_a.py")
+    wanted = [f"test_a.py:{name}" for name in found]
+    assert _uris(tmp_path, f"test_a.py:{expression}") == wanted
+    [answer] = resolve([f"test_a.py:{expression}"], load_resolvers([])[0], Context(tmp_path))
+    assert [each.uri for each in answer.runnables] == wanted
+
+
+def test_a_test_that_is_named_whole_is_that_one_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "test_a.py", CASE + "    def test_one_more(self): ...\n")
+    assert _uris(tmp_path, "test_a.py:A.test_one") == ["test_a.py:A.test_one"]
+
+
 def test_a_file_outside_the_base_folder_is_read_within_its_package(tmp_path: Path) -> None:
     _write(tmp_path / "pkg/__init__.py", "")
     _write(tmp_path / "pkg/base.py")
@@ -91,7 +116,8 @@ def test_what_is_not_there_is_declined(tmp_path: Path, reference: str) -> None:
     ("reference", "reason"),
     [
         ("test_a.py:B", 'test_a.py: there is no class "B"; there are A'),
-        ("test_a.py:A.test_on", 'test_a.py: in class A there is no test "test_on"; did you mean'),
+        ("test_a.py:A.test_en", 'test_a.py: in class A there is no test "test_en"; did you mean'),
+        ("test_a.py:A.test_(", "A.test_( is no regular expression: missing )"),
         ("test_a.py:", "test_a.py: nothing names no test in it; write test_a.py:Class.test"),
         ("test_a.py::A::test_one", "did you mean test_a.py:A.test_one?"),
         ("test_a.py:A.test\n", "A.test\\n names no test in it"),

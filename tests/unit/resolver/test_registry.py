@@ -34,7 +34,8 @@ def test_ours_are_all_there() -> None:
 def test_the_priorities_put_the_particular_before_the_general() -> None:
     ordered = sorted(load_resolvers(path=[])[0], key=lambda each: -each.priority)
     names = [each.name for each in ordered]
-    assert names[0] == "runnable-recipe"
+    assert names[:2] == ["hint", "runnable-recipe"]
+    assert names.index("exec-runnables-recipe") == len(names) - 2
     assert names[-1] == "exec-test"
 
 
