@@ -18,6 +18,7 @@ ABOUT = "Run tests of every kind, many at once, wherever they must run."
 
 COMMANDS = {
     "run": ("nrunner.cli.commands:run", "Run tests."),
+    "replay": ("nrunner.cli.replay:replay", "Run a new job as another one was."),
     "list": ("nrunner.cli.commands:list_tests", "List the tests that references lead to."),
     "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
     "dut": ("nrunner.cli.dut:dut", "Look at devices under test, put them in or out of service."),

@@ -287,3 +287,32 @@ def test_what_is_said_before_the_command_counts(box: Sandbox) -> None:
     verbose = box.run("-V", "list", "./mixed.py").out
     assert verbose == box.run("list", "-v", "./mixed.py").out != box.run("list", "./mixed.py").out
     assert box.run("--no-such", "run", "./tells.sh").code == 4
+
+
+def test_a_job_is_replayed_with_its_tests_settings_and_variables(box: Sandbox) -> None:
+    box.write("mode.sh", "#!/bin/sh\necho $MODE\nexit ${STATUS:-0}\n")
+    chosen = ("-t", "-slow", "--filter-by-tags-include-empty")
+    box.run("run", "mode.sh", "./mixed.py", "-p", "MODE=odd", "-p", "STATUS=7", *chosen)
+    assert statuses(box) == {"sh": "FAIL", "test_good": "PASS", "test_later": "SKIP"}
+    before = box.results()
+    (box.here / "mixed.py").write_text(MIXED.replace("test_later", "test_other"))
+    (box.here / "deep").mkdir()
+    here, box.here = box.here, box.here / "deep"
+    end = box.run("--show", "test", "replay")
+    box.here = here
+    assert "     stdout | odd" in end.lines
+    after = box.results()
+    assert after["job_id"] != before["job_id"]
+    assert after["facts"]["replayed_job"] == before["job_id"]
+    assert [each["id"] for each in after["tests"]] == [each["id"] for each in before["tests"]]
+    # What was planned then is run, though it is gone.
+    assert [each["status"] for each in after["tests"]][:2] == ["FAIL", "PASS"]
+
+    end = box.run("replay", before["job_id"][:12], "--replay-test-status", "pass,skip")
+    assert sorted(statuses(box)) == ["test_good", "test_later"]
+    assert box.run("replay", "nothing").code == 4
+    end = box.run("replay", "--replay-test-status", "x")
+    assert (end.code, end.err.startswith("nrunner: could not replay tests that are 'X'")) == (
+        4,
+        True,
+    )

@@ -151,6 +151,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.merger",
             "nrunner.pastjob",
             "nrunner.pastview",
+            "nrunner.replay",
             "nrunner.reportfile",
             "nrunner.resumption",
             "nrunner.watch",
