@@ -195,6 +195,23 @@ class Config:
         "-p",
         per_suite=True,
     )
+    json_variants_load: str | None = _setting(
+        None,
+        "run.json_variants_load",
+        Text(path=True),
+        "A file of variants: each test runs with each of them.",
+        "--json-variants-load",
+        per_suite=True,
+        default_text="none",
+    )
+    execution_order: str = _setting(
+        "variants-per-test",
+        "run.execution_order",
+        Choice("variants-per-test", "tests-per-variant"),
+        "Whether a test has its variants one after another, or a variant its tests.",
+        "--execution-order",
+        per_suite=True,
+    )
     results_dir: str = _setting(
         _results_folder,
         "run.results_dir",

@@ -58,7 +58,10 @@ def make_plan(
     """Return the plan of a job; raise ResolveError if there is something or nothing to run."""
     resolved = [resolve(suite.references, context_of(suite.config, base_dir)) for suite in suites]
     ignored = _refused(resolved, suites, config)
-    wanted = _wanted(resolved, suites)
+    wanted = [
+        _with_parameters(pairs, suite.config, base_dir)
+        for pairs, suite in zip(_wanted(resolved, suites), suites, strict=True)
+    ]
     seed = _seed(config)
     if seed is not None:
         wanted = _shuffled(wanted, seed)
@@ -105,6 +108,26 @@ def _wanted(
     if not any(wanted):
         raise ResolveError(_nothing(sum(map(len, found)), suites))
     return wanted
+
+
+def _with_parameters(pairs: list[Pair], config: Config, base_dir: Path) -> list[Pair]:
+    """Return tests with their variants, and those that see no environment with parameters."""
+    if config.json_variants_load is not None:
+        from nrunner.variant import read_variants, spread
+
+        variants = read_variants(base_dir / config.json_variants_load)
+        pairs = spread(pairs, variants, config.execution_order)
+    if config.env:
+        from nrunner.variant import PARAMETER_KINDS, of_parameters
+
+        parameters = of_parameters(config.env)
+        pairs = [
+            (reference, replace(each, variant=parameters))
+            if each.kind in PARAMETER_KINDS and each.variant is None
+            else (reference, each)
+            for reference, each in pairs
+        ]
+    return pairs
 
 
 def context_of(config: Config, base_dir: Path) -> Context:

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": ("nrunner.cli.commands:list_tests", "List the tests that references lead to."),
     "jobs": ("nrunner.cli.jobs:jobs", "Look at jobs, end them, go on with them."),
     "dut": ("nrunner.cli.dut:dut", "Look at devices under test, put them in or out of service."),
+    "variants": ("nrunner.cli.variants:variants", "Show variants of tests."),
     "report": ("nrunner.cli.report:report", "Write reports of jobs from their journals."),
     "diff": ("nrunner.cli.diff:diff", "Say what became of tests from one job to another."),
     "cache": ("nrunner.cli.cache:cache", "List and remove what is kept for later jobs."),

@@ -67,6 +67,8 @@ FORM = Form(
         "run.shuffle",
         "run.seed",
         "run.env",
+        "run.json_variants_load",
+        "run.execution_order",
         "run.results_dir",
         "run.job_category",
         "run.archive",

@@ -316,3 +316,53 @@ def test_a_job_is_replayed_with_its_tests_settings_and_variables(box: Sandbox) -
         4,
         True,
     )
+
+
+VARIANTS = [
+    {
+        "paths": ["/run/*"],
+        "variant_id": "cat-26c0",
+        "variant": [["/pig/cat", [["/pig", "ant", "fox"], ["/pig/cat", "dog", "bee"]]]],
+    },
+    {"paths": ["/run/*"], "variant_id": "bird", "variant": [["/a", []], ["/b", [["/b", "n", 3]]]]},
+]
+
+
+def test_each_test_runs_with_each_variant_and_sees_its_parameters(box: Sandbox) -> None:
+    box.write("v.json", json.dumps(VARIANTS), executable=False)
+    words = ("run", "./tells.sh", "/bin/true", "--json-variants-load", "v.json")
+    assert box.run(*words, "-p", "MORE=1").code == 0
+    ids = ["1-./tells.sh;cat-26c0", "2-./tells.sh;bird", "3-/bin/true;cat-26c0", "4-/bin/true;bird"]
+    tests = box.results()["tests"]
+    assert [each["id"] for each in tests] == ids
+    seen = [(box.job / each["outputs"]["stdout"]).read_text().splitlines() for each in tests[:2]]
+    assert [{"ant=fox", "dog=bee", "MORE=1"} <= set(each) for each in seen] == [True, False]
+    assert {"n=3", "MORE=1"} <= set(seen[1])
+
+    assert box.run(*words, "--execution-order", "tests-per-variant").code == 0
+    ids = ["1-./tells.sh;cat-26c0", "2-/bin/true;cat-26c0", "3-./tells.sh;bird", "4-/bin/true;bird"]
+    assert [each["id"] for each in box.results()["tests"]] == ids
+    assert box.run("run", "/bin/true", "--json-variants-load", "gone.json").code == 4
+
+
+def test_variants_are_shown_and_written_as_avocado_does(box: Sandbox) -> None:
+    box.write("v.json", json.dumps(VARIANTS), executable=False)
+    load = ("variants", "--json-variants-load", "v.json")
+    brief = ["JSON Serialized Variants (2):"]
+    names = ["Variant cat-26c0:    /pig/cat", "Variant bird:    /a, /b"]
+    assert box.run(*load).lines == [*brief, *names]
+    cat = ["    /pig/cat:dog => bee", "    /pig:ant     => fox"]
+    contents = [*brief, "", names[0], *cat, "", names[1], "    /b:n => 3"]
+    assert box.run(*load, "--variants", "verbose").lines == contents
+    no_tree = "No tree representation for JSON serialized variants"
+    words = ("-c", "--summary", "1", "--json-variants-dump", "dump.json")
+    assert box.run(*load, *words).lines == [no_tree, *contents]
+    assert json.loads((box.here / "dump.json").read_text()) == VARIANTS
+    assert box.run(*load, "--tree", "--inherit").lines == [no_tree]
+    assert [
+        box.run(*load, *each).code for each in (("-i",), ("-t", "-d"), ("--variants", "x"))
+    ] == [
+        *(4, 4, 4),
+    ]
+    end = box.run("variants")
+    assert (end.code, end.out) == (0, "")

@@ -157,6 +157,7 @@ def test_an_environment_setting_can_name_each_setting():
         "output.show": "app",
         "run.leak": "fail",
         "run.suite_runner": "nrunner",
+        "run.execution_order": "tests-per-variant",
         "runner.isolation": "interpreter",
         "agent.cgroup": "off",
         "podman.reuse": "suite",

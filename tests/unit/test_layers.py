@@ -68,6 +68,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.tags",
             "nrunner.tomlfile",
             "nrunner.userfolder",
+            "nrunner.variant",
         ),
     ),
     (
