@@ -1,8 +1,8 @@
 """Where the values of settings come from, and which of them wins.
 
 From the weakest to the strongest: defaults, the user's ``nrunner.toml``, ``nrunner.toml`` in the
-current folder, the environment, a job file, flags. Not responsible for which settings there are
-(``nrunner.config``).
+current folder, a file that is named (``--config``), the environment, a job file, flags. Not
+responsible for which settings there are (``nrunner.config``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "file_layer",
     "flag_layer",
     "load",
+    "named_layer",
     "refuse",
     "settings_in",
     "user_file",
@@ -69,9 +70,26 @@ def _added(before: Value, now: Value) -> Value:
     return Value({**before.value, **now.value}, f"{before.source}, {now.source}")
 
 
-def load(environ: Mapping[str, str], here: Path, *more: Layer) -> Config:
-    """Return the configuration of somebody who works in `here`; `more` are stronger layers."""
-    return build([*_files(here), environment_layer(environ), *more])
+def load(
+    environ: Mapping[str, str], here: Path, *more: Layer, named: Iterable[Path] = ()
+) -> Config:
+    """Return the configuration of somebody who works in `here`; `more` are stronger layers.
+
+    `named` are files whose settings count, too.
+    """
+    return build([*_files(here), *map(named_layer, named), environment_layer(environ), *more])
+
+
+def named_layer(path: Path) -> Layer:
+    """Return the settings of a file of ours (``*.toml``) or of Avocado's; raise ConfigError."""
+    if path.suffix == ".toml":
+        try:
+            return file_layer(read_toml(path))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ConfigError(f"read {path}: there is no such file") from error
+    from nrunner.avocadofile import read_ini
+
+    return {key: Value(*each) for key, each in read_ini(path).items()}
 
 
 def user_file() -> Path:

@@ -44,9 +44,10 @@ Usage: nrunner [OPTIONS] COMMAND [ARGS]...
   {ABOUT}
 
 Options:
-  --version   Show the version and exit.
-  --debug     Show the traceback of an error.
-  -h, --help  Show this message and exit.
+  --version      Show the version and exit.
+  --config FILE  Read settings from a file.
+  --debug        Show the traceback of an error.
+  -h, --help     Show this message and exit.
 
 Commands:
 {{commands}}

@@ -52,6 +52,7 @@ class LazyGroup(click.Group):
     epilog="\b\n" + "\n".join(EPILOG),
 )
 @click.version_option(__version__, prog_name="nrunner", message="%(prog)s %(version)s")
+@click.option("--config", metavar="FILE", expose_value=False, help="Read settings from a file.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """Do nothing: what there is to do is done by subcommands."""

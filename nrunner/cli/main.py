@@ -119,9 +119,24 @@ def _invoke(arguments: list[str]) -> int:
         say(said)
         return ExitCode.OK
     if arguments[:1] and arguments[0].startswith("-"):
-        from nrunner.cli.ahead import moved
+        return _invoke_behind(arguments)
+    return _invoke_command(arguments)
 
-        arguments = moved(arguments)
+
+def _invoke_behind(arguments: list[str]) -> int:
+    """Do what a command line asks for that says something before the subcommand."""
+    from nrunner.cli.ahead import ahead
+
+    said = ahead(arguments)
+    if not said.config:
+        return _invoke_command(said.words)
+    from nrunner.cli.settings import with_file
+
+    with with_file(said.config):
+        return _invoke_command(said.words)
+
+
+def _invoke_command(arguments: list[str]) -> int:
     if arguments[:1] in (["run"], ["list"]):
         code = _ordinary(arguments)
         if code is not None:

@@ -366,3 +366,23 @@ def test_variants_are_shown_and_written_as_avocado_does(box: Sandbox) -> None:
     ]
     end = box.run("variants")
     assert (end.code, end.out) == (0, "")
+
+
+def test_a_file_of_avocado_is_read_if_it_is_named(box: Sandbox) -> None:
+    conf = "[run]\nfailfast = True\nshuffle = no\n[job.run.result.tap]\nenabled = False\n"
+    conf += "[run.status_server]\nuri = nonsense\n"
+    box.write("my.conf", conf, executable=False)
+    box.write("nrunner.toml", "run.fail_fast = false\nrun.max_parallel_tasks = 1\n")
+    told = box.run("--config", "my.conf", "config", env={"NRUNNER_RUN_SHUFFLE": "true"}).out
+    assert re.search(rf"run.fail_fast +true +{box.here}/my.conf:2\n", told)
+    assert re.search(r"run.shuffle +true +NRUNNER_RUN_SHUFFLE\n", told)
+    end = box.run("--config=my.conf", "run", "/bin/false", "./tells.sh", "/bin/true")
+    assert [each["status"] for each in box.results()["tests"]] == ["FAIL", "CANCEL", "CANCEL"]
+    assert not (box.job / "results.tap").exists()
+    assert end.err == ""
+
+    box.write("my.toml", "run.fail_fast = 3\n", executable=False)
+    end = box.run("--config", "my.toml", "run", "/bin/true")
+    assert (end.code, "my.toml:1: " in end.err) == (4, True)
+    end = box.run("--config", "gone.conf", "run", "/bin/true")
+    assert (end.code, end.err.startswith("nrunner: could not read ")) == (4, True)

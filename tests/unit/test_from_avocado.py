@@ -36,7 +36,7 @@ def rows() -> list[Row]:
     for line in (ROOT / "docs/from-avocado.md").read_text("utf-8").splitlines():
         if line.startswith("## "):
             section = line[3:]
-        elif line.startswith("| `"):
+        elif line.startswith("| `") and section != "Settings":
             cells = [each.strip() for each in line.strip("|").split(" | ")]
             assert len(cells) == 3, line
             found.append(Row(section, tuple(re.findall("`([^`]+)`", cells[0])), *cells[1:]))

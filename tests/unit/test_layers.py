@@ -90,6 +90,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.agentlink",
             "nrunner.arrival",
             "nrunner.attendance",
+            "nrunner.avocadofile",
             "nrunner.berth",
             "nrunner.config",
             "nrunner.configdoc",
