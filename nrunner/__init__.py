@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # loading typing takes longer than all else here
 if TYPE_CHECKING:
     from typing import Any
 
+    from nrunner.api import Job, JobResult, Suite
     from nrunner.errors import ExitCode, NrunnerError
     from nrunner.phase import Phase
     from nrunner.result import Cause, Result, Verdict
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Cause",
     "ExitCode",
+    "Job",
+    "JobResult",
     "NrunnerError",
     "Phase",
     "Requirement",
     "Result",
     "Runnable",
+    "Suite",
     "Task",
     "Verdict",
     "__version__",
@@ -34,11 +38,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cause": "result",
     "ExitCode": "errors",
+    "Job": "api",
+    "JobResult": "api",
     "NrunnerError": "errors",
     "Phase": "phase",
     "Requirement": "runnable",
     "Result": "result",
     "Runnable": "runnable",
+    "Suite": "api",
     "Task": "task",
     "Verdict": "result",
 }

@@ -58,7 +58,7 @@ from nrunner.status.token import make_token, page_link
 from nrunner.task import Task
 from nrunner.watch import Watch
 
-__all__ = ["Job", "resume_job", "run_job"]
+__all__ = ["Job", "resume_job", "run_job", "run_to_end"]
 
 _FOR_RUNNERS = ("cache.", "runner.")
 _FAR = (
@@ -89,7 +89,7 @@ def run_job(
     except BaseException:
         launch.abandon()
         raise
-    return _run(job)
+    return run_to_end(job)
 
 
 def resume_job(resumption: Resumption, listeners: Sequence[Listener]) -> int:
@@ -98,10 +98,11 @@ def resume_job(resumption: Resumption, listeners: Sequence[Listener]) -> int:
     What has a verdict is not run again. What still runs is taken over.
     """
     launch = Launch(resumption.plan, resumption.history.id)
-    return _run(Job(resumption.plan, listeners, launch, resumption))
+    return run_to_end(Job(resumption.plan, listeners, launch, resumption))
 
 
-def _run(job: Job) -> int:
+def run_to_end(job: Job) -> int:
+    """Run a job on an event loop of its own; return its exit code, or raise NrunnerError."""
     try:
         with asyncio.Runner(loop_factory=job.lag.new_loop) as runner:
             return runner.run(job.run())
@@ -126,7 +127,14 @@ class Job:
         launch: Launch,
         resumption: Resumption | None = None,
         serving: Callable[[JobFolder], None] | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
+        """`alone` says whether this process is there for the job: then signals are the job's."""
+        self._alone = alone
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: Callable[[bool, str], None] | None = None
+        self._stops: list[bool] = []
         self._plan = plan
         self._launch = launch
         self._resumption = resumption
@@ -155,6 +163,20 @@ class Job:
             options=report_options(plan.config),
         )
         self._reporter = Reporter(report, self._clock, (*listeners, JobLog(), ByStatus()))
+
+    def stop_soon(self, *, kill: bool) -> None:
+        """End the job, from any thread, once it runs: softly, or with `kill` hard."""
+        self._stops.append(kill)
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it is over
+                loop.call_soon_threadsafe(self._obey)
+
+    def _obey(self) -> None:
+        if self._stop is None:
+            return
+        while self._stops:
+            self._stop(self._stops.pop(0), "by its caller")
 
     async def run(self) -> int:
         """Run; return the exit code."""
@@ -317,7 +339,10 @@ class Job:
             self.lag.excuse,
         )
         with ExitStack() as stack:
-            stack.enter_context(Interrupts(stop, say, journal.sync).caught())
+            if self._alone:
+                stack.enter_context(Interrupts(stop, say, journal.sync).caught())
+            self._loop, self._stop = asyncio.get_running_loop(), stop
+            self._obey()
             if self._plan.job_timeout is not None:
                 limit = self._plan.job_timeout
                 spent = 0.0 if self._resumption is None else self._resumption.history.spent
@@ -337,9 +362,13 @@ class Job:
 
                 questions = Questions(partial(self._tell_situation, machine))
                 try:
-                    with pause.caught(help_with), questions.heard():
+                    with ExitStack() as heard:
+                        if self._alone:
+                            heard.enter_context(pause.caught(help_with))
+                            heard.enter_context(questions.heard())
                         await scheduler.run()
                 finally:
+                    self._stop = None
                     self._interrupted = scheduler.interrupted
                     for helper in helpers:
                         helper.cancel()

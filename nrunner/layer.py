@@ -7,6 +7,7 @@ responsible for which settings there are (``nrunner.config``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ __all__ = [
     "environment_layer",
     "file_layer",
     "flag_layer",
+    "given_layer",
     "load",
     "named_layer",
     "refuse",
@@ -227,6 +229,25 @@ def flag_layer(given: Mapping[str, Any]) -> Layer:
             option = OPTIONS[key]
             read = _read(option, option.sort.from_flag, value, option.flag)
             layer[key] = Value(read, option.flag)
+    return layer
+
+
+def given_layer(given: Mapping[str, Any], source: str, *, suite: bool = False) -> Layer:
+    """Return settings that a program gives by key, as a file would have them; raise ConfigError.
+
+    `suite` admits only those that may differ from suite to suite.
+    """
+    layer: dict[str, Value] = {}
+    for key, value in given.items():
+        option = OPTIONS.get(key)
+        if option is None:
+            near = _nearest(key, OPTIONS)
+            hint = f"; did you mean {near}?" if near else ""
+            raise ConfigError(f"use {source}: there is no setting {key!r}{hint}")
+        if suite and not option.per_suite:
+            raise ConfigError(f"use {source}: {key} cannot differ from suite to suite")
+        text = os.fspath(value) if isinstance(value, os.PathLike) else value
+        layer[key] = Value(_read(option, option.sort.from_toml, text, f"{source}: {key}"), source)
     return layer
 
 

@@ -35,6 +35,8 @@ class SuiteRequest:
     name: str = ""
     requirements: tuple[Requirement, ...] = ()
     """What all of its tests require: those of the job, then those of the suite."""
+    runnables: tuple[Runnable, ...] = ()
+    """Tests that nobody has to look for, after those that references lead to."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def make_plan(
     job_id: str = "",
 ) -> Planned:
     """Return the plan of a job; raise ResolveError if there is something or nothing to run."""
-    resolved = [resolve(suite.references, context_of(suite.config, base_dir)) for suite in suites]
+    resolved = [
+        [*resolve(suite.references, context_of(suite.config, base_dir)), *_given(suite)]
+        for suite in suites
+    ]
     ignored = _refused(resolved, suites, config)
     wanted = [
         _with_parameters(pairs, suite.config, base_dir)
@@ -83,6 +88,10 @@ def make_plan(
         job_id=job_id,
     )
     return Planned(plan, _notices(ignored, seed))
+
+
+def _given(suite: SuiteRequest) -> list[Resolution]:
+    return [Resolution(each.name, Answer.SUCCESS, (each,)) for each in suite.runnables]
 
 
 Pair = tuple[str, Runnable]

@@ -163,6 +163,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "outside",
         (
             "nrunner.__main__",
+            "nrunner.api",
             "nrunner.cli",
             "nrunner.cli.*",
             "nrunner.testing",
@@ -274,6 +275,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("nrunner.runners.pytest_session", "_pytest.main"): "a test of pytest has pytest",
     ("nrunner.runners.pytest_session", "pytest"): "a test of pytest has pytest",
     ("nrunner", "nrunner.runnable"): "the facade names what it loads when it is first used",
+    ("nrunner", "nrunner.api"): "the facade; only for type checkers, so it costs nothing",
     ("nrunner", "nrunner.errors"): "the facade",
     ("nrunner", "nrunner.phase"): "the facade",
     ("nrunner", "nrunner.result"): "the facade",

@@ -1,0 +1,241 @@
+"""Jobs from Python: ``nrunner.Job`` and ``nrunner.Suite``, as documented in docs/api.md.
+
+They do what ``nrunner run`` does, and print nothing unless asked. Not responsible for the job
+itself (``nrunner.job``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nrunner.config import Config
+from nrunner.errors import ExitCode
+from nrunner.job import Job as Controller
+from nrunner.job import run_to_end
+from nrunner.launch import Launch
+from nrunner.layer import Layer, build, given_layer, load
+from nrunner.plan import JobPlan
+from nrunner.planner import SuiteRequest, make_plan
+from nrunner.record import dataclass, field
+from nrunner.requirement import joined
+from nrunner.resolver.base import Context, Resolution
+from nrunner.resolver.engine import resolve
+from nrunner.resolver.registry import load_resolvers
+from nrunner.result import Result
+from nrunner.results.base import JobReport, Listener, TaskReport
+from nrunner.results.registry import listeners_for
+from nrunner.runnable import Requirement, Runnable
+from nrunner.task import Task
+
+__all__ = ["Job", "JobResult", "Suite"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tests of a job that share settings, and run before those of the next suite."""
+
+    references: Sequence[str] = ()
+    """What to run, as on the command line."""
+    name: str = ""
+    runnables: Sequence[Runnable] = ()
+    """Tests that need not be looked for."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that hold in this suite, by key: ``{"run.task_timeout": "15m"}``."""
+    requirements: Sequence[Requirement] = ()
+    """What must hold before a test of the suite can start."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What became of a job that is over."""
+
+    id: str
+    folder: Path
+    """Where its reports and logs are."""
+    exit_code: ExitCode
+    """What ``nrunner run`` would have returned."""
+    tests: tuple[TaskReport, ...]
+    """In order of their numbers."""
+    elapsed: float
+    """Seconds."""
+    interrupted: str = ""
+    """Why it was cut short, or empty."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether all is fine."""
+        return self.exit_code == ExitCode.OK
+
+    @property
+    def failed(self) -> tuple[TaskReport, ...]:
+        """The tests that are not fine."""
+        return tuple(test for test in self.tests if not test.result.is_ok)
+
+    def count(self, result: Result) -> int:
+        """Return how many tests ended so."""
+        return sum(test.result is result for test in self.tests)
+
+
+class Job:
+    """A job, to be run once: by `run`, or by `run_async` where there is an event loop."""
+
+    def __init__(
+        self,
+        suites: Sequence[Suite | str] | Suite,
+        settings: Mapping[str, Any] | None = None,
+        *,
+        base_dir: str | os.PathLike[str] | None = None,
+        requirements: Sequence[Requirement] = (),
+        listeners: Sequence[Listener] = (),
+        console: bool = False,
+        files: bool = True,
+    ) -> None:
+        """Make a job of suites, or of references that become one.
+
+        References are relative to `base_dir`, else to the current folder. `console` prints what
+        ``nrunner run`` prints. Unless `files`, no nrunner.toml and no environment variable counts.
+        Raise ConfigError for settings that are wrong.
+        """
+        self._suites = _suites(suites)
+        self._base_dir = Path.cwd() if base_dir is None else Path(base_dir).absolute()
+        self._given = given_layer(settings or {}, "settings of nrunner.Job")
+        self._files = files
+        self._requirements = tuple(requirements)
+        self._listeners = tuple(listeners)
+        self._console = console
+        self._lock = threading.Lock()
+        self._controller: Controller | None = None
+        self._stops: list[bool] = []
+        self.config = self._config()
+        """The settings that hold, of the job as a whole."""
+
+    def plan(self) -> JobPlan:
+        """Return what the job would run; raise ResolveError if that is nothing, or not there."""
+        resolvers, errors = load_resolvers()
+        if errors:
+            raise errors[0]
+
+        def ask(references: Sequence[str], context: Context) -> Sequence[Resolution]:
+            return resolve(references, resolvers, context)
+
+        requests = [self._request(suite) for suite in self._suites]
+        command = ("nrunner.Job", *(each for suite in self._suites for each in suite.references))
+        planned = make_plan(requests, self.config, ask, base_dir=self._base_dir, command=command)
+        return planned.plan
+
+    def run(self) -> JobResult:
+        """Run the job to its end. Raise NrunnerError if it cannot be run.
+
+        In the main thread Ctrl-C and SIGTERM stop it as they stop ``nrunner run``.
+        """
+        return self._run(alone=threading.current_thread() is threading.main_thread())
+
+    async def run_async(self) -> JobResult:
+        """Run the job to its end, and let others run meanwhile.
+
+        If the caller is cancelled, the job is stopped, and has ended when that is passed on.
+        """
+        loop = asyncio.get_running_loop()
+        running = loop.run_in_executor(None, lambda: self._run(alone=False))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self.stop()
+            await asyncio.wait([running])
+            raise
+
+    def stop(self, *, kill: bool = False) -> None:
+        """End the job, from any thread: nothing more is started, what runs is told to end.
+
+        What runs is killed with `kill`. Reports are written, and `run` returns, as always.
+        """
+        with self._lock:
+            self._stops.append(kill)
+            if self._controller is not None:
+                self._controller.stop_soon(kill=kill)
+
+    def _run(self, *, alone: bool) -> JobResult:
+        plan = self.plan()
+        ear = _Ear()
+        shown = listeners_for(sys.stdout, self.config.show, quiet=self.config.quiet)
+        listeners = (*(shown if self._console else ()), *self._listeners, ear)
+        launch = Launch(plan)
+        try:
+            controller = Controller(plan, listeners, launch, alone=alone)
+        except BaseException:
+            launch.abandon()
+            raise
+        with self._lock:
+            self._controller = controller
+            for kill in self._stops:
+                controller.stop_soon(kill=kill)
+        code = run_to_end(controller)
+        return ear.result(controller, ExitCode(code))
+
+    def _config(self, *layers: Layer) -> Config:
+        if self._files:
+            return load(os.environ, self._base_dir, self._given, *layers)
+        return build([self._given, *layers])
+
+    def _request(self, suite: Suite) -> SuiteRequest:
+        where = f"settings of the suite {suite.name!r}"
+        return SuiteRequest(
+            tuple(suite.references),
+            self._config(given_layer(suite.settings, where, suite=True)),
+            suite.name,
+            joined(self._requirements, suite.requirements),
+            tuple(suite.runnables),
+        )
+
+
+def _suites(given: Sequence[Suite | str] | Suite) -> tuple[Suite, ...]:
+    """Return suites; references among them become one."""
+    if isinstance(given, Suite):
+        return (given,)
+    if isinstance(given, str):
+        return (Suite([given]),)
+    suites = [each for each in given if isinstance(each, Suite)]
+    references = [each for each in given if isinstance(each, str)]
+    return (*([Suite(references)] if references or not suites else []), *suites)
+
+
+class _Ear:
+    """Keeps what is told of a job."""
+
+    def __init__(self) -> None:
+        self._tests: list[TaskReport] = []
+        self._job: JobReport | None = None
+
+    def job_opened(self, job: JobReport) -> None:
+        """Nothing to do."""
+
+    def task_started(self, task: Task, time: float) -> None:
+        """Nothing to do."""
+
+    def task_settled(self, report: TaskReport) -> None:
+        """Keep it."""
+        self._tests.append(report)
+
+    def notice(self, text: str) -> None:
+        """Nothing to do."""
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+    def job_closed(self, job: JobReport) -> None:
+        """Keep it."""
+        self._job = job
+
+    def result(self, controller: Controller, code: ExitCode) -> JobResult:
+        """Return what became of the job."""
+        job = self._job
+        tests = tuple(sorted(self._tests, key=lambda each: each.number))
+        folder = controller.folder
+        elapsed, interrupted = (job.elapsed, job.interrupted) if job else (0.0, "")
+        return JobResult(folder.job_id, folder.root, code, tests, elapsed, interrupted)
