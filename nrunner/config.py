@@ -212,6 +212,14 @@ class Config:
         "--execution-order",
         per_suite=True,
     )
+    store_logging_stream: tuple[str, ...] = _setting(
+        (),
+        "run.store_logging_stream",
+        Words(),
+        "Loggers of Avocado's own tests that get a file each: NAME or NAME:LEVEL.",
+        "--store-logging-stream",
+        per_suite=True,
+    )
     results_dir: str = _setting(
         _results_folder,
         "run.results_dir",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
@@ -67,6 +68,8 @@ _FAR = (
 )
 """What is set for devices and matters wherever none of our files are seen."""
 """Settings that reach agents."""
+_COMMON = "AVOCADO_TESTS_COMMON_TMPDIR"
+"""Avocado's name for a folder that all tests of a job share."""
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
 _SOON = 0.02
@@ -200,6 +203,7 @@ class Job:
 
     async def _run_with(self, journal: Journal) -> int:
         self.folder.spools.mkdir(mode=0o700, exist_ok=True)
+        self._make_common()
         self._reporter.open()
         if self._resumption is not None:
             self._begin_again(journal, self._resumption)
@@ -522,8 +526,21 @@ class Job:
     def _slots_dir(self) -> str:
         return f"{self._test_results}/.slots"
 
+    @property
+    def _common(self) -> str:
+        """A temporary folder that all tests share, where they see our files; else empty."""
+        alone = self._plan.spawner != "process" or os.environ.get(_COMMON)
+        return "" if alone else f"{self._slots_dir}/common"
+
+    def _make_common(self) -> None:
+        if self._common:
+            # Without room for it there is none for tests either, which will say so.
+            with contextlib.suppress(OSError):
+                os.makedirs(self._common, 0o700, exist_ok=True)  # noqa: PTH103 - twice as fast
+
     def _settings(self) -> dict[str, Any]:
         plan = self._plan
+        common = {_COMMON: self._common} if self._common else {}
         runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
         # The folder is one of ours: elsewhere there is none of that name.
         ours = {key: runner.pop(key) for key in ("cache.dir",) if key in runner}
@@ -533,7 +550,7 @@ class Job:
             "results_dir": self._test_results,
             "slots_dir": self._slots_dir,
             "spool_dir": str(self.folder.spools),
-            "env": dict(plan.payload_env),
+            "env": {**common, **plan.payload_env},
             "config": {**runner, **ours} if plan.spawner == "process" else runner,
             "our_config": ours,
         }

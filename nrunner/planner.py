@@ -126,16 +126,11 @@ def _with_parameters(pairs: list[Pair], config: Config, base_dir: Path) -> list[
 
         variants = read_variants(base_dir / config.json_variants_load)
         pairs = spread(pairs, variants, config.execution_order)
-    if config.env:
-        from nrunner.variant import PARAMETER_KINDS, of_parameters
+    if config.env or config.store_logging_stream:
+        from nrunner.instrumented import told
 
-        parameters = of_parameters(config.env)
-        pairs = [
-            (reference, replace(each, variant=parameters))
-            if each.kind in PARAMETER_KINDS and each.variant is None
-            else (reference, each)
-            for reference, each in pairs
-        ]
+        streams = config.store_logging_stream
+        pairs = [(reference, told(each, config.env, streams)) for reference, each in pairs]
     return pairs
 
 

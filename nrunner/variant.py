@@ -15,13 +15,10 @@ from nrunner.errors import ConfigError
 from nrunner.record import replace
 from nrunner.runnable import Runnable
 
-__all__ = ["ORDERS", "PARAMETER_KINDS", "Pair", "of_parameters", "read_variants", "spread"]
+__all__ = ["ORDERS", "Pair", "read_variants", "spread"]
 
 ORDERS = ("variants-per-test", "tests-per-variant")
 """Whether a test has all its variants one after another, or a variant all its tests."""
-
-PARAMETER_KINDS = frozenset({"avocado-instrumented"})
-"""Kinds that know parameters only as a variant, and not by their environment."""
 
 Pair = tuple[str, Runnable]
 Variant = Mapping[str, Any]
@@ -85,9 +82,3 @@ def spread(pairs: Iterable[Pair], variants: Sequence[Variant], order: str) -> li
 def _with(pair: Pair, variant: Variant | None) -> Pair:
     reference, runnable = pair
     return pair if variant is None else (reference, replace(runnable, variant=variant))
-
-
-def of_parameters(parameters: Mapping[str, str]) -> Variant:
-    """Return the variant without a name that stands for parameters (``-p NAME=VALUE``)."""
-    node = ["/", [["/", name, value] for name, value in parameters.items()]]
-    return {"paths": ["/"], "variant_id": None, "variant": [node]}

@@ -31,6 +31,7 @@ __all__ = ["diff"]
     default="1.5",
     help="How many times longer a test takes that is called slower (1.5).",
 )
+@click.option("--diff-strip-id", is_flag=True, expose_value=False, hidden=True)  # always so
 @setting_flags("run.results_dir")
 def diff(before: str, after: str, as_json: bool, slower: str, **flags: Any) -> int:
     """Say what became of tests from job BEFORE to job AFTER (the latest, if it is not named).

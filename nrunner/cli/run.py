@@ -69,6 +69,7 @@ FORM = Form(
         "run.env",
         "run.json_variants_load",
         "run.execution_order",
+        "run.store_logging_stream",
         "run.results_dir",
         "run.job_category",
         "run.archive",

@@ -267,6 +267,30 @@ def test_payloads_see_the_variables_of_avocado(box: Sandbox) -> None:
     assert not Path(seen["AVOCADO_TEST_OUTPUTDIR"]).exists()
 
 
+def test_tests_of_a_job_share_a_temporary_folder_while_it_runs(box: Sandbox) -> None:
+    name = "AVOCADO_TESTS_COMMON_TMPDIR"
+    box.write("first.sh", f'#!/bin/sh\necho "${name}"; echo left >"${name}/left"\n')
+    box.write("second.sh", f'#!/bin/sh\ncat "${name}/left"\n')
+    words = ("run", "./first.sh", "./second.sh", "--max-parallel-tasks=1")
+    assert box.run(*words).code == 0
+    told = [(box.job / each["outputs"]["stdout"]).read_text() for each in box.results()["tests"]]
+    folder = Path(told[0].strip())
+    assert (folder.is_absolute(), folder.exists(), told[1]) == (True, False, "left\n")
+    # As Avocado has it, a folder that is named already is taken, and stays.
+    assert box.run(*words, env={name: str(box.here)}).code == 0
+    assert (box.here / "left").read_text() == "left\n"
+
+
+def test_settings_are_explained_and_folders_named(box: Sandbox) -> None:
+    lines = box.run("config", "reference").lines
+    begin = lines.index("run.fail_fast")
+    assert lines[begin + 1 : begin + 7] == [
+        *("~" * 13, "Start no more tasks once one has failed.", "", "* Default: false"),
+        *("* Environment: NRUNNER_RUN_FAIL_FAST", "* Option: --fail-fast"),
+    ]
+    assert re.search(rf"run.results_dir +{box.base}\n", box.run("config", "--datadir").out)
+
+
 def test_the_page_is_shown_in_a_browser_if_asked_for(box: Sandbox) -> None:
     browser = box.plug_in("browser", f'#!/bin/sh\necho "$1" >{box.here}/shown\n')
     end = box.run("run", "--open-browser", "./tells.sh", env={"BROWSER": f"{browser} %s"})

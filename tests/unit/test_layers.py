@@ -52,6 +52,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.dutfilter",
             "nrunner.duthealth",
             "nrunner.dutmemory",
+            "nrunner.instrumented",
             "nrunner.interpreter",
             "nrunner.inventory",
             "nrunner.labhook",

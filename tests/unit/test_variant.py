@@ -10,7 +10,7 @@ import pytest
 
 from nrunner.errors import ConfigError
 from nrunner.runnable import Runnable
-from nrunner.variant import ORDERS, of_parameters, read_variants, spread
+from nrunner.variant import ORDERS, read_variants, spread
 
 NODES: list[Any] = [["/net", [["/net", "card", "e1000"], ["/", "n", 3]]]]
 TWO = [{"variant_id": name, "variant": NODES, "paths": ["/run/*"]} for name in ("x", "y")]
@@ -37,16 +37,6 @@ def test_what_has_a_variant_of_its_own_keeps_it(order: str) -> None:
     own = ("r.json", Runnable("noop", "r", variant={"variant_id": "mine", "variant": []}))
     found = spread([own, *pairs("a")], TWO, order)
     assert [each.variant_id for _, each in found] == ["mine", "x", "y"]
-
-
-def test_parameters_are_a_variant_without_a_name() -> None:
-    runnable = Runnable("x", variant=of_parameters({"A": "1", "B": "2"}))
-    assert runnable.variant == {
-        "paths": ["/"],
-        "variant_id": None,
-        "variant": [["/", [["/", "A", "1"], ["/", "B", "2"]]]],
-    }
-    assert runnable.variant_id is None
 
 
 @pytest.mark.parametrize(

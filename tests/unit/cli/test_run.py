@@ -84,6 +84,19 @@ def test_flags_reach_the_plan(job, here, tmp_path):
     assert plan.command == ("nrunner", *argv)
 
 
+def test_parameters_and_loggers_reach_tests_of_avocado(job, here):
+    (here / "t.py").write_text(
+        "from avocado import Test\nclass T(Test):\n    def test(self): pass\n"
+    )
+    assert main(["run", "t.py", "a.sh", "-p", "A=1", "--store-logging-stream", "x:INFO,y"]) == 0
+    theirs, other = (task.runnable for task in job.plan.tasks)
+    assert theirs.kind == "avocado-instrumented"
+    assert theirs.variant["variant"] == [["/", [["/", "A", "1"]]]]
+    assert theirs.config["job.run.store_logging_stream"] == {"__encoded_set__": ["x:INFO", "y"]}
+    assert (other.variant, other.config) == (None, {})
+    assert [task.id for task in job.plan.tasks] == ["1-t.py:T.test", "2-a.sh"]
+
+
 def test_configuration_and_environment_reach_the_plan(job, here, monkeypatch):
     (here / "nrunner.toml").write_text("run.fail_fast = true\nrun.max_parallel_tasks = 7\n")
     monkeypatch.setenv("NRUNNER_RUN_MAX_PARALLEL_TASKS", "8")
