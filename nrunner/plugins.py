@@ -32,6 +32,7 @@ _RESULTS = {
     "html": "nrunner.results.html:HtmlReport",
     "json": "nrunner.results.json_report:JsonReport",
     "tap": "nrunner.results.tap:TapReport",
+    "tmt": "nrunner.results.tmt:TmtReport",
     "trace": "nrunner.results.trace:TraceReport",
     "xunit": "nrunner.results.xunit:XunitReport",
 }

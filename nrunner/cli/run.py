@@ -41,11 +41,14 @@ REPORTS = {
     "tap": "TAP",
     "ctrf": "CTRF",
     "html": "a page",
+    "tmt": "YAML for tmt",
     "trace": "a trace for Perfetto",
 }
 """Reports that have a flag of their own: what each is."""
 
-UNWANTED = {f"--disable-{name}-job-result": name for name in ("json", "xunit", "tap", "html")}
+UNWANTED = {
+    f"--disable-{name}-job-result": name for name in ("json", "xunit", "tap", "html", "tmt")
+}
 """Flags that leave a report out of the job's folder: which."""
 
 FORM = Form(

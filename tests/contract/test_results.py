@@ -10,6 +10,7 @@ from nrunner.results.ctrf import CtrfReport
 from nrunner.results.html import HtmlReport
 from nrunner.results.json_report import JsonReport
 from nrunner.results.tap import TapReport
+from nrunner.results.tmt import TmtReport
 from nrunner.results.trace import TraceReport
 from nrunner.results.xunit import XunitReport
 from nrunner.testing.result_contract import ResultWriterContract
@@ -34,6 +35,11 @@ class TestXunitReport(ResultWriterContract):
 class TestCtrfReport(ResultWriterContract):
     def make_writer(self):
         return CtrfReport()
+
+
+class TestTmtReport(ResultWriterContract):
+    def make_writer(self):
+        return TmtReport()
 
 
 class TestTraceReport(ResultWriterContract):

@@ -410,3 +410,17 @@ def test_a_file_of_avocado_is_read_if_it_is_named(box: Sandbox) -> None:
     assert (end.code, "my.toml:1: " in end.err) == (4, True)
     end = box.run("--config", "gone.conf", "run", "/bin/true")
     assert (end.code, end.err.startswith("nrunner: could not read ")) == (4, True)
+
+
+def test_results_for_tmt_are_written_if_asked_for(box: Sandbox) -> None:
+    end = box.run("run", "./mixed.py", "--tmt", "out.yaml", "--disable-tmt-job-result")
+    lines = (box.here / "out.yaml").read_text().splitlines()
+    assert end.code == 1
+    assert lines[:2] == ['- name: "/./mixed.py:T.test_bad"', '  result: "fail"']
+    assert '  log: ["test-results/1-._mixed.py_T.test_bad/stdout"]' in lines
+    assert not (box.job / "results.yaml").exists()
+    env = {"NRUNNER_RUN_RESULTS": "json,tmt"}
+    box.run("run", "/bin/true", env=env)
+    assert (box.job / "results.yaml").exists()
+    box.run("run", "/bin/true", "--disable-tmt-job-result", env=env)
+    assert {each.name for each in box.job.glob("results.*")} == {"results.json"}

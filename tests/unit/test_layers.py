@@ -193,6 +193,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.results.json_report",
         "nrunner.results.tap",
         "nrunner.results.terminal",
+        "nrunner.results.tmt",
         "nrunner.results.trace",
         "nrunner.results.xunit",
         "nrunner.runners.asset",

@@ -29,7 +29,7 @@ def points(monkeypatch):
     return add
 
 
-@pytest.mark.parametrize("name", ["json", "xunit", "tap", "ctrf", "html", "trace"])
+@pytest.mark.parametrize("name", ["json", "xunit", "tap", "ctrf", "html", "tmt", "trace"])
 def test_our_writers_are_found_by_name(name, points):
     points(name, "no_such_module:Thing")
     assert registry.find_writer(name).name == name
