@@ -65,7 +65,9 @@ def run(context: click.Context, /, **asked: Any) -> int:
 @click.argument("references", nargs=-1, type=click.Path())
 @click.option("--job", "job_file", type=click.Path(), metavar="FILE", help="A job file to list.")
 @setting_flags(*LIST_FORM.settings)
-@click.option("as_json", "--json", is_flag=True, help="Write JSON.")
+@click.option(
+    "--json", type=click.Path(), metavar="FILE", help="Also write JSON there; - is stdout."
+)
 @click.option(
     "verbose",
     *("-v", "--verbose"),

@@ -6,6 +6,7 @@ for resolving (``nrunner.resolver.engine``).
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from nrunner.cli.form import Form
 from nrunner.cli.output import say, say_error, say_json, table
 from nrunner.cli.request import Request, make_request, plugged_resolve
 from nrunner.cli.settings import flags_of, working_folder
-from nrunner.errors import ExitCode
+from nrunner.errors import ExitCode, ResultsError
 from nrunner.planner import context_of, refusal, tag_filter
 from nrunner.record import dataclass
 from nrunner.requirement import requiring
@@ -35,8 +36,12 @@ FORM = Form(
         "resolver.exec_runnables_recipe.arguments",
         "runner.python",
     ),
-    texts={"--job": "job_file", "--write-recipes-to-directory": "recipes_dir"},
-    switches={"--json": "as_json", "-v": "verbose", "--verbose": "verbose"},
+    texts={
+        "--job": "job_file",
+        "--json": "json",
+        "--write-recipes-to-directory": "recipes_dir",
+    },
+    switches={"-v": "verbose", "--verbose": "verbose"},
 )
 """What can be said after ``nrunner list``."""
 
@@ -45,8 +50,10 @@ def list_tests(asked: Mapping[str, Any], command: Sequence[str]) -> int:
     """Write the tests that the parameters of a command line lead to; return the exit code."""
     request = make_request(asked["references"], asked["job_file"], flags_of(asked))
     listing = _resolve(request)
-    if asked["as_json"]:
-        say_json(listing.to_json())
+    if asked["json"] is not None:
+        _write_json(listing, asked["json"])
+    if asked["json"] == "-":
+        pass  # standard output belongs to it
     elif asked["verbose"]:
         _tell_all(listing)
     else:
@@ -118,6 +125,16 @@ def _resolve(request: Request) -> _Listing:
                 if wanted.admits(runnable.tags)
             )
     return listing
+
+
+def _write_json(listing: _Listing, target: str) -> None:
+    if target == "-":
+        say_json(listing.to_json())
+        return
+    try:
+        Path(target).write_text(json.dumps(listing.to_json(), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ResultsError(f"write the list to {target}: {error.strerror}") from error
 
 
 def _row(runnable: Runnable) -> tuple[str, ...]:

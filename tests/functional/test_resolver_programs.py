@@ -73,7 +73,7 @@ def test_hints_are_taken_and_are_run_if_nothing_else_is_named(sandbox: Sandbox) 
 
 
 def test_the_list_for_programs_has_recipes_that_run(sandbox: Sandbox) -> None:
-    """What ``list --json`` prints is itself made of recipes."""
+    """What ``list --json -`` prints is itself made of recipes."""
     sandbox.write("prints", PRINTS)
-    out = sandbox.run("list", "--json", "./prints", "--resolver-run-executables").out
+    out = sandbox.run("list", "--json", "-", "./prints", "--resolver-run-executables").out
     assert [each["kind"] for each in json.loads(out)["tests"]] == ["noop", "exec-test"]

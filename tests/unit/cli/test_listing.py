@@ -41,7 +41,7 @@ def test_requirements_are_listed_if_asked_for(capsys, here):
         "exec-test  a.sh  a.sh  exec-test                file a\\nb",
         "noop       noop        runnable-recipe          file a\\nb, package hello, odd",
     ]
-    assert main(["list", "--json", "--job", "job.toml"]) == 0
+    assert main(["list", "--json", "-", "--job", "job.toml"]) == 0
     [first, second] = json.loads(capsys.readouterr().out)["tests"]
     assert first["requirements"] == [{"type": "file", "uri": "a\nb"}]
     assert second["requirements"] == [*first["requirements"], *needs]
@@ -60,7 +60,7 @@ def test_tags_filter_the_list(capsys):
 
 
 def test_the_list_for_programs_has_all_of_a_test_and_what_was_refused(capsys):
-    assert main(["list", "r.json", "gone", "--json"]) == ExitCode.JOB_FAILED
+    assert main(["list", "r.json", "gone", "--json=-"]) == ExitCode.JOB_FAILED
     data = json.loads(capsys.readouterr().out)
     assert data["tests"] == [
         {
@@ -76,6 +76,16 @@ def test_the_list_for_programs_has_all_of_a_test_and_what_was_refused(capsys):
     assert [(each["reference"], each["answer"]) for each in data["refused"]] == [
         ("gone", "not mine")
     ]
+
+
+def test_the_list_for_programs_can_go_to_a_file(capsys, here):
+    assert main(["list", "a.sh", "--json", "out.json"]) == 0
+    assert capsys.readouterr().out == "exec-test  a.sh\n"
+    [test] = json.loads((here / "out.json").read_text())["tests"]
+    assert (test["kind"], test["name"]) == ("exec-test", "a.sh")
+    assert main(["list", "a.sh", "--json", "a.sh/out.json"]) == ExitCode.JOB_FAILED
+    error = "nrunner: could not write the list to a.sh/out.json: Not a directory\n"
+    assert capsys.readouterr().err == error
 
 
 def test_a_job_file_can_be_listed(capsys, here):
