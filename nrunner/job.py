@@ -20,7 +20,6 @@ from typing import Any
 from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
 from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
-from nrunner.jobdata import write_jobdata
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
 from nrunner.launch import Launch, limits_of, parallel
@@ -402,6 +401,8 @@ class Job:
 
     def _write_jobdata(self) -> None:
         """Write what nothing of ours reads: a disk that is full costs it, and nothing else."""
+        from nrunner.jobdata import write_jobdata  # there is time for it only once tests run
+
         with contextlib.suppress(OSError):
             write_jobdata(self.folder, self._plan)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from nrunner.errors import RecipeError
 from nrunner.resolver.base import Answer, Context, Resolution
-from nrunner.resolver.recipe_text import runnables_in
 from nrunner.resolver.reference import is_file, shown
 
 __all__ = ["RunnableRecipeResolver"]
@@ -31,6 +30,8 @@ class RunnableRecipeResolver:
         is_asked_for = path != reference
         if not (is_asked_for or path.endswith(".json")) or not is_file(context.base_dir, path):
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
+        from nrunner.resolver.recipe_text import runnables_in
+
         text = ""
         try:
             text = _read(context.base_dir / path)
