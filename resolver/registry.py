@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = {
     "exec-runnables-recipe": "nrunner.resolver.exec_runnables_recipe:ExecRunnablesRecipeResolver",
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
     "hint": "nrunner.resolver.hint:HintResolver",
+    "golang": "nrunner.resolver.golang:GolangResolver",
     "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
     "robot": "nrunner.resolver.robot:RobotResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",

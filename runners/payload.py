@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["describe", "environment", "program", "variant_words"]
+__all__ = ["describe", "environment", "program", "variant_words", "words_of"]
 
 _AVOCADO = "113.0"
 """The release of Avocado whose conventions are followed: scripts look for the variable."""
@@ -40,7 +40,7 @@ def program(runnable: Runnable, place: Place) -> Command:
     if runnable.variant is not None:
         env.update(variant_words(runnable.variant))
     if runnable.kwargs:
-        env.update(_words(runnable.kwargs))
+        env.update(words_of(runnable.kwargs))
     clear = runnable.config.get("runner.exectest.clear_env") is True
     if clear:
         env.setdefault("PATH", os.environ.get("PATH", os.defpath))
@@ -75,7 +75,7 @@ def environment(place: Place, folder: str) -> dict[str, str]:
     }
 
 
-def _words(values: Mapping[str, Any]) -> dict[str, str]:
+def words_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Turn kwargs into variables: strings as they are, anything else as JSON."""
     words = {}
     for key, value in values.items():
@@ -97,7 +97,7 @@ def variant_words(variant: Mapping[str, Any]) -> dict[str, str]:
             words.update((str(key), str(value)) for _, key, value in parameters)
     except (TypeError, ValueError) as error:
         raise RunnerError(f'key "variant": not a list of parameters: {error}') from error
-    return _words(words)
+    return words_of(words)
 
 
 def describe(end: Exit) -> Optional[str]:

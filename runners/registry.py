@@ -28,6 +28,7 @@ __all__ = [
 _TESTS = {
     "dry-run": ("dry_run", "DryRun"),
     "exec-test": ("exec_test", "ExecTest"),
+    "golang": ("golang", "Golang"),
     "pytest": ("pytest", "Pytest"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
     "robot": ("robot", "Robot"),

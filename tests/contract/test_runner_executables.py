@@ -163,6 +163,32 @@ class TestPythonUnittest(_Ours):
         return self._test(folder, "endless")
 
 
+GO = """package it
+import ("testing"; "time")
+func TestGood(t *testing.T) {}
+func TestBad(t *testing.T) { t.Error("on purpose") }
+func TestEndless(t *testing.T) { time.Sleep(time.Minute) }
+"""
+
+
+class TestGolang(_Ours):
+    kind = "golang"
+
+    def _test(self, folder, name):
+        (folder / "go.mod").write_text("module example.com/it\n")
+        (folder / "it_test.go").write_text(GO)
+        return Runnable("golang", f"it_test.go:{name}")
+
+    def passing(self, folder):
+        return self._test(folder, "TestGood")
+
+    def failing(self, folder):
+        return self._test(folder, "TestBad")
+
+    def endless(self, folder):
+        return self._test(folder, "TestEndless")
+
+
 ROBOT = """
 *** Test Cases ***
 Good

@@ -16,6 +16,7 @@ from nrunner.runners.command import CommandOnPath
 from nrunner.runners.env import Env
 from nrunner.runners.exec_test import ExecTest
 from nrunner.runners.file import File
+from nrunner.runners.golang import Golang
 from nrunner.runners.kernel_module import KernelModule
 from nrunner.runners.noop import Noop
 from nrunner.runners.pytest import Pytest
@@ -112,6 +113,32 @@ class TestPythonUnittest(RunnerContract):
     def impossible(self, folder):
         (folder / "test_it.py").write_text(UNITTEST)
         return Runnable("python-unittest", "test_it.py:T.test_nosuch")
+
+
+GO = """package it
+import "testing"
+func TestGood(t *testing.T) {}
+func TestBad(t *testing.T) { t.Error("on purpose") }
+"""
+
+
+class TestGolang(RunnerContract):
+    def make_runner(self):
+        return Golang()
+
+    def _test(self, folder, name):
+        (folder / "go.mod").write_text("module example.com/it\n")
+        (folder / "it_test.go").write_text(GO)
+        return Runnable("golang", f"it_test.go:{name}")
+
+    def passing(self, folder):
+        return self._test(folder, "TestGood")
+
+    def failing(self, folder):
+        return self._test(folder, "TestBad")
+
+    def impossible(self, folder):
+        return self._test(folder, "TestNone")
 
 
 ROBOT = """

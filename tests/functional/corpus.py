@@ -1,11 +1,12 @@
 """Test suites that nobody here wrote, and what their own runners say about them.
 
-Python's tests are those of its standard library; the TAP scripts are Perl's own, and the suites of
-Robot Framework those of a library for it, both fetched by scripts/install-test-tools.
+Python's and Go's tests are those of their standard libraries; the TAP scripts are Perl's own, and
+the suites of Robot Framework those of a library for it, both fetched by scripts/install-test-tools.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nrunner-tests")
 PERL = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "perl"
+GO_CACHE = CACHE / "go-build"
+"""What go has built is kept, since it takes half a minute to begin with."""
 ROBOT = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "robot"
 
 PYTHON = sys.executable
@@ -219,3 +222,25 @@ def _status(test: ET.Element) -> str:
     status = test.find("status")
     assert status is not None
     return status.get("status", "")
+
+
+# Go's own tests
+
+
+def go(packages: Sequence[str], env: Mapping[str, str]) -> tuple[Path, dict[str, str]]:
+    """Return where the packages are, and what go test says of each test in them.
+
+    Tests are named by their package; those within others are left out.
+    """
+    root = subprocess.run(["go", "env", "GOROOT"], capture_output=True, text=True, check=True)
+    source = Path(root.stdout.strip(), "src").resolve()
+    done = subprocess.run(
+        ["go", "test", "-json", *packages], env=env, capture_output=True, check=False, timeout=200
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    ends = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+    return source, {
+        f"{each['Package']}:{each['Test']}": ends[each["Action"]]
+        for each in events
+        if each["Action"] in ends and "/" not in each.get("Test", "/")
+    }

@@ -128,3 +128,20 @@ def worst(tests: Mapping[str, str]) -> str:
     """Return the status of a suite: of those without any test Robot says that they are skipped."""
     order = ("FAIL", "PASS", "SKIP")
     return next((each for each in order if each in tests.values()), "SKIP")
+
+
+GO_PACKAGES = ("container/list", "container/ring", "errors", "text/tabwriter")
+
+
+@pytest.mark.timeout(300)
+def test_gos_own_tests_end_as_go_says(sandbox: Sandbox) -> None:
+    sandbox.env["GOCACHE"] = str(corpus.GO_CACHE)
+    source, expected = corpus.go(GO_PACKAGES, sandbox.env)
+    assert len(expected) > 30
+    end = run(sandbox, *[str(source / each) for each in GO_PACKAGES])
+    assert end.code == 0, end
+    got = {}
+    for name, test in sandbox.tests().items():
+        file, _, test_name = name.partition(":")
+        got[f"{Path(file).parent.relative_to(source)}:{test_name}"] = WORDS[test["status"]]
+    assert got == expected

@@ -90,6 +90,7 @@ def test_what_a_test_leaves_running_ends_with_it(tmp_path: Path) -> None:
     [
         "dry-run",
         "exec-test",
+        "golang",
         "noop",
         "pytest",
         "python-unittest",

@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+
+from nrunner.errors import RunnerError
+from nrunner.result import Result
+from nrunner.runnable import Runnable
+from nrunner.runners.base import Command, Exit, Outcome, Place
+from nrunner.runners.go_output import GoSummary
+from nrunner.runners.go_source import names_in
+from nrunner.runners.golang import Golang, verdict
+
+SOURCE = """package calc
+
+func TestMain(m *testing.M) {}
+func TestAdd(t *testing.T) {}
+func Testable() {}
+func Test(t *testing.T) {}
+func ExampleAdd_more() {}
+func  FuzzAdd (f *testing.F) {}
+func BenchmarkAdd(b *testing.B) {}
+func (s Suite) TestMethod(t *testing.T) {}
+// func TestComment(t *testing.T) {}
+func help(name string) {}
+func Testé(t *testing.T) {}
+"""
+
+
+def command(folder: Path, uri: str | None, **rest: object) -> Command:
+    (folder / "calc").mkdir(exist_ok=True)
+    (folder / "calc/calc_test.go").write_text(SOURCE)
+    place = Place("/log", "/out", "/work", str(folder))
+    answer = Golang().command(Runnable("golang", uri, **rest), place)  # type: ignore[arg-type]
+    assert isinstance(answer, Command)
+    return answer
+
+
+def pattern(found: Command) -> str:
+    return found.argv[found.argv.index("-run") + 1]
+
+
+def test_functions_that_may_be_tests_are_those_that_go_takes_for_some() -> None:
+    assert names_in(SOURCE) == ["TestAdd", "Test", "ExampleAdd_more", "FuzzAdd", "Testé"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "run", "folder", "package"),
+    [
+        ("calc/calc_test.go:TestAdd", "^TestAdd$", "calc", "."),
+        ("calc/calc_test.go:TestAdd/a.b/c", r"^TestAdd$/^a\.b$/^c$", "calc", "."),
+        ("calc/calc_test.go", "^(TestAdd|Test|ExampleAdd_more|FuzzAdd|Testé)$", "calc", "."),
+        ("calc", ".", "calc", "."),
+        ("calc:TestAdd", "^TestAdd$", "calc", "."),
+        ("example.com/calc:TestAdd", "^TestAdd$", "", "example.com/calc"),
+    ],
+)
+def test_go_is_called_where_the_package_is_for_these_tests_alone(
+    tmp_path: Path, uri: str, run: str, folder: str, package: str
+) -> None:
+    found = command(tmp_path, uri, args=("-race",), kwargs={"HOST": "lab"})
+    assert found.argv[:2] == ("go", "test")
+    assert (pattern(found), found.argv[-2:]) == (run, ("-race", package))
+    assert found.cwd.rstrip("/") == str(tmp_path / folder).rstrip("/")
+    assert found.env["HOST"] == "lab"
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        (None, r'such as "calc/calc_test\.go:TestAdd"'),
+        ("a\0b", "needs a uri"),
+        ("calc/no_test.go", r"cannot read .*no_test\.go: No such file"),
+        ("calc/no_test.go:TestAdd", "there is no file"),
+    ],
+)
+def test_what_can_never_be_run_is_refused(tmp_path: Path, uri: str | None, reason: str) -> None:
+    with pytest.raises(RunnerError, match=reason):
+        command(tmp_path, uri)
+
+
+def judged(summary: GoSummary, status: int | None, name: str = "TestA", said: str = "") -> Outcome:
+    end = Exit(status) if status is not None else Exit(None, 9)
+    return verdict(summary, name, end, lambda: said)
+
+
+@pytest.mark.parametrize(
+    ("summary", "status", "result", "reason"),
+    [
+        (GoSummary(passed=1), 0, Result.PASS, None),
+        (GoSummary(), 0, Result.PASS, None),
+        (GoSummary(skipped=1, logged="a.go:1: why"), 0, Result.SKIP, "a.go:1: why"),
+        (GoSummary(failed=["TestA"], logged="a.go:1: no"), 1, Result.FAIL, "a.go:1: no"),
+        (GoSummary(failed=["TestA"]), 1, Result.FAIL, "TestA failed"),
+        (
+            GoSummary(failed=["TestA"], inner=["TestA/x", "TestA/x/y"], last_word="panic: p"),
+            1,
+            Result.FAIL,
+            "x, x/y: panic: p",
+        ),
+        (GoSummary(unbuilt="build failed"), 1, Result.ERROR, "build failed"),
+        (GoSummary(), 1, Result.ERROR, "the process ended before TestA had"),
+        (GoSummary(passed=1), None, Result.ERROR, "the process ended before TestA had"),
+        (
+            GoSummary(last_word="fatal error: deadlock"),
+            1,
+            Result.ERROR,
+            "the process ended before TestA had: fatal error: deadlock",
+        ),
+        (GoSummary(has_none=True), 0, Result.ERROR, "go finds no test TestA"),
+    ],
+)
+def test_the_verdict_is_that_of_go(
+    summary: GoSummary, status: int | None, result: Result, reason: str | None
+) -> None:
+    outcome = judged(summary, status)
+    assert (outcome.result, outcome.fail_reason) == (result, reason)
+    assert outcome.malformed == summary.has_none
+    assert outcome.contract == (reason or "").startswith("the process ended")
+
+
+def test_what_go_complains_of_is_repeated() -> None:
+    said = "./a.go:3:1: undefined: x"
+    built = judged(GoSummary(unbuilt="build failed"), 1, said=said)
+    assert built.fail_reason == f"build failed: {said}"
+    assert judged(GoSummary(), 2, said="flag provided but not defined").contract is False
+
+
+def test_of_several_tests_those_that_failed_are_named() -> None:
+    many = GoSummary(passed=3, failed=[f"Test{n}" for n in range(12)])
+    assert judged(many, 1, name="").fail_reason == (
+        "12 of 15 tests failed: " + ", ".join(f"Test{n}" for n in range(10)) + " and 2 more"
+    )
+    assert judged(GoSummary(skipped=2), 0, name="").fail_reason == "2 of 2 tests skipped"
+    assert judged(GoSummary(passed=1, skipped=2), 0, name="").result is Result.PASS
