@@ -403,6 +403,66 @@ class Config:
         "Start programs with an empty environment.",
         per_suite=True,
     )
+    sysinfo: bool = _setting(
+        False,
+        "sysinfo.collect.enabled",
+        Switch(),
+        "Collect facts of this system before and after the job.",
+        "--sysinfo",
+    )
+    sysinfo_per_test: bool = _setting(
+        False,
+        "sysinfo.collect.per_test",
+        Switch(),
+        "Collect facts of the system where tests run, before and after each.",
+        "--sysinfo-per-test",
+    )
+    sysinfo_timeout: float = _setting(
+        20.0,
+        "sysinfo.collect.commands_timeout",
+        Duration(),
+        "How long a command that collects facts may take; 0 for as long as it likes.",
+    )
+    sysinfo_packages: bool = _setting(
+        False,
+        "sysinfo.collect.installed_packages",
+        Switch(),
+        "Whether these facts include the packages that are installed.",
+    )
+    sysinfo_locale: str = _setting(
+        "C",
+        "sysinfo.collect.locale",
+        Text(),
+        "The language in which these commands speak (LC_ALL).",
+    )
+    sysinfo_commands: str | None = _setting(
+        None,
+        "sysinfo.collectibles.commands",
+        Text(path=True),
+        "A file with the commands whose output is collected, one a line.",
+        default_text="a list of nrunner's own",
+    )
+    sysinfo_files: str | None = _setting(
+        None,
+        "sysinfo.collectibles.files",
+        Text(path=True),
+        "A file with the paths of files that are collected, one a line.",
+        default_text="a list of nrunner's own",
+    )
+    sysinfo_fail_commands: str | None = _setting(
+        None,
+        "sysinfo.collectibles.fail_commands",
+        Text(path=True),
+        "A file with further commands, for after a test or job that failed.",
+        default_text="none",
+    )
+    sysinfo_fail_files: str | None = _setting(
+        None,
+        "sysinfo.collectibles.fail_files",
+        Text(path=True),
+        "A file with the paths of further files, for after a test or job that failed.",
+        default_text="none",
+    )
     status_tcp: str | None = _setting(
         None,
         "status.tcp",

@@ -35,6 +35,7 @@ from nrunner.leftover import remove_old
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
 from nrunner.mishap import Mishaps
+from nrunner.offload import offload
 from nrunner.pause import Pause
 from nrunner.plan import JobPlan
 from nrunner.questions import Questions
@@ -369,12 +370,27 @@ class Job:
                         if self._alone:
                             heard.enter_context(pause.caught(help_with))
                             heard.enter_context(questions.heard())
+                        await self._survey("pre", journal)
                         await scheduler.run()
+                        await self._survey("post", journal)
                 finally:
                     self._stop = None
                     self._interrupted = scheduler.interrupted
                     for helper in helpers:
                         helper.cancel()
+
+    async def _survey(self, when: str, journal: Journal) -> None:
+        """Collect what is known of this system, if the job is to; an earlier survey stays."""
+        wanted = self._plan.config.get("sysinfo.survey") or {}
+        folder = self.folder.sysinfo / when
+        if not wanted.get("job") or self._plan.dry_run or folder.exists():
+            return
+        from nrunner.sysinfo import make_survey  # few jobs need it
+
+        failed = self._reporter.tally.exit_code(False) != ExitCode.OK
+        problem = await offload(make_survey, folder, wanted, failed=failed and when == "post")
+        if problem:
+            self._note(journal, f"system information is not complete: {problem}")
 
     def _tell_situation(self, machine: Machine) -> None:
         """Answer whoever asks where the job is; it is kept nowhere."""
@@ -543,6 +559,8 @@ class Job:
         plan = self._plan
         common = {_COMMON: self._common} if self._common else {}
         runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
+        if (plan.config.get("sysinfo.survey") or {}).get("test"):
+            runner["sysinfo.survey"] = plan.config["sysinfo.survey"]
         # The folder is one of ours: elsewhere there is none of that name.
         ours = {key: runner.pop(key) for key in ("cache.dir",) if key in runner}
         settings: dict[str, Any] = {

@@ -97,6 +97,11 @@ class JobFolder:
         return self.root / "jobdata"
 
     @property
+    def sysinfo(self) -> Path:
+        """Holds what was collected of the system, before (``pre``) and after the job (``post``)."""
+        return self.root / "sysinfo"
+
+    @property
     def spools(self) -> Path:
         """Holds what agents have to say, until the journal has it."""
         return self.root / ".spools"

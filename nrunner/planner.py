@@ -278,6 +278,10 @@ def _shared(config: Config, base_dir: Path) -> dict[str, Any]:
     if config.spawner == "process":
         # Elsewhere there may be no such file, and the environment's own python3 is meant.
         shared.setdefault("runner.python", config.python)
+    if config.sysinfo or config.sysinfo_per_test:
+        from nrunner.sysinfo import SURVEY, survey_of  # few jobs need it
+
+        shared[SURVEY] = survey_of(config, base_dir)
     if "cache.dir" in shared:
         shared["cache.dir"] = str(base_dir / config.cache_dir)
     return shared

@@ -448,7 +448,8 @@ class Agent:
     def _emit(self, attempt: Attempt, name: str, fields: Mapping[str, Any]) -> None:
         task, number = attempt.key
         if task < 0:
-            self._errands.heard(attempt, name, fields)
+            if not self._supervisor.surveyor.heard(attempt, name, fields):
+                self._errands.heard(attempt, name, fields)
             return
         head = {
             "type": "event",

@@ -2,8 +2,9 @@
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
 ``pytest-child JSON``, ``pytest-zygote FD``, ``robot-child JSON``,
-``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so that the code
-runs from a single file wherever it was copied. Not responsible for what is behind the door.
+``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so
+that the code runs from a single file wherever it was copied. Not responsible for what is behind
+the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,21 +24,19 @@ _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
 _PYTEST = "pytest-child JSON | pytest-zygote FD"
-_CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON"
+_CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON | survey JSON"
 _USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT}"
+
+_MAINS = {"robot-child": "robot_child", "survey": "survey", "unittest-child": "unittest_child"}
+"""Parts that take all that follows, by their word."""
 
 
 def main(argv: Optional[list[str]] = None) -> int:
     """Run the part that is named by the first word; return the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    if words[:1] == ["unittest-child"]:
-        from nrunner.runners import unittest_child
-
-        return int(unittest_child.main(words[1:]) or 0)
-    if words[:1] == ["robot-child"]:
-        from nrunner.runners import robot_child
-
-        return robot_child.main(words[1:])
+    if words and words[0] in _MAINS:
+        module = import_module(f"nrunner.runners.{_MAINS[words[0]]}")
+        return int(module.main(words[1:]) or 0)
     if words[:1] == ["zygote"]:
         from nrunner.runners import unittest_craft, zygote
 

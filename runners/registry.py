@@ -32,6 +32,7 @@ _TESTS = {
     "pytest": ("pytest", "Pytest"),
     "python-unittest": ("python_unittest", "PythonUnittest"),
     "robot": ("robot", "Robot"),
+    "sysinfo": ("sysinfo", "Sysinfo"),
     "tap": ("tap", "Tap"),
 }
 _REQUIREMENTS = {

@@ -34,6 +34,7 @@ from nrunner.runners.procfs import Process
 from nrunner.runners.reaper import Reaper
 from nrunner.runners.series import Roster, Series
 from nrunner.runners.slot_pool import SlotPool
+from nrunner.runners.surveyor import FOLDER, Surveyor
 from nrunner.runners.undertaker import Undertaker
 
 TYPE_CHECKING = False
@@ -44,6 +45,8 @@ __all__ = ["Supervisor"]
 
 _EXAMINED = ("timeout", "silence")
 """Who is ended for these reasons hangs, as it seems: people will ask what it did."""
+_SURVEYED = (None, *_EXAMINED)
+"""How an attempt ends after which there is time for a survey."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
@@ -88,6 +91,7 @@ class Supervisor:
         look_again = self._undertaker.look_again
         self._reaper = Reaper(loop, self._nursery, self._kin, self._over, look_again)
         self._pause = Pause(loop)
+        self.surveyor = Surveyor(self.run, self.cancel, self.notice)
         self._layer = "subreaper" if child.set_subreaper() else "session"
         loop.on_signal(signal.SIGCHLD, self._reaper.reap)
 
@@ -233,7 +237,7 @@ class Supervisor:
         if attempt.order.series:
             self._series.open(attempt, slot)
             self._backlog.open(attempt.order.series)
-        self._try(self._start, attempt, files)
+        self._begin(attempt, files)
 
     def _continue(self, series: Series) -> None:
         """Start the next attempt of a series whose process is ready, if it is here."""
@@ -250,7 +254,23 @@ class Supervisor:
         except OSError as error:
             self._fail(attempt, "infra", str(error))
             return
-        self._try(self._start, attempt, files)
+        self._begin(attempt, files)
+
+    def _begin(self, attempt: Attempt, files: tuple[int, int]) -> None:
+        """Start an attempt, once its survey is made if there is to be one."""
+        if not self.surveyor.wants(attempt.order, self.settings):
+            self._try(self._start, attempt, files)
+            return
+
+        def go_on() -> None:
+            if attempt.stop is None:
+                self._try(self._start, attempt, files)
+                return
+            attempt.stage = Stage.DONE
+            self._emit(attempt, "started", {"time": time.monotonic()})
+            self._tell_end(attempt, Outcome(None))
+
+        self.surveyor.make("pre", attempt, self.settings, go_on)
 
     def _try(self, start: _Start, attempt: Attempt, files: tuple[int, int]) -> None:
         """Start an attempt, or say why that is not possible."""
@@ -401,6 +421,9 @@ class Supervisor:
         first = attempt.stop is None
         if first:
             attempt.stop, attempt.stop_detail = stop, detail
+        if self.surveyor.is_before(attempt):
+            self.surveyor.abandon(attempt, detail, kill=kill)
+            return
         if attempt.stage in (Stage.DONE, Stage.KILLING) or not (first or kill):
             return
         if kill:
@@ -471,6 +494,17 @@ class Supervisor:
             self._pause.count(attempt)
         for timer in attempt.timers:
             timer.cancel()
+        if self.surveyor.wants(attempt.order, self.settings) and attempt.stop in _SURVEYED:
+            attempt.ended = attempt.ended or time.monotonic()
+            failed = outcome.result is None or not outcome.result.is_ok
+            tell = functools.partial(self._tell_end, attempt, outcome)
+            self.surveyor.make("post", attempt, self.settings, tell, failed=failed)
+        else:
+            self._tell_end(attempt, outcome)
+
+    def _tell_end(self, attempt: Attempt, outcome: Outcome) -> None:
+        if self.surveyor.wants(attempt.order, self.settings):
+            attempt.outputs = (*attempt.outputs, FOLDER)
         story = attempt.story(outcome, self._layer)
         if self.settings.reboots and attempt.command is not None and attempt.stop is None:
             story.update(_wish(attempt))

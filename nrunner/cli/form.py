@@ -39,7 +39,11 @@ def is_repeated(option: Option) -> bool:
 
 def off_flag(flag: str) -> str:
     """Return what turns a switch off."""
-    return "--no-" + flag.removeprefix("--")
+    return _OFF_NAMES.get(flag) or "--no-" + flag.removeprefix("--")
+
+
+_OFF_NAMES = {"--sysinfo": "--disable-sysinfo"}
+"""Avocado's words for what turns a switch off."""
 
 
 _REPEATED = frozenset({"filter.by_tags", "ssh.duts", "ssh.dut_tags"})

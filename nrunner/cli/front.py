@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": ("nrunner.cli.diff:diff", "Say what became of tests from one job to another."),
     "cache": ("nrunner.cli.cache:cache", "List and remove what is kept for later jobs."),
     "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),
+    "sysinfo": ("nrunner.cli.sysinfo:sysinfo", "Collect what is worth knowing of this system."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),
     "completion": ("nrunner.cli.completion:completion", "Print a completion script for a shell."),

@@ -91,6 +91,8 @@ FORM = Form(
         "runner.isolation",
         "runner.executables",
         "runner.keep_tmp",
+        "sysinfo.collect.enabled",
+        "sysinfo.collect.per_test",
         "status.tcp",
         "status.serve",
         "podman.image",

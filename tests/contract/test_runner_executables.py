@@ -219,6 +219,20 @@ class TestRobot(_Ours):
         return self._test(folder, "Endless")
 
 
+class TestSysinfo(_Ours):
+    kind = "sysinfo"
+
+    def passing(self, folder):
+        return Runnable("sysinfo", "pre", kwargs={"sysinfo": {"commands": ["echo one"]}})
+
+    def failing(self, folder):
+        (folder / "taken").touch()
+        return Runnable("sysinfo", "post", kwargs={"folder": f"{folder}/taken"})
+
+    def endless(self, folder):
+        return Runnable("sysinfo", "pre", kwargs={"sysinfo": {"commands": ["sleep 60"]}})
+
+
 def _tap(text, status=0):
     return ["-u", "/bin/sh", "-a", "base64:LWM=", "-a", f"printf '{text}'; exit {status}"]
 

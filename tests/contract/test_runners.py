@@ -23,6 +23,7 @@ from nrunner.runners.pytest import Pytest
 from nrunner.runners.python import Python
 from nrunner.runners.python_unittest import PythonUnittest
 from nrunner.runners.robot import Robot
+from nrunner.runners.sysinfo import Sysinfo
 from nrunner.runners.tap import Tap
 from nrunner.testing.runner_contract import RequirementContract, RunnerContract
 
@@ -166,6 +167,21 @@ class TestRobot(RunnerContract):
 
     def impossible(self, folder):
         return self._test(folder, "Nosuch")
+
+
+class TestSysinfo(RunnerContract):
+    def make_runner(self):
+        return Sysinfo()
+
+    def passing(self, folder):
+        return Runnable("sysinfo", "pre", kwargs={"sysinfo": {"commands": ["true"]}})
+
+    def failing(self, folder):
+        (folder / "taken").touch()
+        return Runnable("sysinfo", "post", kwargs={"folder": f"{folder}/taken"})
+
+    def impossible(self, folder):
+        return Runnable("sysinfo", "between")
 
 
 class TestFile(RunnerContract):

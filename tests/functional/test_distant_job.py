@@ -145,3 +145,16 @@ def test_one_ctrl_c_is_enough(box: Sandbox) -> None:
     assert run.wait(10).code == 8
     assert (box.job / "test-results" / "1-._slow.sh" / "stdout").read_text() == "begun\n"
     box.wait_nothing_runs()
+
+
+def test_facts_of_the_system_there_come_home_with_each_test(box: Sandbox) -> None:
+    box.write("commands", "pwd\n", executable=False)
+    box.env["NRUNNER_SYSINFO_COLLECTIBLES_COMMANDS"] = "commands"
+    end = box.run("run", "/bin/true", "/bin/false", "--sysinfo-per-test", *AFAR)
+    assert end.code == 1, end
+    for test in box.results()["tests"]:
+        folder = box.job / test["outputs"]["sysinfo"]
+        for when in ("pre", "post"):
+            assert (folder / when / "pwd").read_text().strip() != str(box.here)
+            assert (folder / when / "cpuinfo").exists()
+    box.wait_nothing_runs()

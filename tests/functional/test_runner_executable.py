@@ -95,6 +95,7 @@ def test_what_a_test_leaves_running_ends_with_it(tmp_path: Path) -> None:
         "pytest",
         "python-unittest",
         "robot",
+        "sysinfo",
         "tap",
     ],
 )

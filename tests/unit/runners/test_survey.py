@@ -1,0 +1,29 @@
+from pathlib import Path
+
+from nrunner.runners.survey import LEFT_OUT, collect, file_names
+
+
+def test_commands_are_known_by_their_words_and_files_by_their_last_part() -> None:
+    commands = ["df -mP", "cat /proc/1/stat", "a\nb", "df -mP"]
+    files = ["/proc/version", "/sys/version", "/etc/", "/x/left-out.txt", "/x/.."]
+    assert file_names(commands, files) == [
+        *("df -mP", "cat _proc_1_stat", "a_b", "df -mP (2)"),
+        *("version", "sys_version", "etc", "x_left-out.txt", "x_.."),
+    ]
+
+
+def test_files_are_kept_up_to_a_limit_and_what_is_left_out_is_named(tmp_path: Path) -> None:
+    (tmp_path / "small").write_text("few words")
+    (tmp_path / "large").write_bytes(b"x" * (1 << 20) + b"rest")
+    files = [str(tmp_path / name) for name in ("small", "large", "none")]
+    folder = tmp_path / "kept"
+    left_out = collect({"folder": str(folder), "files": [*files, str(tmp_path)]})
+    assert (folder / "small").read_text() == "few words"
+    assert (folder / "large").stat().st_size == 1 << 20
+    assert left_out == [
+        f"{files[1]}: all but its first 1048576 bytes",
+        f"{files[2]}: no such file or directory",
+        f"{tmp_path}: it is no regular file",
+    ]
+    assert (folder / LEFT_OUT).read_text().splitlines() == left_out
+    assert sorted(each.name for each in folder.iterdir()) == ["large", LEFT_OUT, "small"]
