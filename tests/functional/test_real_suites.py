@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,24 +67,59 @@ def test_pythons_own_tests_end_as_unittest_says(sandbox: Sandbox, module: str, w
 
     end = run(sandbox, reference, "--python", corpus.PYTHON)
     assert end.code == (1 if expected.counts["failed"] + expected.counts["errors"] else 0), end
-    counts: Counter[str] = Counter()
-    rest = 0
-    for test in sandbox.results()["tests"]:
-        id_ = unittest_id(test["uri"], home)
-        if id_ in expected.verdicts:
-            assert kind_of(test) == expected.verdicts[id_], test
-            counts[kind_of(test)] += 1
-        else:
-            counts.update(counted(test))
-            rest += 1
-    assert +counts == +Counter(expected.counts)
+    rest = held_against(sandbox.results()["tests"], expected, home)
     assert rest == (1 if module == "test_json" else 0)  # its doctests have no address
 
 
+MODULES = (
+    *("abc", "bisect", "bool", "contextlib", "copy", "csv", "defaultdict", "difflib", "fractions"),
+    *("graphlib", "heapq", "isinstance", "keyword", "linecache", "operator", "pprint", "reprlib"),
+    *("shlex", "string", "struct"),
+)
+
+
+@pytest.mark.timeout(300)
+def test_many_modules_of_pythons_tests_end_as_unittest_says(sandbox: Sandbox) -> None:
+    """All in one job, side by side."""
+    home = corpus.home_of_tests()
+    names = [f"test.test_{each}" for each in MODULES]
+    end = run(sandbox, *names, "--python", corpus.PYTHON)
+    tests = sandbox.results()["tests"]
+    problems = 0
+    for name in names:
+        expected = corpus.unittest(name, sandbox.here, sandbox.env)
+        problems += expected.counts["failed"] + expected.counts["errors"]
+        mine = [each for each in tests if module_of(each["uri"], home) == name]
+        assert mine, name
+        held_against(mine, expected, home)
+    assert end.code == (1 if problems else 0), end
+    assert len(tests) > 800
+
+
+def held_against(tests: Sequence[Mapping[str, Any]], expected: corpus.Ran, home: Path) -> int:
+    """Assert that tests ended as unittest says; return how many tasks are several tests."""
+    counts: Counter[str] = Counter()
+    rest = 0
+    for test in tests:
+        id_ = unittest_id(test["uri"], home)
+        if id_ in expected.verdicts:
+            assert kind_of(test) == expected.verdicts[id_], test
+        if re.match(r"\d+ tests?: ", test["fail_reason"] or ""):
+            counts.update(counted(test))
+            rest += 1
+        else:
+            counts[kind_of(test)] += 1
+    assert +counts == +Counter(expected.counts)
+    return rest
+
+
+def module_of(uri: str, home: Path) -> str:
+    place = uri.rpartition(":")[0] or uri
+    return place.removeprefix(f"{home}/").removesuffix(".py").replace("/", ".")
+
+
 def unittest_id(uri: str, home: Path) -> str:
-    place, _, name = uri.rpartition(":")
-    module = place.removeprefix(f"{home}/").removesuffix(".py").replace("/", ".")
-    return f"{module}.{name}"
+    return f"{module_of(uri, home)}.{uri.rpartition(':')[2]}"
 
 
 def kind_of(test: Mapping[str, Any]) -> str:
