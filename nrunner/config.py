@@ -328,7 +328,16 @@ class Config:
         30.0,
         "resolver.discovery_timeout",
         Duration(positive=True),
-        "How long an interpreter may take to name the tests of a file, or a program its own.",
+        "How long an interpreter may take to name the tests of a file, pytest those of all, or a "
+        "program its own.",
+        per_suite=True,
+    )
+    python_tests: str = _setting(
+        "auto",
+        "resolver.python_tests",
+        Choice("auto", "pytest", "unittest"),
+        "What runs files of Python tests: pytest, unittest, or as each looks (docs/pytest.md).",
+        "--python-tests",
         per_suite=True,
     )
     run_executables: bool = _setting(

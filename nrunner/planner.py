@@ -144,6 +144,7 @@ def context_of(config: Config, base_dir: Path) -> Context:
         isolation=config.isolation,
         run_executables=config.run_executables,
         exec_arguments=config.exec_arguments or "",
+        python_tests=config.python_tests,
     )
 
 

@@ -63,14 +63,15 @@ class Context:
     python: str = "python3"
     """The interpreter that runs the tests."""
     discovery_timeout: float = 30.0
-    """Seconds for one question to that interpreter."""
+    """Seconds for one question to that interpreter, or to a program."""
     isolation: str = "process"
     """What tests share: ``module`` if all tests of a file may have one process."""
-    """Seconds for one question to that interpreter, or to a program."""
     run_executables: bool = False
     """Whether programs may be run to be asked for recipes."""
     exec_arguments: str = ""
     """What such programs are given, in the words of a shell."""
+    python_tests: str = "auto"
+    """Whose files of Python tests are: ``pytest``, ``unittest``, or as each looks (``auto``)."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """Runner configuration (``runner.*`` keys) to carry into Runnables."""
     shared: dict[Any, Any] = field(default_factory=dict)
@@ -81,7 +82,9 @@ class Resolver(Protocol):
     """Knows one sort of reference.
 
     It may have a method ``foresee(references, context)``, too: it is told of all files of a folder
-    before it is asked about one after the other, so that one question may do for all of them.
+    before it is asked about one after the other, so that one question may do for all of them. And
+    ``expect(references, context)``: it is told of all references as they were typed before
+    anybody is asked about the first.
     """
 
     name: str

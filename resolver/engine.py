@@ -37,6 +37,10 @@ def resolve(
     ``NAME:reference`` asks the resolver of that name alone (``tap:./check.sh``).
     """
     ordered = sorted(resolvers, key=lambda each: (-each.priority, each.name))
+    for each in ordered:
+        expect = getattr(each, "expect", None)
+        if expect is not None:
+            expect(references, context)
     return [
         resolution
         for reference in references

@@ -14,14 +14,7 @@ from pathlib import Path
 from nrunner.errors import RecipeError
 from nrunner.record import dataclass, field
 from nrunner.resolver.base import Answer, Context, Resolution
-from nrunner.resolver.python_case import Text
-from nrunner.resolver.python_docstring import (
-    Directive,
-    directives,
-    is_idempotent,
-    requirements_of,
-    tags_of,
-)
+from nrunner.resolver.python_documented import documented, located
 from nrunner.resolver.python_loader import (
     Loaded,
     LoadedTest,
@@ -35,7 +28,7 @@ from nrunner.resolver.python_source import SourceError
 from nrunner.resolver.python_survey import Found, Reading, select, survey
 from nrunner.resolver.python_value import Doubt
 from nrunner.resolver.reference import shown
-from nrunner.runnable import IDEMPOTENT, Runnable
+from nrunner.runnable import Runnable
 
 __all__ = ["Discovery", "runnable_of"]
 
@@ -181,7 +174,7 @@ def _runnables(place: Place, name: str, loaded: Loaded, context: Context) -> lis
         runnable_of(
             _AVOCADO if test.avocado else _KIND,
             _home(test, place, context),
-            Found(test.name, tuple(_located(test))),
+            Found(test.name, tuple(located(test.texts))),
             context,
         )
         for test in own
@@ -221,46 +214,4 @@ def _whole(place: Place, name: str, exclude: Iterable[str], context: Context) ->
 
 def runnable_of(kind: str, home: str, test: Found, context: Context) -> Runnable:
     """Return what runs a test of a file, with what its docstrings ask for; raise RecipeError."""
-    uri = f"{home}:{test.name}"
-    found = [(text, each) for text in test.texts for each in directives(text.text)]
-    if not found:
-        return Runnable(kind, uri, config=context.config)
-    for text, each in found:
-        _check(text, each, context)
-    plain = [each for _, each in found]
-    config = context.config
-    if is_idempotent(plain):
-        config = {**config, IDEMPOTENT: True}
-    return Runnable(
-        kind,
-        uri,
-        requirements=requirements_of(plain),
-        tags=tags_of(plain),
-        config=config,
-    )
-
-
-def _check(text: Text, directive: Directive, context: Context) -> None:
-    """Raise RecipeError that says where a bad directive stands."""
-    try:
-        tags_of([directive])
-        requirements_of([directive])
-    except RecipeError as error:
-        path = Path(text.path)
-        if path.is_relative_to(context.base_dir):
-            path = path.relative_to(context.base_dir)
-        line = text.line + directive.line
-        raise RecipeError(f"{shown(str(path))}:{line}: {error}") from error
-
-
-def _located(test: LoadedTest) -> list[Text]:
-    """Return docstrings with the lines they begin at, as far as a look at their files tells."""
-    located = []
-    for text, file in test.texts:
-        try:
-            content = Path(file).read_text("utf-8", "replace")
-        except OSError:
-            content = ""
-        before = content.partition(text)[0]
-        located.append(Text(text, file, before.count("\n") + 1 if before != content else 1))
-    return located
+    return documented(kind, f"{home}:{test.name}", test.texts, context)

@@ -5,24 +5,18 @@ Not responsible for what runs in that child: ``nrunner.resolver.python_loader_ch
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from nrunner.record import dataclass
 from nrunner.resolver.base import Context
-from nrunner.resolver.bounded import BoundedError, last_line, run_bounded
+from nrunner.resolver.python_question import LoaderError, ask
 
 __all__ = ["Loaded", "LoadedTest", "LoaderError", "is_own_python", "load", "search_path"]
 
 _CHILD = Path(__file__).with_name("python_loader_child.py")
-
-
-class LoaderError(Exception):
-    """The loader gave no answer, or the module cannot be imported: a fragment that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +91,4 @@ def _test(data: dict[str, Any]) -> LoadedTest:
 
 
 def _ask(context: Context, spec: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="nrunner-") as folder:
-        answer = Path(folder, "answer")
-        complaints = Path(folder, "stderr")
-        argument = json.dumps({**spec, "answer": str(answer)})
-        try:
-            ending = run_bounded(
-                [context.python, str(_CHILD), argument], context, stderr=complaints
-            )
-        except BoundedError as error:
-            raise LoaderError(str(error)) from error
-        try:
-            found: dict[str, Any] = json.loads(answer.read_text("ascii"))
-        except (OSError, ValueError) as error:
-            said = last_line(complaints)
-            raise LoaderError(f"{context.python} {ending} without an answer{said}") from error
-        return found
+    return ask([context.python, str(_CHILD)], spec, context)

@@ -1,12 +1,12 @@
 """Asks unittest's own loader which tests a module has, in the interpreter of the tests.
 
-Started as a file with one JSON argument; the answer goes to a file, since standard output belongs
-to whatever the module prints. Not responsible for its own time limit.
+Started as a file with the path of a question in JSON; the answer goes to a file, since standard
+output belongs to whatever the module prints. Not responsible for its own time limit.
 Portable: runs on Python 3.6 with the standard library alone.
 """
 
 # pathlib takes time to import, and old Pythons know no newer syntax:
-# ruff: noqa: B905, PTH100, PTH105, PTH119, PTH120, PTH123, UP031, UP045
+# ruff: noqa: B905, PTH105, PTH119, PTH120, PTH123, UP031, UP045
 
 import importlib
 import importlib.machinery
@@ -29,10 +29,11 @@ _MARKERS = (":avocado:", ":nrunner:")
 
 
 def main(argv: "list[str]") -> None:
-    """Write the answer to what the JSON argument asks, and leave whatever else is running."""
-    spec = json.loads(argv[0])
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if os.path.abspath(each or ".") != here]
+    """Write the answer to the question, and leave whatever else is running."""
+    with open(argv[0], encoding="ascii") as question:
+        spec = json.load(question)
+    here = os.path.dirname(os.path.realpath(__file__))
+    sys.path[:] = [each for each in sys.path if os.path.realpath(each or ".") != here]
     pid = os.getpid()
     answer = {"path": sys.path} if spec.get("path") else _answer(spec)
     if os.getpid() == pid:

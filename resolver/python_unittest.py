@@ -44,6 +44,8 @@ class PythonUnittestResolver:
                 return self._named(reference, file, name, context)
             if file.rpartition("/")[2] == "__main__.py":
                 return self._no(reference, Answer.NOT_MINE, "__main__.py is a program, no module")
+            if file.rpartition("/")[2] == "conftest.py":
+                return self._no(reference, Answer.NOT_MINE, "conftest.py is there for pytest")
             return self._discover().in_file(reference, file, "", context)
         if not _NAME.fullmatch(text) or _OTHER_FILES.search(text):
             return self._no(reference, Answer.NOT_MINE)

@@ -27,6 +27,7 @@ BUILT_IN: Mapping[str, str] = {
     "exec-test": "nrunner.resolver.exec_test:ExecTestResolver",
     "hint": "nrunner.resolver.hint:HintResolver",
     "golang": "nrunner.resolver.golang:GolangResolver",
+    "pytest": "nrunner.resolver.pytest:PytestResolver",
     "python-unittest": "nrunner.resolver.python_unittest:PythonUnittestResolver",
     "robot": "nrunner.resolver.robot:RobotResolver",
     "runnable-recipe": "nrunner.resolver.runnable_recipe:RunnableRecipeResolver",

@@ -1,7 +1,7 @@
 """Where a process of ours begins when it is started from the agent's zipapp or a checkout.
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
-``pytest-child JSON``, ``pytest-zygote FD``, ``robot-child JSON``,
+``pytest-child JSON``, ``pytest-zygote FD``, ``pytest-collect FILE``, ``robot-child JSON``,
 ``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so
 that the code runs from a single file wherever it was copied. Not responsible for what is behind
 the door.
@@ -23,7 +23,7 @@ __all__ = ["main"]
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
-_PYTEST = "pytest-child JSON | pytest-zygote FD"
+_PYTEST = "pytest-child JSON | pytest-zygote FD | pytest-collect FILE"
 _CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON | survey JSON"
 _USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT}"
 
@@ -75,6 +75,10 @@ def _pytest(words: list[str]) -> int:
         from nrunner.runners import pytest_child
 
         return int(pytest_child.main(words[1:]) or 0)
+    if words[0] == "pytest-collect":
+        from nrunner.runners import pytest_collect
+
+        return pytest_collect.main(words[1:])
     if words[0] == "pytest-zygote":
         from nrunner.runners import pytest_craft, zygote
 

@@ -7,6 +7,8 @@ Portable: runs on Python 3.7 with pytest 7.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from nrunner.runners.unittest_result import reason_of
@@ -36,7 +38,8 @@ class Recorder:
         """Of set-up, call and tear-down of each test, in order."""
         self.collected: list[Any] = []
         """Of collectors that failed, or asked to be skipped."""
-        self.deselected = 0
+        self.deselected: list[Any] = []
+        """Items that options left out."""
         self._causes: dict[int, BaseException] = {}
 
     def cause_of(self, report: Any) -> Optional[BaseException]:
@@ -65,8 +68,8 @@ class Recorder:
             self.collected.append(report)
 
     def pytest_deselected(self, items: Sequence[Any]) -> None:
-        """Count tests that options left out."""
-        self.deselected += len(items)
+        """Keep what options left out."""
+        self.deselected += items
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         """Keep the exception that a report is about."""
@@ -182,7 +185,10 @@ def failure_of(recorder: Recorder, report: Any) -> str:
         return reason_of(inner) + _place(inner)
     if type(cause).__name__ == "CollectError":
         return _told(str(cause))
-    return reason_of(cause) + (_place(cause) if report.when == "collect" else "")
+    if report.when != "collect":
+        return reason_of(cause)
+    # What pytest itself has to complain of is said without a place of ours.
+    return str(cause) if type(cause).__name__ == "Failed" else reason_of(cause) + _place(cause)
 
 
 def _told(text: str) -> str:
@@ -200,9 +206,15 @@ def _place(error: BaseException) -> str:
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if not any(each in name for each in ("importlib", "/_pytest/", "/pluggy/")):
-            place = f" ({name}:{trace.tb_lineno})"
+            place = f" ({_short(name)}:{trace.tb_lineno})"
         trace = trace.tb_next
     return place
+
+
+def _short(path: str) -> str:
+    """Return a path relative to where the tests run, if it is below."""
+    here = os.getcwd() + os.sep
+    return path[len(here) :] if path.startswith(here) else path
 
 
 def _skipped(report: Any) -> str:

@@ -34,6 +34,7 @@ FORM = Form(
         "resolver.static",
         "resolver.run_executables",
         "resolver.exec_runnables_recipe.arguments",
+        "resolver.python_tests",
         "runner.python",
     ),
     texts={

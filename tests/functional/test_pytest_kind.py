@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -160,8 +162,7 @@ def test_a_file_that_cannot_be_collected_is_in_error_with_the_place(sandbox: San
     found = run(sandbox, [f"{each}/test_it.py::test_it" for each in ("broken", "conf", "skips")])
     assert found["broken/test_it.py::test_it"] == (
         "ERROR",
-        "ModuleNotFoundError: No module named 'nosuch_module' "
-        f"({sandbox.here}/broken/test_it.py:1)",
+        "ModuleNotFoundError: No module named 'nosuch_module' (broken/test_it.py:1)",
     )
     assert found["conf/test_it.py::test_it"] == (
         "ERROR",
@@ -277,3 +278,20 @@ def test_tests_are_forks_and_see_nothing_of_each_other(sandbox: Sandbox) -> None
     assert set(found.values()) == {("PASS", None)}
     outputs = [each["outputs"]["stdout"] for each in sandbox.results()["tests"]]
     assert len({(sandbox.job / each).read_text() for each in outputs}) == 1
+
+
+def test_the_examples_end_as_their_page_says(sandbox: Sandbox, root: Path) -> None:
+    shutil.copytree(root / "examples" / "pytest", sandbox.here / "pytest")
+    assert sandbox.run("run", "pytest").code == 0
+    tests = {name.partition("::")[2]: each["status"] for name, each in sandbox.tests().items()}
+    assert tests == {
+        "test_a_jar_is_found": "PASS",
+        "test_jars_weigh_half_a_kilo[1-0.5]": "PASS",
+        "test_jars_weigh_half_a_kilo[2-1.0]": "PASS",
+        "test_jars_weigh_half_a_kilo[4-2.0]": "PASS",
+        "TestSeason::test_honey_is_made": "PASS",
+        "TestSeason::test_bees_fly": "SKIP",
+        "TestSeason::test_bees_are_counted": "PASS",
+    }
+    assert sandbox.run("run", "pytest", "--filter-by-tags", "slow").code == 0
+    assert len(sandbox.results()["tests"]) == 3

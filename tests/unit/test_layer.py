@@ -159,6 +159,7 @@ def test_an_environment_setting_can_name_each_setting():
         "run.suite_runner": "nrunner",
         "run.execution_order": "tests-per-variant",
         "runner.isolation": "interpreter",
+        "resolver.python_tests": "pytest",
         "agent.cgroup": "off",
         "podman.reuse": "suite",
         "podman.userns": "host",

@@ -184,6 +184,7 @@ IMPLEMENTATIONS = frozenset(
         "nrunner.resolver.exec_test",
         "nrunner.resolver.hint",
         "nrunner.resolver.golang",
+        "nrunner.resolver.pytest",
         "nrunner.resolver.python_unittest",
         "nrunner.resolver.robot",
         "nrunner.resolver.runnable_recipe",
