@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["folder", "program"]
+__all__ = ["programs", "source"]
 
 
-def folder() -> Path:
+def programs() -> Path:
     """Return the folder of its programs."""
+    return _part("bin")
+
+
+def source() -> Path:
+    """Return the folder of its source distribution."""
+    return _part("source")
+
+
+def _part(name: str) -> Path:
     kept = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache = Path(os.environ.get("NRUNNER_TEST_CACHE") or Path(kept) / "nrunner-tests")
-    found = cache / "avocado" / "bin"
+    found = cache / "avocado" / name
     assert found.is_dir(), f"{found} is not there: scripts/install-test-tools makes it"
     return found
-
-
-def program(name: str) -> str:
-    """Return the path of one of its programs."""
-    path = folder() / name
-    assert path.is_file(), f"{path} is not there"
-    return str(path)

@@ -28,6 +28,7 @@ COMMANDS = {
     "cache": ("nrunner.cli.cache:cache", "List and remove what is kept for later jobs."),
     "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),
     "sysinfo": ("nrunner.cli.sysinfo:sysinfo", "Collect what is worth knowing of this system."),
+    "runner": ("nrunner.cli.runner:runner", "Check runner executables, and lend ours to others."),
     "plugins": ("nrunner.cli.plugins:plugins", "List resolvers, runners, spawners and results."),
     "config": ("nrunner.cli.config:config", "Show each setting and where it came from."),
     "completion": ("nrunner.cli.completion:completion", "Print a completion script for a shell."),

@@ -55,7 +55,7 @@ VERDICTS = {
 @pytest.fixture
 def here(sandbox: Sandbox) -> Sandbox:
     """A sandbox with Avocado's programs on PATH."""
-    sandbox.env["PATH"] += f"{os.pathsep}{avocado.folder()}"
+    sandbox.env["PATH"] += f"{os.pathsep}{avocado.programs()}"
     sandbox.env["NRUNNER_RUN_GRACE"] = "1"
     return sandbox
 

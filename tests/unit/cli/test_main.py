@@ -215,7 +215,9 @@ def test_completion_knows_commands_and_flags(capsys, monkeypatch):
     monkeypatch.setenv("COMP_WORDS", "nrunner r")
     monkeypatch.setenv("COMP_CWORD", "1")
     assert main([]) == 0
-    assert capsys.readouterr().out == "plain,run\nplain,replay\nplain,report\nplain,reap\n"
+    assert capsys.readouterr().out == (
+        "plain,run\nplain,replay\nplain,report\nplain,reap\nplain,runner\n"
+    )
     monkeypatch.setenv("COMP_WORDS", "nrunner run --max")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert main([]) == 0
