@@ -12,6 +12,7 @@ from nrunner.cli.group import LazyGroup
 __all__ = ["COMMANDS", "runner"]
 
 COMMANDS = {
+    "check": ("nrunner.cli.runner_check:check", "Say whether an executable behaves as it has to."),
     "link": ("nrunner.cli.runner_link:link", "Have other tools find ours as avocado-runner-KIND."),
 }
 """Each command: where it is, and what it does."""
