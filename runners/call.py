@@ -156,7 +156,7 @@ def _sort(words: list[str], known: Mapping[str, str]) -> tuple[dict[str, Any], d
             key, equals, value = word.partition("=")
             if not equals or not key:
                 raise UsageError(f"expected KEY=VALUE or an option, got {word!r}")
-            kwargs[key] = _json(value[5:], key) if value[:5] == "json:" else value
+            kwargs[key] = _value(value)
     return options, kwargs
 
 
@@ -177,14 +177,25 @@ def _option(word: str, rest: Iterator[str], known: Mapping[str, str]) -> tuple[s
 
 
 def _decoded(word: str) -> str:
+    """Return what an argument means: itself where it is no base64, since Avocado encodes none."""
     if not word.startswith("base64:"):
         return word
     from base64 import b64decode
 
     try:
         return b64decode(word[7:], validate=True).decode("utf-8", "surrogateescape")
-    except ValueError as error:
-        raise UsageError(f"argument {word!r} is not base64: {error}") from error
+    except ValueError:
+        return word
+
+
+def _value(text: str) -> Any:
+    """Return what stands behind KEY=: the text itself where it is no JSON, for the same reason."""
+    if not text.startswith("json:"):
+        return text
+    try:
+        return json.loads(text[5:])
+    except (ValueError, RecursionError):
+        return text
 
 
 def _json(text: str, what: str) -> Any:

@@ -33,6 +33,14 @@ def test_encoded_arguments_are_decoded() -> None:
     assert call.runnable.args == ("-dash", "base64:x", "json:{}", "")
 
 
+def test_what_cannot_be_decoded_means_itself():
+    """Avocado sends texts that begin so as they are; to refuse them would hang its job."""
+    words = ["-i", "1", "-a", "base64:?", "-a", "base64:notreally", "A=json:{", "B=json:literal"]
+    runnable = read_call(words, "tap", task=True).runnable
+    assert runnable.args == ("base64:?", "base64:notreally")
+    assert runnable.kwargs == {"A": "json:{", "B": "json:literal"}
+
+
 def test_tags_and_variant_travel_as_words() -> None:
     words = ['tags=json:{"a": null, "b": ["c"]}', 'variant=json:{"variant_id": "v"}', "K=json:5"]
     runnable = read_call(words, "exec-test", task=False).runnable
@@ -51,8 +59,6 @@ def test_tags_and_variant_travel_as_words() -> None:
         (["-i", "1", "=x"], "expected KEY=VALUE"),
         (["-i", "1", "-c", "{"], "-c: not JSON"),
         (["-i", "1", "-k", "tap", "-c", "[]"], 'key "config": expected an object'),
-        (["-i", "1", "A=json:{"], "A: not JSON"),
-        (["-i", "1", "-a", "base64:?"], "not base64"),
         (["-i", "1"], "what kind is it"),
         (["-i", "1", "-k", ""], 'key "kind"'),
         (["-i", "1", "-k", "tap", "tags=json:5"], 'key "tags"'),
