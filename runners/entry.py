@@ -2,9 +2,9 @@
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
 ``pytest-child JSON``, ``pytest-zygote FD``, ``pytest-collect FILE``, ``robot-child JSON``,
-``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``; one door for all, so
-that the code runs from a single file wherever it was copied. Not responsible for what is behind
-the door.
+``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``,
+``introduce FILE CONFIG PATH WORD...``; one door for all, so that the code runs from a single file
+wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -23,9 +23,10 @@ __all__ = ["main"]
 _AGENT = "agent FOLDER LISTENING-FD [ungrouped] [bound-to PID]"
 _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
+_INTRODUCE = "introduce FILE CONFIG PATH WORD..."
 _PYTEST = "pytest-child JSON | pytest-zygote FD | pytest-collect FILE"
 _CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON | survey JSON"
-_USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT}"
+_USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT} | {_INTRODUCE}"
 
 _MAINS = {"robot-child": "robot_child", "survey": "survey", "unittest-child": "unittest_child"}
 """Parts that take all that follows, by their word."""
@@ -43,14 +44,8 @@ def main(argv: Optional[list[str]] = None) -> int:
         return zygote.main(words[1:], unittest_craft)
     if words and words[0].startswith("pytest-"):
         return _pytest(words)
-    if words[:1] == ["dut"]:
-        from nrunner.runners import dut
-
-        status = dut.main(words[1:])
-        if status >= 0:
-            return status
-        print(f"usage: {dut.USAGE}", file=sys.stderr)
-        return 2
+    if words[:1] in (["dut"], ["introduce"]):
+        return _helper(words)
     verb = words[1:2] if words[:1] == ["requirement"] else []
     if (verb == ["check"] and len(words) == 2) or (verb == ["fulfil"] and len(words) == 3):
         from nrunner.runners import requirement
@@ -65,6 +60,24 @@ def main(argv: Optional[list[str]] = None) -> int:
 
             starter = int(bond[1]) if bond else 0
             return guard(words[1], int(words[2]), may_group=may_group, starter=starter)
+    print(_USAGE, file=sys.stderr)
+    return 2
+
+
+def _helper(words: list[str]) -> int:
+    """Do what helps on the way to a test, or on a device; return the exit status."""
+    if words[0] == "dut":
+        from nrunner.runners import dut
+
+        status = dut.main(words[1:])
+        if status < 0:
+            print(f"usage: {dut.USAGE}", file=sys.stderr)
+            return 2
+        return status
+    if len(words) > 4:
+        from nrunner.runners import capability
+
+        return capability.main(words[1:])
     print(_USAGE, file=sys.stderr)
     return 2
 

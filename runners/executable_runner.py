@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from nrunner.errors import RunnerError
+from nrunner.record import replace
 from nrunner.runnable import Runnable, tags_to_json
 from nrunner.runners import registry
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
@@ -131,10 +132,32 @@ class ExecutableRunner(Runner):
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the executable with its command line."""
+        asks: tuple[str, ...] = ()
+        if os.path.basename(self._path).startswith("avocado-"):
+            # It takes no other settings than those that it names.
+            config, asks = self._strict(runnable.config)
+            runnable = replace(runnable, config=config)
         words = task_run_words(runnable, place.task_id, place.job_id, place.log_dir, self._socket)
-        if any("\0" in word for word in words):
+        argv = (*asks, self._path, *words)
+        if any("\0" in word for word in argv):
             raise RunnerError("a runner executable cannot be given a NUL byte")
-        return Command((self._path, *words), place.base_dir, speaks=True)
+        return Command(argv, place.base_dir, speaks=True)
+
+    def _strict(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the settings that it takes, and what asks it before it is called, if need be."""
+        from nrunner.runners.capability import Memory, foreign, taken
+
+        left = foreign(config)
+        if not left:
+            return {}, ()
+        file = f"{os.path.dirname(self._socket)}/capabilities"
+        capability = Memory(file).recall(self._path)
+        if capability is not None:
+            return taken(left, capability), ()
+        from nrunner.runners.self_command import self_command
+
+        python, *home = self_command("introduce")
+        return {}, (python, "-I", "-S", *home, file, json.dumps(left))
 
     def judge(
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]

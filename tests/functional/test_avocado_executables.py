@@ -143,6 +143,20 @@ def test_a_limit_of_time_leaves_nothing_of_avocados_executables(here: Sandbox) -
     here.wait_nothing_runs(within=2)
 
 
+def test_settings_reach_those_of_avocados_executables_that_take_them(here: Sandbox) -> None:
+    """With one that it does not take each of them complains, and will refuse in the future."""
+    here.write("skips.sh", "#!/bin/sh\nexit 77\n")
+    here.write("test_it.py", INSTRUMENTED, executable=False)
+    here.write("nrunner.toml", "[runner.exectest.exitcodes]\nskip = [77]\n", executable=False)
+    words = ["skips.sh", "test_it.py:T.test_pass"]
+    end = here.run("run", *words, "--runner-executable", "exec-test=avocado-runner-exec-test")
+    assert end.code == 0
+    tests = here.tests()
+    assert [each["status"] for each in tests.values()] == ["SKIP", "PASS"]
+    for test in tests.values():
+        assert "only values essential for its runner" not in content(here, test, "runner.log")
+
+
 def test_an_executable_that_is_named_and_not_there_is_told(sandbox: Sandbox) -> None:
     sandbox.run("run", "/bin/true", "--runner-executable", "exec-test=./none")
     [test] = sandbox.results()["tests"]

@@ -33,7 +33,7 @@ RUNNERS = {
     "silent": "exit 0",
     "leaves": 'say "$begun"; exit 3',
     "nothing-but-garbage": "say '}' '{' 'x'",
-    "late": '( sleep 1; say "$pass" ) & exit 0',
+    "late": '( sleep 60; say "$pass" ) & exit 0',
     "aborts": 'say "$begun" "$beat"; sh -c \'kill -ABRT $$\' & exec sleep 300',
     "hangs": 'say "$begun" "$beat" "$beat"; exec sleep 300',
 }
@@ -106,3 +106,34 @@ def test_heartbeats_do_not_break_the_silence_of_a_test(
     sandbox.run("run", "quiet.json", "--task-silence", "0.4", "--grace", "2")
     [test] = sandbox.results()["tests"]
     assert test["status"] == status, test
+
+
+WORDS = """if [ $verb = capabilities ]; then
+    echo asked >> asked
+    echo '{"runnables": ["words"], "commands": ["task-run"], "configuration_used": ["mine"]}'
+    exit
+fi
+say "$pass"
+"""
+
+
+def test_avocados_sort_of_executable_is_asked_once_which_settings_it_takes(
+    sandbox: Sandbox,
+) -> None:
+    shown = 'verb=$1; [ $verb = capabilities ] || echo "$@"'
+    sandbox.plug_in("avocado-runner-words", SAY.replace("verb=$1", shown, 1) + WORDS)
+    recipes = [
+        {"kind": "words", "uri": "plain"},
+        {"kind": "words", "uri": "first", "config": {"mine": 1, "other": 2}},
+        {"kind": "words", "uri": "second", "config": {"mine": [3], "runner.exectest.x": 4}},
+    ]
+    sandbox.write("words.json", json.dumps(recipes), executable=False)
+    words = ["--max-parallel-tasks", "1", "--python", sys.executable]
+    assert sandbox.run("run", "words.json", *words).code == 0
+    assert (sandbox.here / "asked").read_text() == "asked\n"
+    given = []
+    for test in sandbox.results()["tests"]:
+        log = (sandbox.job / test["outputs"]["runner.log"]).read_text()
+        last = log.rpartition(" -c ")[2]  # of two the last counts
+        given.append(json.loads(last.partition(" output_dir=")[0]))
+    assert given == [{}, {"mine": 1}, {"mine": [3]}]

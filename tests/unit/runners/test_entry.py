@@ -8,7 +8,8 @@ from nrunner.runners import entry, guardian, unittest_child
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["agent"], ["agent", "x"], ["sesame"], ["agent", "1", "2", "3"]]
+    "words",
+    [[], ["agent"], ["agent", "x"], ["sesame"], ["agent", "1", "2", "3"], ["introduce", "x"]],
 )
 def test_whoever_knocks_otherwise_is_told_how(words, capsys):
     assert entry.main(words) == 2

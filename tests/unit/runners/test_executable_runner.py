@@ -13,6 +13,7 @@ from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners import executable_runner
 from nrunner.runners.base import Command, Exit, Outcome, Place
+from nrunner.runners.capability import Capability, Memory
 from nrunner.runners.executable_runner import (
     ExecutableRunner,
     find_executable,
@@ -139,6 +140,49 @@ def test_its_command_speaks_for_itself_where_the_user_is():
 def test_what_no_command_line_can_hold_is_refused():
     with pytest.raises(RunnerError, match="NUL"):
         RUNNER.command(Runnable("strange", "u\0"), PLACE)
+
+
+AVOCADOS = ExecutableRunner("strange", "/bin/avocado-runner-strange", "/no/agent/status-1.1")
+
+
+def config_of(command) -> object:
+    return json.loads(command.argv[command.argv.index("-c") + 1])
+
+
+def test_an_executable_of_our_sort_is_given_all_settings():
+    config = {"runner.python": "x", "mine": 1}
+    command = RUNNER.command(Runnable("strange", "u", config=config), PLACE)
+    assert config_of(command) == config
+
+
+def test_one_of_avocados_sort_is_not_given_those_that_are_ours():
+    config = {"runner.python": "x", "cache.dir": "/x", "agent.folder": "/y"}
+    command = AVOCADOS.command(Runnable("strange", "u", config=config), PLACE)
+    assert command.argv[0] == "/bin/avocado-runner-strange"
+    assert config_of(command) == {}
+
+
+def test_one_of_avocados_sort_is_asked_before_it_is_given_others():
+    config = {"runner.python": "x", "mine": 1, "runner.exectest.clear_env": True}
+    command = AVOCADOS.command(Runnable("strange", "u", config=config), PLACE)
+    at = command.argv.index("introduce")
+    memory, settings, path, *words = command.argv[at + 1 :]
+    assert memory == "/no/agent/capabilities"
+    assert json.loads(settings) == {"mine": 1, "runner.exectest.clear_env": True}
+    assert path == "/bin/avocado-runner-strange"
+    assert words[:3] == ["task-run", "-i", "1-x"]
+    assert config_of(command) == {}
+    assert command.speaks
+
+
+def test_what_it_has_said_is_remembered(tmp_path):
+    path = make(tmp_path / "avocado-runner-strange")
+    Memory(str(tmp_path / "capabilities")).keep(path, Capability(("mine",)))
+    runner = ExecutableRunner("strange", path, str(tmp_path / "status-1.1"))
+    config = {"mine": 1, "other": 2, "runner.identifier_format": "{uri}"}
+    command = runner.command(Runnable("strange", "u", config=config), PLACE)
+    assert command.argv[0] == path
+    assert config_of(command) == {"mine": 1, "runner.identifier_format": "{uri}"}
 
 
 def judge(end: Exit, report: Outcome | None) -> Outcome:
