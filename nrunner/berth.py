@@ -263,7 +263,7 @@ class Berth:
         near = get_close_matches(kind, known, 1)
         hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
         if kind == "avocado-instrumented":
-            hint = f"avocado-runner-{kind} of avocado-framework has to be on PATH"
+            hint = f"avocado-runner-{kind} of Avocado has to be on PATH, or beside --python"
         named = f'"{kind}"' if kind.isprintable() else ascii(kind)
         return f"no runner for kind {named} ({hint})"
 

@@ -363,13 +363,14 @@ class Agent:
         asked = head["kinds"]
         if not isinstance(asked, list) or len(asked) > _MOST_KINDS:
             raise ValueError(f"expected a list of {_MOST_KINDS} kinds at most")
-        named = self._supervisor.settings.config.get(EXECUTABLES)
+        config = self._supervisor.settings.config
+        named = config.get(EXECUTABLES)
         own = named if isinstance(named, Mapping) else ()
         kinds = {
             kind: kind in registry.KINDS
             or kind in registry.REQUIREMENT_KINDS
             or kind in own  # whether that is there, is said by whoever tries
-            or find_executable(kind) is not None
+            or find_executable(kind, config) is not None
             for kind in asked
         }
         self._answer(head, kinds=kinds)

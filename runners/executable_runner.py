@@ -40,8 +40,8 @@ _PREFIXES = ("nrunner-runner-", "avocado-runner-")
 
 _NOTHING: Mapping[str, Any] = {}
 
-_found: dict[str, str] = {}
-"""The path of each executable that was looked for and found, by its kind."""
+_found: dict[tuple[str, ...], str] = {}
+"""The path of each executable that was looked for and found, by its kind and by where."""
 
 
 def find_runner(
@@ -55,11 +55,12 @@ def find_runner(
     named = named_executable(kind, config, base_dir) if EXECUTABLES in config else None
     if named is None and kind in registry.KINDS:
         return registry.runner(kind)
-    path = named or _found.get(kind) or find_executable(kind)
+    key = (kind, *_beside(config))
+    path = named or _found.get(key) or find_executable(kind, config)
     if path is None:
         return registry.runner(kind)
     if named is None:
-        _found[kind] = path
+        _found[key] = path
     return ExecutableRunner(kind, path, socket)
 
 
@@ -82,16 +83,27 @@ def named_executable(kind: str, config: Mapping[str, Any], base_dir: str) -> Opt
     return os.path.abspath(path)
 
 
-def find_executable(kind: str) -> Optional[str]:
-    """Return the path of the runner executable for `kind`, None if PATH has none."""
+def find_executable(kind: str, config: Mapping[str, Any] = _NOTHING) -> Optional[str]:
+    """Return the path of the runner executable for `kind`, None if there is none.
+
+    It is looked for beside the interpreter of the tests, and on PATH.
+    """
     if "/" in kind or "\0" in kind:
         return None
+    own = _beside(config)
     for prefix in _PREFIXES:
-        for folder in os.get_exec_path():
+        for folder in (*own, *os.get_exec_path()):
             path = os.path.join(folder, prefix + kind)
             if os.path.isfile(path) and os.access(path, os.X_OK):
                 return path
     return None
+
+
+def _beside(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the folder of the tests' interpreter, if it is called by its path."""
+    python = config.get("runner.python")
+    folder = os.path.dirname(python) if isinstance(python, str) else ""
+    return (folder,) if folder.startswith("/") and "\0" not in folder else ()
 
 
 def task_run_words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests import avocado
 from tests.functional.sandbox import Sandbox
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "avocado"
 INSTRUMENTED = """\
 import os, signal, time, avocado
 class T(avocado.Test):
@@ -155,6 +157,16 @@ def test_settings_reach_those_of_avocados_executables_that_take_them(here: Sandb
     assert [each["status"] for each in tests.values()] == ["SKIP", "PASS"]
     for test in tests.values():
         assert "only values essential for its runner" not in content(here, test, "runner.log")
+
+
+def test_avocado_is_found_beside_the_interpreter_of_the_tests(sandbox: Sandbox) -> None:
+    shutil.copytree(EXAMPLES, sandbox.here / "avocado")
+    without = sandbox.run("run", "avocado")
+    hint = "avocado-runner-avocado-instrumented of Avocado has to be on PATH, or beside --python"
+    assert without.out.count(hint) == 2
+    python = str(avocado.programs() / "python")
+    assert sandbox.run("run", "avocado", "--python", python).code == 0
+    assert len(sandbox.tests()) == 2
 
 
 def test_an_executable_that_is_named_and_not_there_is_told(sandbox: Sandbox) -> None:

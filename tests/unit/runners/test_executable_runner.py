@@ -80,6 +80,26 @@ def test_a_runner_that_was_found_is_remembered_and_one_that_was_not_is_looked_fo
     assert command.argv[-2:] == ("-s", "/run/status-2.1")
 
 
+def test_the_folder_of_the_tests_interpreter_comes_before_the_path(path):
+    own = path[0].parent / "venv"
+    own.mkdir()
+    config = {"runner.python": str(own / "python")}
+    on_path = make(path[0] / "avocado-runner-strange")
+    assert find_executable("strange", config) == on_path
+    beside = make(own / "avocado-runner-strange")
+    assert find_executable("strange", config) == beside
+    assert find_runner("strange", "/run/status", config).description == beside
+    assert find_runner("strange", "/run/status").description == on_path
+    ours = make(path[1] / "nrunner-runner-strange")
+    assert find_executable("strange", config) == ours
+
+
+@pytest.mark.parametrize("python", ["python3", "./python", "", 5, None, "/nul\0/x"])
+def test_an_interpreter_without_a_path_says_nothing_of_executables(path, python):
+    here = make(path[1] / "nrunner-runner-strange")
+    assert find_executable("strange", {"runner.python": python}) == here
+
+
 def named(kind: str, program: object) -> dict[str, object]:
     return {executable_runner.EXECUTABLES: {kind: program}}
 
