@@ -246,13 +246,13 @@ def _outcome(tests: list[Any], is_one: bool) -> dict[str, Any]:
     failed = [test for test in tests if test.status == "FAIL"]
     skipped = [test for test in tests if test.status == "SKIP"]
     result = "fail" if failed else "skip" if len(skipped) == len(tests) else "pass"
-    outcome = {"result": result}
+    outcome: dict[str, Any] = {"result": result}
     if tests:
         outcome["class_name"] = tests[0].parent.name
     else:
         outcome["fail_reason"] = "no test is left of it: a listener or library took them out"
     if is_one and len(tests) == 1:
-        outcome["fail_reason"] = re.sub(r"\s*\n\s*", " ", tests[0].message)
+        outcome["fail_reason"] = re.sub(r"\s*\n\s*", " ", tests[0].message) or None
     elif failed:
         names = ", ".join(test.name for test in failed[:_KEPT])
         more = f" and {len(failed) - _KEPT} more" if len(failed) > _KEPT else ""
