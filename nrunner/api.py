@@ -32,6 +32,7 @@ from nrunner.results.base import JobReport, Listener, TaskReport
 from nrunner.results.registry import listeners_for
 from nrunner.runnable import Requirement, Runnable
 from nrunner.task import Task
+from nrunner.variant import named
 
 __all__ = ["Job", "JobResult", "Suite"]
 
@@ -49,6 +50,8 @@ class Suite:
     """Settings that hold in this suite, by key: ``{"run.task_timeout": "15m"}``."""
     requirements: Sequence[Requirement] = ()
     """What must hold before a test of the suite can start."""
+    variants: Sequence[Mapping[str, Any]] = ()
+    """Parameters that each test is run with in turn: ``[{"size": 1}, {"size": 2}]``."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ class Job:
             suite.name,
             joined(self._requirements, suite.requirements),
             tuple(suite.runnables),
+            tuple(map(named, suite.variants)),
         )
 
 

@@ -28,6 +28,7 @@ SHARED: Mapping[str, str] = {
     "job.run.result.tap.include_logs": "results.tap_include_logs",
     "job.run.result.xunit.job_name": "results.xunit_job_name",
     "job.run.result.xunit.max_test_log_chars": "results.xunit_max_test_log_chars",
+    "job.run.store_logging_stream": "run.store_logging_stream",
     "job.run.timeout": "run.job_timeout",
     "json.variants.load": "run.json_variants_load",
     "resolver.exec_runnables_recipe.arguments": "resolver.exec_runnables_recipe.arguments",

@@ -37,6 +37,8 @@ class SuiteRequest:
     """What all of its tests require: those of the job, then those of the suite."""
     runnables: tuple[Runnable, ...] = ()
     """Tests that nobody has to look for, after those that references lead to."""
+    variants: tuple[Mapping[str, Any], ...] = ()
+    """What each test is run with in turn, beside what a file says."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def make_plan(
     ]
     ignored = _refused(resolved, suites, config)
     wanted = [
-        _with_parameters(pairs, suite.config, base_dir)
+        _with_parameters(pairs, suite, base_dir)
         for pairs, suite in zip(_wanted(resolved, suites), suites, strict=True)
     ]
     seed = _seed(config)
@@ -119,12 +121,15 @@ def _wanted(
     return wanted
 
 
-def _with_parameters(pairs: list[Pair], config: Config, base_dir: Path) -> list[Pair]:
+def _with_parameters(pairs: list[Pair], suite: SuiteRequest, base_dir: Path) -> list[Pair]:
     """Return tests with their variants, and those that see no environment with parameters."""
-    if config.json_variants_load is not None:
+    config = suite.config
+    if config.json_variants_load is not None or suite.variants:
         from nrunner.variant import read_variants, spread
 
-        variants = read_variants(base_dir / config.json_variants_load)
+        variants = suite.variants
+        if config.json_variants_load is not None:
+            variants += read_variants(base_dir / config.json_variants_load)
         pairs = spread(pairs, variants, config.execution_order)
     if config.env or config.store_logging_stream:
         from nrunner.instrumented import told

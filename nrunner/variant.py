@@ -15,7 +15,7 @@ from nrunner.errors import ConfigError
 from nrunner.record import replace
 from nrunner.runnable import Runnable
 
-__all__ = ["ORDERS", "Pair", "read_variants", "spread"]
+__all__ = ["ORDERS", "Pair", "named", "read_variants", "spread"]
 
 ORDERS = ("variants-per-test", "tests-per-variant")
 """Whether a test has all its variants one after another, or a variant all its tests."""
@@ -63,6 +63,13 @@ def _is_node(node: Any) -> bool:
 
 def _is_named(parameter: Sequence[Any]) -> bool:
     return isinstance(parameter[0], str) and isinstance(parameter[1], str)
+
+
+def named(parameters: Mapping[str, Any]) -> Variant:
+    """Return the variant that is a name and value for each parameter, named by the values."""
+    name = "-".join(map(str, parameters.values()))
+    node = ["/", [["/", key, value] for key, value in parameters.items()]]
+    return {"paths": ["/"], "variant_id": name, "variant": [node]}
 
 
 def spread(pairs: Iterable[Pair], variants: Sequence[Variant], order: str) -> list[Pair]:

@@ -87,6 +87,16 @@ def test_suites_have_settings_and_tests_of_their_own(here: Path) -> None:
     ]
 
 
+def test_a_suite_has_variants_as_dictionaries(here: Path) -> None:
+    (here / "shows.sh").write_text('#!/bin/sh\necho "$size $name"\n')
+    (here / "shows.sh").chmod(0o755)
+    variants = [{"size": 1, "name": "x"}, {"size": 2, "name": "y"}]
+    result = nrunner.Job(nrunner.Suite(["shows.sh"], variants=variants), base_dir=here).run()
+    assert [test.id for test in result.tests] == ["1-shows.sh;1-x", "2-shows.sh;2-y"]
+    said = [(result.folder / test.outputs["stdout"]).read_text() for test in result.tests]
+    assert said == ["1 x\n", "2 y\n"]
+
+
 def test_what_cannot_be_run_raises(here: Path) -> None:
     with pytest.raises(nrunner.NrunnerError, match=r"(?s)resolve 1 of 1 reference:.*gone\.sh"):
         job_in(here, "gone.sh").run()

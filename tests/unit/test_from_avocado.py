@@ -98,6 +98,22 @@ def test_every_option_of_the_other_commands_has_a_row() -> None:
     assert {row.names[0] for row in ROWS if row.section == "Other commands"} == wanted
 
 
+def test_every_setting_of_avocado_is_read_or_passed_over_with_a_reason() -> None:
+    text = (ROOT / "docs/from-avocado.md").read_text("utf-8")
+    _, shared, others = text.partition("## Settings")[2].split("| in Avocado's file |")
+    known = set(re.findall(r"^\| `([^`]+)`", shared, re.MULTILINE))
+    known |= {f"job.run.result.{name}.enabled" for name in ("json", "xunit", "tap")}
+    begins = [
+        name
+        for line in others.splitlines()
+        if line.startswith("| `")
+        for name in re.findall("`([^`]+)`", line.split(" | ")[0])
+    ]
+    left = [name for name in AVOCADO["settings"] if name not in known]
+    assert [name for name in left if not any(map(name.startswith, begins))] == []
+    assert [each for each in begins if not any(name.startswith(each) for name in left)] == []
+
+
 FIELDS = {
     *("job_id", "debuglog", "total", "pass", "errors", "failures", "skip", "cancel", "warn"),
     *("interrupt", "time", "start"),
