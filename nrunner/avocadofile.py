@@ -50,10 +50,21 @@ SHARED: Mapping[str, str] = {
     "runner.exectest.exitcodes.skip": "runner.exectest.exitcodes.skip",
     "runner.task.interval.from_soft_to_hard_termination": "run.grace",
     "spawner.podman.image": "podman.image",
+    "sysinfo.collect.commands_timeout": "sysinfo.collect.commands_timeout",
+    "sysinfo.collect.enabled": "sysinfo.collect.enabled",
+    "sysinfo.collect.installed_packages": "sysinfo.collect.installed_packages",
+    "sysinfo.collect.locale": "sysinfo.collect.locale",
+    "sysinfo.collect.per_test": "sysinfo.collect.per_test",
+    "sysinfo.collectibles.commands": "sysinfo.collectibles.commands",
+    "sysinfo.collectibles.fail_commands": "sysinfo.collectibles.fail_commands",
+    "sysinfo.collectibles.fail_files": "sysinfo.collectibles.fail_files",
+    "sysinfo.collectibles.files": "sysinfo.collectibles.files",
     "task.timeout.running": "run.task_timeout",
 }
 """Names of Avocado's settings, and of ours that mean the same."""
 
+_NOTHING = ("", "None", "-1")
+"""What stands for no value; the last for no limit."""
 _REPORTS = {f"job.run.result.{name}.enabled": name for name in ("json", "xunit", "tap")}
 """Settings that leave a report out."""
 
@@ -87,7 +98,7 @@ def _written(path: Path) -> Iterator[tuple[str, str, str]]:
         raise ConfigError(f"read {path}: {said}") from error
     for section in parser.sections():
         for option, value in parser.items(section):
-            if value not in ("", "None"):
+            if value not in _NOTHING:
                 line = _line(text, section, option)
                 yield f"{section}.{option}", value, f"{path}:{line}"
 

@@ -70,6 +70,8 @@ _FAR = (
 """Settings that reach agents."""
 _COMMON = "AVOCADO_TESTS_COMMON_TMPDIR"
 """Avocado's name for a folder that all tests of a job share."""
+_SYSINFO = "AVOCADO_SYSINFODIR"
+"""Avocado's name for the folder of what was known of the system before the tests."""
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
 _SOON = 0.02
@@ -558,6 +560,8 @@ class Job:
     def _settings(self) -> dict[str, Any]:
         plan = self._plan
         common = {_COMMON: self._common} if self._common else {}
+        if plan.spawner == "process" and (plan.config.get("sysinfo.survey") or {}).get("job"):
+            common[_SYSINFO] = str(self.folder.sysinfo / "pre")
         runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
         if (plan.config.get("sysinfo.survey") or {}).get("test"):
             runner["sysinfo.survey"] = plan.config["sysinfo.survey"]

@@ -424,3 +424,17 @@ def test_results_for_tmt_are_written_if_asked_for(box: Sandbox) -> None:
     assert (box.job / "results.yaml").exists()
     box.run("run", "/bin/true", "--disable-tmt-job-result", env=env)
     assert {each.name for each in box.job.glob("results.*")} == {"results.json"}
+
+
+def test_tests_are_told_where_facts_of_the_system_are(box: Sandbox) -> None:
+    box.write("list", "hostname\n", executable=False)
+    box.write("looks.sh", '#!/bin/sh\ncat "$AVOCADO_SYSINFODIR/hostname"\n')
+    env = {
+        "NRUNNER_SYSINFO_COLLECTIBLES_COMMANDS": str(box.here / "list"),
+        "NRUNNER_SYSINFO_COLLECTIBLES_FILES": "/dev/null",
+    }
+    assert box.run("run", "--sysinfo", "./looks.sh", env=env).code == 0
+    [test] = box.results()["tests"]
+    seen = (box.job / test["outputs"]["stdout"]).read_text()
+    assert seen == (box.job / "sysinfo/pre/hostname").read_text() != ""
+    assert box.run("run", "./looks.sh", env=env).code == 1

@@ -42,6 +42,10 @@ show = app,test
 enabled = false
 max_test_log_chars = 2k
 
+[sysinfo.collect]
+enabled = True
+commands_timeout = -1
+
 [plugins.of.others]
 failfast = nonsense
 """
@@ -65,6 +69,7 @@ def test_what_both_know_is_read_and_all_else_passed_over(tmp_path: Path) -> None
         "runner.exectest.exitcodes.skip": (77, 78),
         "output.show": ("app", "test"),
         "results.xunit_max_test_log_chars": 2048,
+        "sysinfo.collect.enabled": True,
         "run.results": ("json", "tap", "html"),
     }
 
