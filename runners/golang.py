@@ -121,6 +121,10 @@ def _good(summary: GoSummary, name: str) -> Outcome:
     if summary.has_none:
         reason = f"go finds no test {name}" if name else "go finds no tests"
         return Outcome(Result.ERROR, reason, 0, malformed=True)
+    if not summary.ran:
+        # Left by a system call, say, which go takes for a good end.
+        reason = f"go says ok, but {name or 'no test'} did not say that it had ended"
+        return Outcome(Result.ERROR, reason, 0, contract=True)
     if summary.skipped and summary.skipped == summary.ran:
         reason = summary.logged if name else f"{summary.skipped} of {summary.ran} tests skipped"
         return Outcome(Result.SKIP, reason or None, 0)

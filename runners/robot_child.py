@@ -220,11 +220,11 @@ def _run(spec: Spec) -> dict[str, Any]:
     words = [*_QUIET, "--outputdir", spec["output_dir"], *spec["options"]]
     for pattern in _patterns(name):
         words += ["--test", pattern]
-    status = _BAD_DATA
+    status = 0
     try:
         status = made.execute_cli([*words, *_source(path, spec["base_dir"])], exit=False)
     except SystemExit:
-        made.problem = made.problem or _REASONS[_BAD_DATA]
+        status = _BAD_DATA
     except Exception as error:
         made.problem = f"{type(error).__name__}: {error}"
     if made.listener.ended is None:

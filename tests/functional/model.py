@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CASES", "PROGRAMS", "Expected", "differences", "recipes"]
+__all__ = [
+    *("CASES", "PROGRAMS", "Expected", "differences", "killed_late", "leaky", "recipes", "refused"),
+    "says",
+]
 
 PAYLOADS = Path(__file__).resolve().parent.parent / "fixtures" / "payloads"
 
@@ -58,42 +61,45 @@ class Expected:
         return recipe
 
 
-def _says(text: bytes) -> Callable[[bytes], bool]:
+def says(text: bytes) -> Callable[[bytes], bool]:
+    """Accept what holds these bytes."""
     return lambda data: text in data
 
 
-def _killed_late(name: str, *, returncode: int, **more: Any) -> Expected:
+def killed_late(name: str, *, returncode: int, timeout: float = TIMEOUT, **more: Any) -> Expected:
     """What runs past its limit: to be told to end, or killed once its grace is over."""
-    outputs = {**more.pop("outputs", {}), "evidence.txt": _says(b" s limit\n\nPID ")}
+    outputs = {**more.pop("outputs", {}), "evidence.txt": says(b" s limit\n\nPID ")}
     return Expected(
         name,
         "INTERRUPT",
         "timeout",
-        f"past its {TIMEOUT:g} s limit",
+        f"past its {timeout:g} s limit",
         returncode,
         ends_in="INTERRUPTED",
-        takes=(TIMEOUT, TIMEOUT + GRACE + 3),
+        takes=(timeout, timeout + GRACE + 3),
         outputs=outputs,
         **more,
     )
 
 
-def _leaky(name: str, command: str, *, count: str = "1 process", **more: Any) -> Expected:
+def leaky(name: str, command: str, *, count: str = "1 process", **more: Any) -> Expected:
+    """What passes, and leaves processes behind."""
     detail = rf"left {count} \(.*\) behind"
     return Expected(name, "WARN", detail=detail, leaks=command, **more)
 
 
-def _refused(name: str, detail: str) -> Expected:
+def refused(name: str, detail: str) -> Expected:
+    """What can never be executed."""
     return Expected(name, "ERROR", "malformed", detail, None, ends_in="FAILED_TO_START")
 
 
 PROGRAMS: Sequence[Expected] = (
-    _killed_late("./ignores_term.sh", returncode=-9),
-    _killed_late("./stops_itself.sh", returncode=-15),
-    _leaky("./stopped_child.sh", r"sh -c kill -STOP .*"),
-    _leaky("./leaves_daemon.sh", "sleep 300"),
-    _leaky("./leaves_many.sh", "sleep 300", count="20 processes"),
-    _leaky("./leaves_hidden.py", "hidden-mark-.* 300"),
+    killed_late("./ignores_term.sh", returncode=-9),
+    killed_late("./stops_itself.sh", returncode=-15),
+    leaky("./stopped_child.sh", r"sh -c kill -STOP .*"),
+    leaky("./leaves_daemon.sh", "sleep 300"),
+    leaky("./leaves_many.sh", "sleep 300", count="20 processes"),
+    leaky("./leaves_hidden.py", "hidden-mark-.* 300"),
     Expected("./lingers_shortly.sh", "PASS", outputs={"stdout": b"first word\nlast word\n"}),
     Expected(
         "./odd_bytes.py",
@@ -121,18 +127,18 @@ PROGRAMS: Sequence[Expected] = (
         returncode=-9,
         outputs={"stdout": b"so far\n"},
     ),
-    _refused(
+    refused(
         "./missing_interpreter.sh",
         r"cannot execute '.*/missing_interpreter.sh': "
         "its interpreter '/no/such/interpreter' is missing",
     ),
-    _refused(
+    refused(
         "./not_a_program.bin",
         "cannot execute '.*/not_a_program.bin': it is no program, nor a script that begins with #!",
     ),
-    _refused("./not_executable.sh", "cannot execute '.*/not_executable.sh': permission denied"),
-    _refused("..", "cannot execute '..': it is a folder"),
-    _refused("no-such-program", "there is no program 'no-such-program', here or on PATH"),
+    refused("./not_executable.sh", "cannot execute '.*/not_executable.sh': permission denied"),
+    refused("..", "cannot execute '..': it is a folder"),
+    refused("no-such-program", "there is no program 'no-such-program', here or on PATH"),
     Expected(
         "./leaves_output.sh",
         "PASS",
@@ -167,14 +173,14 @@ PROGRAMS: Sequence[Expected] = (
 
 
 def _case(name: str, status: str, cause: str = "test", detail: str = "", **more: Any) -> Expected:
-    more.setdefault("outputs", {} if status == "PASS" else {"stdout": _says(b"Traceback")})
+    more.setdefault("outputs", {} if status == "PASS" else {"stdout": says(b"Traceback")})
     full = f"hostile_case.py:Hostile.{name}"
     return Expected(full, status, cause, detail, kind="python-unittest", **more)
 
 
 def _hanging(name: str, returncode: int, outputs: Mapping[str, Content]) -> Expected:
     full = f"hostile_case.py:Hostile.{name}"
-    return _killed_late(full, returncode=returncode, kind="python-unittest", outputs=outputs)
+    return killed_late(full, returncode=returncode, kind="python-unittest", outputs=outputs)
 
 
 CASES: Sequence[Expected] = (
@@ -204,7 +210,7 @@ CASES: Sequence[Expected] = (
         "WARN",
         detail=r"left 1 process \(\d+ sleep 300, \d\.\d s old\) behind",
         leaks="sleep 300",
-        outputs={"stderr": _says(b"ResourceWarning")},
+        outputs={"stderr": says(b"ResourceWarning")},
     ),
     _case(
         "test_leaves_by_exit",
@@ -217,7 +223,7 @@ CASES: Sequence[Expected] = (
     _case(
         "test_prints",
         "PASS",
-        outputs={"stdout": _says(bytes(range(256))), "stderr": b"to stderr\n"},
+        outputs={"stdout": says(bytes(range(256))), "stderr": b"to stderr\n"},
     ),
     _case(
         "test_recurses",

@@ -24,12 +24,17 @@ MOST_CONTROLLER = 150 << 20
 MOST_AGENT = 60 << 20
 
 
-def prepare(sandbox: Sandbox, expected: Sequence[Expected], **limits: str) -> None:
+def prepare(
+    sandbox: Sandbox,
+    expected: Sequence[Expected],
+    folder: Path = model.PAYLOADS,
+    timeout: float = model.TIMEOUT,
+) -> None:
     """Copy the payloads to where nrunner is started, with the recipes that run them."""
-    shutil.copytree(model.PAYLOADS, sandbox.here, dirs_exist_ok=True)
+    shutil.copytree(folder, sandbox.here, dirs_exist_ok=True)
     text = json.dumps(model.recipes(expected))
     sandbox.write("payloads.json", text, executable=False)
-    sandbox.env["NRUNNER_RUN_TASK_TIMEOUT"] = f"{model.TIMEOUT:g}"
+    sandbox.env["NRUNNER_RUN_TASK_TIMEOUT"] = f"{timeout:g}"
     sandbox.env["NRUNNER_RUN_GRACE"] = f"{model.GRACE:g}"
 
 

@@ -1,0 +1,280 @@
+"""What each test in tests/fixtures/odd must come to, kind by kind.
+
+They end in ways in which tests should not, or leave their process in a state in which it should not
+be. Not responsible for holding runs against it (``model``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.functional.model import Expected, killed_late, leaky, refused, says
+
+__all__ = ["CASES", "FOLDER", "GO", "PROGRAMS", "ROBOT", "TIMEOUT"]
+
+FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "odd"
+TIMEOUT = 5.0
+"""Seconds: what starts Robot Framework or links a program of Go may take some before it hangs."""
+
+_SEGFAULT = r"killed by signal 11 \(SIGSEGV\)(, core dumped)?"
+_ABORT = r"killed by signal 6 \(SIGABRT\)(, core dumped)?"
+_NO_TAP = "no plan and no tests in the output"
+_NO_PROGRAM = r"cannot execute '.*': it is no program, nor a script that begins with #!"
+
+
+def _tap(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
+    more.setdefault("outputs", {"stdout": lambda data: data != b""})
+    return Expected(f"./{name}.t", status, cause, detail, kind="tap", **more)
+
+
+PROGRAMS: Sequence[Expected] = (
+    Expected("./overflows_stack.sh", "FAIL", detail=_SEGFAULT, returncode=-11),
+    Expected(
+        "./kills_its_group.sh", "FAIL", detail=r"killed by signal 9 \(SIGKILL\)", returncode=-9
+    ),
+    Expected("./aborts.sh", "FAIL", detail=_ABORT, returncode=-6),
+    Expected("./odd_signal.sh", "FAIL", detail="killed by signal 50", returncode=-50),
+    Expected("./exits_255.sh", "FAIL", detail="exited with status 255", returncode=255),
+    Expected("./becomes_another.sh", "PASS"),
+    Expected("./reads_input.sh", "PASS"),
+    Expected("./removes_itself.sh", "PASS"),
+    killed_late("./ends_well_when_told.sh", returncode=0),
+    Expected(
+        "./writes_too_much.sh",
+        "FAIL",
+        detail=r"exited with status \d+|killed by signal 25.*",
+        returncode=153,
+        outputs={"stderr": lambda data: b"File size limit" in data},
+    ),
+    Expected("./odd_files.py", "PASS", outputs={"output": 6}),
+    Expected("./prints_after_its_end.sh", "PASS", outputs={"stdout": b"early\nlate\n"}),
+    refused("./no_interpreter.sh", _NO_PROGRAM),
+    refused("./folder_as_interpreter.sh", "cannot execute '.*': permission denied"),
+    refused("./empty.sh", _NO_PROGRAM),
+    refused("/dev/null", "cannot execute '/dev/null': permission denied"),
+    Expected("\0", "PASS", kind="noop", args=("x",), kwargs={"a": None}, returncode=None),
+    Expected(
+        "./removes_itself.sh",
+        "CANCEL",
+        detail="Test cancelled due to --dry-run",
+        kind="dry-run",
+        returncode=None,
+    ),
+    _tap("crlf", "PASS"),
+    _tap("plan_twice", "ERROR", "not proper TAP: more than one plan"),
+    _tap("plan_at_the_end", "PASS"),
+    _tap("out_of_order", "ERROR", "not proper TAP: test 3 is out of sequence, 2 was expected, .*"),
+    _tap("killed_after_its_tests", "FAIL", r"killed by signal 9 \(SIGKILL\)", returncode=-9),
+    _tap("skips_all_and_fails", "FAIL", "exited with status 1", returncode=1),
+    _tap("says_nothing", "ERROR", _NO_TAP, "contract", outputs={}),
+    _tap("no_utf8", "FAIL", "1 of 1 tests failed: 1 \\(\ufffd\ufffd\0 name\\)"),
+    _tap("wide_characters", "ERROR", _NO_TAP, "contract"),
+    _tap("goes_on_after_bail_out", "ERROR", "bailed out"),
+    _tap("subtest_fails_alone", "PASS"),
+    _tap("speaks_to_stderr", "ERROR", _NO_TAP, "contract", outputs={"stderr": b"1..1\nok 1\n"}),
+    _tap("unexpected_pass", "WARN", r"passed though marked TODO: 1 \(hm\)"),
+    _tap("huge_number", "ERROR", r"not proper TAP: test \d+ is out of sequence, 1 was expected"),
+)
+"""Programs: of kinds exec-test and tap, and what is no program at all."""
+
+
+def _case(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
+    more.setdefault("outputs", {} if status == "PASS" else {"stdout": says(b"Traceback")})
+    more.setdefault("returncode", 0 if status == "PASS" else 1)
+    name = name if "." in name else f"Odd.test_{name}"
+    return Expected(
+        f"odd_case.py:{name}", status, cause, f"(?s){detail}", kind="python-unittest", **more
+    )
+
+
+def _gone(name: str, how: str, returncode: int = 1, *outputs: str) -> Expected:
+    """What breaks its contract: its process ends without a report, or belies it."""
+    written = {each: says(b"Error") for each in outputs}
+    return _case(name, "ERROR", how, "contract", returncode=returncode, outputs=written)
+
+
+_WITHOUT = " without a report"
+
+CASES: Sequence[Expected] = (
+    _case("base_exception", "ERROR", "odd_case.Strange: strange"),
+    _gone("breaks_exit", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _gone("breaks_open", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _case("breaks_time", "PASS"),
+    _case("broken_repr_in_assertion", "FAIL", "AssertionError: <odd_case.Unprintable .*> != 1"),
+    _case("broken_skip", "ERROR", "ValueError: no words"),
+    _case("broken_str", "ERROR", r"odd_case.BrokenStr: \(its text cannot be read\)"),
+    _case("circle_of_causes", "ERROR", "ValueError: first"),
+    _case("clears_its_environment", "PASS"),
+    _case("closes_stderr", "PASS"),
+    _case("closes_stdout", "PASS"),
+    _gone("ends_itself_by_term", rf"killed by signal 15 \(SIGTERM\){_WITHOUT}", -15),
+    _case("exception_group", "ERROR", r"ExceptionGroup: two \(2 sub-exceptions\)"),
+    killed_late(
+        "odd_case.py:Odd.test_exit_handler_hangs",
+        returncode=-15,
+        timeout=TIMEOUT,
+        kind="python-unittest",
+    ),
+    _gone("exit_handler_leaves", "reported PASS, then exited with status 5", 5),
+    _case("exit_handler_raises", "PASS", outputs={"stderr": says(b"ZeroDivisionError")}),
+    _case("exits_with_an_object", "ERROR", "SystemExit: <class 'odd_case.Unprintable'>"),
+    _case("fails_with_many_words", "FAIL", r"AssertionError: (word )+.*\.\.\."),
+    _case("fails_with_odd_words", "FAIL", r"AssertionError: nul \0 surrogate .* escape \x1b.*"),
+    _case("forgets_all_modules", "PASS"),
+    _case("generator_exit", "ERROR", "GeneratorExit"),
+    _case("has_no_stdout", "PASS"),
+    _case("ignores_signals", "PASS"),
+    _case("is_never_awaited", "PASS", outputs={"stderr": says(b"never awaited")}),
+    _case("is_traced", "PASS"),
+    _case("keyboard_interrupt", "ERROR", "KeyboardInterrupt"),
+    _case("leaves_a_daemon_thread", "PASS"),
+    _case("leaves_a_thread_that_ends", "PASS", takes=(0.3, TIMEOUT)),
+    _gone("leaves_by_status_3", f"exited with status 3{_WITHOUT}", 3),
+    _gone("may_open_no_more_files", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _gone("may_write_nothing", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _case("prints_after_the_end", "PASS", outputs={"stdout": b"after the end\n"}),
+    _case("prints_no_utf8", "PASS", outputs={"stdout": b"\xff\xfe\0"}),
+    _case("prints_without_a_newline", "PASS", outputs={"stdout": 1_000_000}),
+    _case("removes_its_folder", "PASS"),
+    _case("returns_a_value", "PASS", outputs={"stderr": says(b"DeprecationWarning")}),
+    _gone("segfaults", _SEGFAULT + _WITHOUT, -11),
+    _case("should_fail_and_leaves", "PASS"),
+    _case("subtests_break", "ERROR", "ValueError: no words"),
+    _case("thread_raises", "PASS", outputs={"stderr": says(b"BrokenStr")}),
+    _case("OddCleanup.test_cleanup_is_cancelled", "ERROR", "asyncio.exceptions.CancelledError"),
+    _case("OddSetUp.test_is_not_set_up", "ERROR", "odd_case.Strange: set up"),
+    _case("OddTearDown.test_is_not_torn_down", "ERROR", "odd_case.BrokenStr: .*"),
+)
+"""The tests of odd_case.py."""
+
+
+def _robot(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
+    outputs = dict(more.pop("outputs", {}))
+    if status == "FAIL":
+        outputs["stdout"] = says(b" | FAIL |\n")
+    more.setdefault("returncode", 0 if status == "PASS" else 1)
+    # Robot's output.xml is in the folder for output, whatever became of the test.
+    return Expected(
+        f"odd.robot:Odd.{name}",
+        status,
+        cause,
+        detail,
+        kind="robot",
+        outputs={"output": 1, **outputs},
+        takes=(0, TIMEOUT),
+        **more,
+    )
+
+
+def _robot_gone(name: str, how: str, returncode: int) -> Expected:
+    return _robot(name, "ERROR", how, "contract", returncode=returncode)
+
+
+_STOPPED = "stopped from within, as by a user: SystemExit or KeyboardInterrupt"
+_SAID = {"stderr": says(b"Execution stopped by user")}
+
+ROBOT: Sequence[Expected] = (
+    _robot("Broken Str", "FAIL", "ValueError: no words"),
+    _robot("Exits", "ERROR", _STOPPED, outputs=_SAID),
+    _robot("Keyboard Interrupt", "ERROR", _STOPPED, outputs=_SAID),
+    _robot("Base Exception", "FAIL", "Strange: strange"),
+    _robot_gone("Leaves By Status 0", f"exited with status 0{_WITHOUT}", 0),
+    _robot_gone("Leaves By Status 3", f"exited with status 3{_WITHOUT}", 3),
+    _robot_gone("Segfaults", _SEGFAULT + _WITHOUT, -11),
+    _robot("Recurses", "FAIL", "RecursionError: maximum recursion depth exceeded.*"),
+    _robot("Leaves A Daemon Thread", "PASS"),
+    _robot("Exit Handler Raises", "PASS", outputs={"stderr": says(b"ZeroDivisionError")}),
+    _robot_gone("Exit Handler Leaves", "reported PASS, then exited with status 5", 5),
+    _robot("Prints After The End", "PASS", outputs={"stdout": b"after the end\n"}),
+    _robot("Prints No UTF-8", "PASS", outputs={"stdout": b"\xff\xfe\0\n"}),
+    _robot("Closes Stdout", "PASS"),
+    _robot("Closes All Files", "PASS"),
+    leaky("odd.robot:Odd.Starts A Daemon", "sleep 300", kind="robot", outputs={"output": 1}),
+    _robot(
+        "Ends Itself",
+        "FAIL",
+        "Execution terminated by signal",
+        outputs={"stderr": says(b"Second signal will force exit")},
+    ),
+    _robot_gone("Kills Itself", rf"killed by signal 9 \(SIGKILL\){_WITHOUT}", -9),
+    _robot("Forks And Both Go On", "PASS"),
+    killed_late(
+        "odd.robot:Odd.Hangs", returncode=-9, timeout=TIMEOUT, kind="robot", outputs={"output": 1}
+    ),
+    _robot("Fails With Odd Words", "FAIL", r"nul \0 escape \x1b\[31m newline end"),
+    _robot(
+        "Fails With A Surrogate",
+        "ERROR",
+        "UnicodeEncodeError: .* surrogates not allowed",
+        outputs={"stderr": says(b"UnicodeEncodeError")},
+    ),
+    _robot("Fatal Error", "FAIL", "enough"),
+    _robot("Fails In Teardown", "FAIL", "Teardown failed: cannot tidy up"),
+    _robot("No Such Keyword", "FAIL", "No keyword with name 'There Is No Such Keyword' found."),
+    _robot("Empty Name Of A Variable", "FAIL", r"Variable '\$\{nothing of the kind\}' not found."),
+    _robot("Wild [cards]? *", "PASS"),
+)
+"""The tests of odd.robot."""
+
+
+def _go(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
+    more.setdefault("outputs", {"stdout": says(b"=== RUN   Test")})
+    more.setdefault("returncode", 0 if status == "PASS" else 1)
+    return Expected(
+        f"golang/odd_test.go:Test{name}",
+        status,
+        cause,
+        f"(?s){detail}",
+        kind="golang",
+        takes=(0, TIMEOUT),
+        **more,
+    )
+
+
+def _go_gone(name: str, detail: str = "", returncode: int = 1) -> Expected:
+    how = detail or f"the process ended before Test{name} had"
+    return _go(name, "ERROR", how, "contract", returncode=returncode)
+
+
+def _go_ok(name: str) -> Expected:
+    return _go_gone(name, f"go says ok, but Test{name} did not say that it had ended", 0)
+
+
+GO: Sequence[Expected] = (
+    _go("Panics", "FAIL", r"panic: odd \[recovered.*"),
+    _go("PanicsWithBrokenError", "FAIL", ".*(no words|brokenError).*"),
+    _go("LogsBrokenError", "PASS"),
+    _go_gone("PanicsInGoroutine", "the process ended before .* had: panic: elsewhere"),
+    _go_gone("ExitsWith3"),
+    _go("ExitsWith0", "FAIL", r"panic: unexpected call to os.Exit\(0\) during test.*"),
+    _go_ok("LeavesBySyscall"),
+    _go_gone("KillsItself"),
+    _go("Segfaults", "FAIL", "panic: runtime error: invalid memory address .*"),
+    _go_gone("Deadlocks", "the process ended before .*: fatal error: all goroutines are asleep.*"),
+    _go("Goexits", "FAIL", ".*runtime.Goexit.*"),
+    _go_gone("OverflowsTheStack", "the process ended before .* had: fatal error: stack overflow"),
+    _go("LeavesGoroutine", "PASS"),
+    _go("LogsAfterTheEnd", "PASS"),
+    _go("PrintsNoUTF8", "PASS", outputs={"stdout": says(b"\xff\xfe\0--- PASS")}),
+    _go("PrintsFalseWords", "PASS"),
+    _go_ok("ClosesStdout"),
+    leaky(
+        "golang/odd_test.go:TestStartsADaemon",
+        "sleep 300",
+        kind="golang",
+        outputs={"stdout": says(b"--- PASS: TestStartsADaemon")},
+        takes=(0, TIMEOUT),
+    ),
+    killed_late(
+        "golang/odd_test.go:TestIgnoresTerm",
+        returncode=-15,
+        timeout=TIMEOUT,
+        kind="golang",
+        outputs={"stdout": says(b"=== RUN   TestIgnoresTerm")},
+    ),
+    _go("FailsWithOddWords", "FAIL", r"odd_test.go:\d+: nul \0 escape \x1b\[31m newline ?"),
+    _go("SkipsInSubtest", "PASS"),
+)
+"""The tests of golang/odd_test.go."""
