@@ -21,6 +21,7 @@ from nrunner.testing.executable_contract import (
     RunnerExecutableContract,
 )
 from nrunner.testing.receiver import receiving
+from tests.functional.sandbox import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "tests/fixtures/wire"
@@ -28,7 +29,7 @@ START = "import sys; sys.path.insert(0, {root!r}); sys.argv[0] = 'nrunner-runner
 RUN = "from nrunner.runners.executable import main; sys.exit(main())"
 
 UNITTEST = """
-import time, unittest
+import os, time, unittest
 class T(unittest.TestCase):
     def test_pass(self): pass
     def test_fail(self): self.assertEqual(1, 2, "numbers differ")
@@ -40,6 +41,7 @@ class T(unittest.TestCase):
     @unittest.expectedFailure
     def test_xpass(self): pass
     def test_sleep(self): time.sleep(1.2)
+    def test_exit(self): os._exit(0)
     def test_endless(self): time.sleep(60)
 """
 
@@ -269,19 +271,78 @@ OUR_FIELDS = {"fail_reason", "class_name", "fail_class", "traceback"}
 REASONS = ("dry-run", "exec-missing", "python-unittest-")
 
 
-def run(folder, python, kind, words):
+HUNG = {
+    "exec-sigterm": "interrupted",
+    "python-unittest-exit": "error",
+    "python-unittest-term": "interrupted",
+}
+"""Recordings without an end, and which one ours come to."""
+ELSEWHERE = {
+    "exec-task-recipe": "test_a_task_recipe_gives_the_messages_of_the_recording",
+    "exec-two-interleaved-uris": "test_every_status_uri_gets_all_messages",
+    "instrumented-pass": "there is none of ours: tests/functional/test_avocado_executables.py",
+    "python-unittest-bad": "what is wrong with a uri is said in our own words",
+}
+
+
+def recording(name):
+    lines = (RECORDINGS / f"{name}.ndjson").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_all_recordings_are_compared():
+    assert {each.stem for each in RECORDINGS.glob("*.ndjson")} == {*CASES, *HUNG, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", HUNG)
+def test_what_had_no_end_in_the_recording_has_one_from_ours(tmp_path, name):
+    kind = "exec-test" if name.startswith("exec") else "python-unittest"
+    words = ["-u", "/bin/sleep", "-a", "60"] if kind == "exec-test" else []
+    words = words or ["-u", "ut.py:T.test_" + ("exit" if name.endswith("exit") else "endless")]
+    recorded = recording(name)
+    ours = run(tmp_path, Path(sys.executable), kind, words, ends=not name.endswith("term"))
+    same_fields(ours[0], recorded[0])
+    assert {each["status"] for each in ours[1:-1]} <= {"running"}
+    assert (ours[-1]["status"], ours[-1]["result"]) == ("finished", HUNG[name])
+
+
+def test_a_task_recipe_gives_the_messages_of_the_recording(tmp_path, portable_python):
+    recorded = recording("exec-task-recipe")
+    runnable = {"kind": "exec-test", "uri": "/bin/echo", "args": ["-n", "hi"]}
+    with receiving(tmp_path / "sock") as receiver:
+        recipe = {"id": "7-x", "runnable": runnable, "status_uris": [receiver.uri]}
+        (tmp_path / "task.json").write_text(json.dumps(recipe))
+        command = [*words_of(portable_python, "exec-test"), "task-run-recipe", "task.json"]
+        assert subprocess.run(command, cwd=tmp_path, timeout=50).returncode == 0
+        ours = receiver.messages()
+    assert kinds_of(ours) == kinds_of(recorded)
+    by_kind = {(each["status"], each.get("type")): each for each in recorded}
+    for message in ours:
+        example = by_kind[message["status"], message.get("type")]
+        assert {**example, **dict.fromkeys(_DIFFER, 0)} == {**message, **dict.fromkeys(_DIFFER, 0)}
+
+
+_DIFFER = ("time", "output_dir")
+
+
+def run(folder, python, kind, words, ends=True):
+    """Return the messages of a task; one that does not end by itself gets SIGTERM."""
     (folder / "ut.py").write_text(UNITTEST)
     (folder / "bytes").write_bytes(bytes(range(256)))
     with receiving(folder / "sock") as receiver:
         command = [*words_of(python, kind), "task-run", "-i", "1", "-j", "J", "-k", kind, *words]
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*command, f"output_dir={folder}/out", "-s", receiver.uri],
             cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=50,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+        with process:
+            if not ends:
+                wait_until(lambda: b'"running"' in b"".join(receiver.streams), "it runs")
+                process.terminate()
+            out, err = process.communicate(timeout=50)
+        assert (process.returncode, err, out) == (0, b"", b"")
         return receiver.messages()
 
 
@@ -294,8 +355,7 @@ def kinds_of(messages):
 @pytest.mark.parametrize("name", CASES)
 def test_our_messages_are_those_of_the_recording(tmp_path, portable_python, name):
     kind, words = CASES[name]
-    lines = (RECORDINGS / f"{name}.ndjson").read_text().splitlines()
-    recorded = [json.loads(line) for line in lines]
+    recorded = recording(name)
     ours = run(tmp_path, portable_python, kind, words)
     assert kinds_of(ours) == kinds_of(recorded)
     by_kind = {(each["status"], each.get("type")): each for each in recorded}
@@ -323,8 +383,7 @@ def same_fields(ours, recorded):
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith(("exec", "tap"))])
 def test_our_output_messages_hold_the_same_bytes_as_the_recording(tmp_path, name):
     kind, words = CASES[name]
-    lines = (RECORDINGS / f"{name}.ndjson").read_text().splitlines()
-    recorded = {each.get("type"): each for each in map(json.loads, lines)}
+    recorded = {each.get("type"): each for each in recording(name)}
     for message in run(tmp_path, Path(sys.executable), kind, words):
         if message.get("type"):
             assert message["log"] == recorded[message["type"]]["log"]
