@@ -29,13 +29,14 @@ class ExecRunnablesRecipeResolver:
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with the Runnables that a program prints."""
         path = reference.removeprefix("exec-runnables-recipe:")
+        if path == reference and not context.run_executables:
+            return self._no(reference, "")  # no look at each file: most jobs have no such program
         seen = glance(context.base_dir / path)
         if not seen.is_executable or not seen.is_program:
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
         if not context.run_executables:
-            asked_for = path != reference
             reason = "it would have to be run: --resolver-run-executables allows that"
-            return self._no(reference, reason if asked_for else "")
+            return self._no(reference, reason)
         from nrunner.resolver.recipe_text import runnables_in
 
         try:
