@@ -31,7 +31,7 @@ class ExecRunnablesRecipeResolver:
         path = reference.removeprefix("exec-runnables-recipe:")
         if path == reference and not context.run_executables:
             return self._no(reference, "")  # no look at each file: most jobs have no such program
-        seen = glance(context.base_dir / path)
+        seen = glance(context.base_dir, path)
         if not seen.is_executable or not seen.is_program:
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
         if not context.run_executables:

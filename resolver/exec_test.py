@@ -22,7 +22,7 @@ class ExecTestResolver:
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with one Runnable whose uri is the path as it was typed."""
         path = reference.removeprefix("exec-test:")
-        seen = glance(context.base_dir / path)
+        seen = glance(context.base_dir, path)
         if seen.is_executable and seen.is_program:
             runnable = Runnable("exec-test", path, config=context.config)
             return Resolution(reference, Answer.SUCCESS, (runnable,), resolver=self.name)

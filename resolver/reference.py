@@ -71,7 +71,7 @@ def impossible(reference: str, base_dir: Path) -> str:
     if "\0" in reference:
         return f"{shown(reference)} holds a NUL character, which no file name can"
     try:
-        os.lstat(base_dir / reference)
+        os.lstat(f"{base_dir}/{reference}" if reference[:1] != "/" else reference)
     except FileNotFoundError:
         return ""
     except OSError as error:

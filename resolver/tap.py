@@ -30,7 +30,7 @@ class TapResolver:
         is_asked_for = path != reference
         if not is_asked_for and not path.endswith(".t"):
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
-        seen = glance(context.base_dir / path)
+        seen = glance(context.base_dir, path)
         if not seen.exists:
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
         runnable = _runnable(path, seen, context)
