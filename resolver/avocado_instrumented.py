@@ -8,11 +8,14 @@ not be installed where they are listed. Not responsible for which classes are su
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from nrunner.errors import RecipeError
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.reference import is_file, shown
-from nrunner.runnable import Runnable
+
+if TYPE_CHECKING:
+    from nrunner.resolver.python_survey import Found
 
 __all__ = ["AvocadoInstrumentedResolver"]
 
@@ -26,47 +29,57 @@ class AvocadoInstrumentedResolver:
 
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with one Runnable per test."""
-        explicit = reference.startswith(self.name + ":")
         file, name = _split(reference.removeprefix(self.name + ":"))
         if not file.endswith(".py") or not is_file(context.base_dir, file):
             return self._answer(reference, Answer.NOT_MINE)
         try:
-            found, runnables = self._tests(file, name, context)
+            return self._in_file(reference, file, name, context)
         except RecipeError as error:
             return self._answer(reference, Answer.CORRUPT, str(error))
-        if not found and not explicit:
-            return self._answer(reference, Answer.NOT_MINE)
-        if not found:
-            reason = f"{shown(file)}: none of its classes is an avocado.Test"
-            return self._answer(reference, Answer.CORRUPT, reason)
-        if not runnables:
-            reason = f"{shown(file)}: {shown(name)} names no test in it; there are {found}"
-            return self._answer(reference, Answer.CORRUPT, reason)
-        return Resolution(reference, Answer.SUCCESS, tuple(runnables), "", self.name)
 
-    def _tests(self, file: str, name: str, context: Context) -> tuple[str, list[Runnable]]:
-        """Return some names of all tests of a file, and Runnables for those that are meant."""
-        from nrunner.resolver.python_avocado import chosen, instrumented
+    def _in_file(self, reference: str, file: str, name: str, context: Context) -> Resolution:
+        from nrunner.resolver.python_avocado import instrumented, why_none
         from nrunner.resolver.python_discovery import runnable_of
         from nrunner.resolver.python_place import place_of_file, tree_of
         from nrunner.resolver.python_source import SourceError
 
+        is_asked_for = reference.startswith(self.name + ":")
         place = place_of_file(file, context.base_dir)
-        tree = tree_of(place, context)
+        tree, none = tree_of(place, context), "none of its classes is an avocado.Test"
         try:
-            tests = instrumented(tree, tree.read(place.module, place.path))
+            scope = tree.read(place.module, place.path)
+            tests = instrumented(tree, scope)
+            none = why_none(tree, scope) or (none if is_asked_for else "")
         except (SourceError, RecursionError):
-            return "", []  # who reads it next says what is wrong with it
-        try:
-            meant = chosen(tests, name) if name else tests
-        except re.error as error:
-            raise RecipeError(f"{shown(file)}: {shown(name)} is no pattern: {error}") from error
-        names = [each.name for each in tests]
-        known = ", ".join(names[:3]) + (", ..." if names[3:] else "")
-        return known, [runnable_of(self.name, file, each, context) for each in meant]
+            tests, none = [], "" if not is_asked_for else "it cannot be read"
+        if not tests and not is_asked_for:
+            return self._answer(reference, Answer.NOT_MINE, none)
+        if not tests:
+            return self._answer(reference, Answer.CORRUPT, f"{shown(file)}: {none}")
+        runnables = [
+            runnable_of(self.name, file, each, context) for each in _meant(file, name, tests)
+        ]
+        return Resolution(reference, Answer.SUCCESS, tuple(runnables), "", self.name)
 
     def _answer(self, reference: str, answer: Answer, reason: str = "") -> Resolution:
         return Resolution(reference, answer, (), reason, self.name)
+
+
+def _meant(file: str, name: str, tests: list[Found]) -> list[Found]:
+    """Return the tests that a name or pattern means; raise RecipeError if there are none."""
+    from nrunner.resolver.python_avocado import chosen
+
+    if not name:
+        return tests
+    try:
+        found = chosen(tests, name)
+    except re.error as error:
+        raise RecipeError(f"{shown(file)}: {shown(name)} is no pattern: {error}") from error
+    if not found:
+        known = ", ".join(each.name for each in tests[:3]) + (", ..." if tests[3:] else "")
+        reason = f"{shown(name)} names no test in it; there are {known}"
+        raise RecipeError(f"{shown(file)}: {reason}")
+    return found
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -11,26 +11,35 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from nrunner.resolver.python_case import Cases
+from nrunner.resolver.python_case import AVOCADO, Cases
 from nrunner.resolver.python_docstring import directives
 from nrunner.resolver.python_survey import Found
 from nrunner.resolver.python_tree import Tree
 from nrunner.resolver.python_value import Class, Function, Scope
 
-__all__ = ["chosen", "instrumented"]
-
-_TESTS = frozenset({"avocado.Test", "avocado.core.test.Test"})
+__all__ = ["chosen", "instrumented", "why_none"]
 
 
 def instrumented(tree: Tree, scope: Scope) -> list[Found]:
     """Return the tests of the classes that a module defines."""
-    cases = Cases(tree, _TESTS)
-    return [
-        found
-        for cls in scope.names.values()
-        if isinstance(cls, Class) and cls.scope.path == scope.path
-        for found in _tests(tree, cases, cls)
-    ]
+    cases = Cases(tree, AVOCADO)
+    return [found for cls in _classes(scope) for found in _tests(tree, cases, cls)]
+
+
+def why_none(tree: Tree, scope: Scope) -> str:
+    """Say why a module without tests has none, if it has classes that could have had some."""
+    cases = Cases(tree, AVOCADO)
+    names = [cls.name for cls in _classes(scope) if cases.is_case(cls)]
+    if not names:
+        return ""
+    shown = ", ".join(names[:3]) + (", ..." if names[3:] else "")
+    return f"its classes of avocado.Test are disabled or have no test methods ({shown})"
+
+
+def _classes(scope: Scope) -> Iterator[Class]:
+    for value in scope.names.values():
+        if isinstance(value, Class) and value.scope.path == scope.path:
+            yield value
 
 
 def chosen(tests: Sequence[Found], name: str) -> list[Found]:

@@ -22,7 +22,7 @@ from nrunner.resolver.python_value import (
     Value,
 )
 
-__all__ = ["Cases", "Text"]
+__all__ = ["AVOCADO", "Cases", "Text"]
 
 _TEST_CASES = frozenset(
     {
@@ -33,6 +33,8 @@ _TEST_CASES = frozenset(
         "unittest2.TestCase",
     }
 )
+AVOCADO = frozenset({"avocado.Test", "avocado.core.test.Test"})
+"""Derived from unittest's, and of no use to it."""
 _ODD_CASES = frozenset(
     {"doctest.DocTestCase", "unittest.FunctionTestCase", "unittest.case.FunctionTestCase"}
 )
@@ -147,6 +149,8 @@ class Cases:
             return None
         if base.name in self._roots:
             return True
+        if base.name in AVOCADO:
+            return False
         return False if base.name.partition(".")[0] in STANDARD else None
 
     def _option(self, base: Value) -> bool | None:

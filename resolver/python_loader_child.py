@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _UNITTEST = os.path.dirname(unittest.__file__) + os.sep
+_AVOCADO = ("avocado.core.test", "Test")
 _MARKERS = (":avocado:", ":nrunner:")
 
 
@@ -112,7 +113,8 @@ def _describe_all(tests: "list[Any]", module: "ModuleType") -> "list[dict[str, A
     described = {}
     for (cls, method), group in alike.items():
         owners = _owners(cls, module)
-        if len(owners) < len(group) or not all(_is_plain(each, cls, method) for each in group):
+        is_plain = _is_avocados(cls) or all(_is_plain(each, cls, method) for each in group)
+        if len(owners) < len(group) or not is_plain:
             owners = [None] * len(group)
         for test, owner in zip(group, owners):
             described[id(test)] = _describe(test, method, owner, module)
@@ -131,11 +133,13 @@ def _describe(
         "module": None if home is module else home.__name__,
         "file": getattr(home, "__file__", None),
         "texts": _texts(type(test), method, home),
-        "avocado": any(
-            (each.__module__, each.__name__) == ("avocado.core.test", "Test")
-            for each in type(test).__mro__
-        ),
+        "avocado": _is_avocados(type(test)),
     }
+
+
+def _is_avocados(cls: type) -> bool:
+    """Say whether these are Avocado's own tests: none is like another that is made alike."""
+    return any((each.__module__, each.__name__) == _AVOCADO for each in cls.__mro__)
 
 
 def _owners(cls: type, module: "ModuleType") -> "list[Any]":

@@ -174,6 +174,35 @@ def test_other_files_are_left_to_others(tmp_path: Path, text: str) -> None:
     assert _resolve(tmp_path, "none.py").answer is Answer.NOT_MINE
 
 
+WITHOUT = """\
+from avocado import Test
+class Off(Test):
+    \'\'\':avocado: disable\'\'\'
+    def test_a(self): ...
+class Base(Test):
+    def helper(self): ...
+"""
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_a_file_without_tests_is_nobodys_and_says_why(tmp_path: Path, static: bool) -> None:
+    _write(tmp_path, WITHOUT)
+    context = Context(tmp_path, static=static, python="/no/interpreter/is/asked")
+    [found] = resolve(["test_a.py"], load_resolvers([])[0], context)
+    assert found.answer is Answer.NOT_MINE
+    reason = "its classes of avocado.Test are disabled or have no test methods (Off, Base)"
+    assert f"avocado-instrumented: {reason}" in found.reason
+    explicit = _resolve(tmp_path, "avocado-instrumented:test_a.py")
+    assert (explicit.answer, explicit.reason) == (Answer.CORRUPT, f"test_a.py: {reason}")
+
+
+def test_unittests_resolver_takes_no_test_of_avocados(tmp_path: Path) -> None:
+    _write(tmp_path, TWO + PLAIN)
+    context = Context(tmp_path, python="/no/interpreter/is/asked")
+    [found] = resolve(["python-unittest:test_a.py"], load_resolvers([])[0], context)
+    assert [each.uri for each in found.runnables] == ["test_a.py:T.test_a"]
+
+
 def test_among_all_resolvers_each_gets_its_own_and_a_file_is_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +224,9 @@ def test_a_class_that_only_loading_shows_to_be_avocados_is_not_given_to_unittest
 ) -> None:
     """Its base comes from where nothing is read: from a package that is installed."""
     site = tmp_path / "site"
-    _write(site, "import unittest\nclass Test(unittest.TestCase): ...\n", "avocado/core/test.py")
+    odd = "    def __init__(self, *args):\n        super().__init__(*args); self.odd = id(self)\n"
+    text = f"import unittest\nclass Test(unittest.TestCase):\n{odd}"
+    _write(site, text, "avocado/core/test.py")
     _write(site, "from avocado.core.test import Test\n", "avocado/__init__.py")
     _write(site, "from avocado import Test\nclass Base(Test): ...\n", "virt.py")
     _write(
