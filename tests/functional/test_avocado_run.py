@@ -82,6 +82,19 @@ def test_avocado_gets_right_results_from_our_executables(sandbox: Sandbox, path:
     sandbox.wait_nothing_runs()
 
 
+def test_avocados_examples_are_found_as_avocado_finds_them(tmp_path: Path) -> None:
+    """The same kinds, names and order; Avocado leaves out what our resolvers find beside."""
+    sandbox = Sandbox(tmp_path, avocado.source())
+    words = [avocado.programs() / "avocado", "list", "examples/tests"]
+    listed = subprocess.run(
+        words, cwd=sandbox.here, env=sandbox.env, capture_output=True, text=True, timeout=50
+    )
+    theirs = [tuple(line.split()) for line in listed.stdout.splitlines()]
+    assert len(theirs) == 75
+    ours = sandbox.run("list", "examples/tests", "--static").lines
+    assert [tuple(line.split()[:2]) for line in ours] == theirs
+
+
 CHECKS = (
     *("help", "schema_capabilities"),
     *("runnable_run_no_args", "runnable_run_uri_only"),
