@@ -6,12 +6,18 @@ The journal has all of it, and is what nrunner itself reads. Not responsible for
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from nrunner.layout import JobFolder
 from nrunner.plan import JobPlan
 
 __all__ = ["write_jobdata"]
+
+_NO_VARIANT = {"paths": ["/run/*"], "variant_id": None, "variant": [["/", []]]}
+"""What Avocado writes where there is none."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST = 200
 
 
 def write_jobdata(folder: JobFolder, plan: JobPlan) -> None:
@@ -26,10 +32,27 @@ def write_jobdata(folder: JobFolder, plan: JobPlan) -> None:
         "cmdline": repr(list(plan.command)),
         "pwd": str(plan.base_dir),
         "test_references": repr(references),
+        **_variants(plan),
     }
     for name, text in texts.items():
         path = folder.jobdata / name
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _variants(plan: JobPlan) -> dict[str, str]:
+    """Return a file for each suite with the variants of its tests."""
+    suites: dict[str, dict[str, Any]] = {}
+    for task in plan.tasks:
+        variants = suites.setdefault(task.suite, {})
+        if task.runnable.variant is not None:
+            text = json.dumps(dict(task.runnable.variant), default=str)
+            variants[text] = task.runnable.variant
+    files = {}
+    for number, (suite, variants) in enumerate(suites.items(), 1):
+        name = _UNSAFE.sub("_", f"variants-{number}-{suite}" if suite else f"variants-{number}")
+        text = ", ".join(variants) or json.dumps(_NO_VARIANT)
+        files[f"{name[:_LONGEST]}.json"] = f"[{text}]"
+    return files
 
 
 def _settings(plan: JobPlan, references: list[str]) -> dict[str, Any]:

@@ -27,13 +27,16 @@ class _Seen:
 
 @click.command()
 @click.option("as_json", "--json", is_flag=True, help="Write JSON.")
-def plugins(as_json: bool) -> int:
+@click.option("-o", "--ordered", is_flag=True, help="List resolvers in the order of being asked.")
+def plugins(as_json: bool, ordered: bool) -> int:
     """List resolvers, runners, spawners and results, and where each comes from.
 
     Runners include the executables nrunner-runner-* and avocado-runner-* on PATH. A plugin that
     cannot be loaded is named with the reason; the exit code is then 2.
     """
     seen = [each for group in GROUPS for each in _look(group)]
+    if ordered:
+        seen.sort(key=_rank)  # those without a rank stay as they are
     if as_json:
         say_json([_to_json(each) for each in seen])
     else:
@@ -41,6 +44,14 @@ def plugins(as_json: bool) -> int:
             say(f"{group}:")
             table(_row(each) for each in seen if each.plugin.group == group)
     return ExitCode.JOB_FAILED if any(each.problem for each in seen) else ExitCode.OK
+
+
+def _rank(seen: _Seen) -> tuple[int, int, str]:
+    plugin = seen.plugin
+    if plugin.group != "resolvers":
+        return (1, 0, "")
+    priority = 0 if seen.problem else getattr(plugin.load(), "priority", 0)
+    return (0, -priority, plugin.name)
 
 
 def _look(group: str) -> Iterator[_Seen]:

@@ -165,8 +165,10 @@ def _job_id(wanted: str | None, results_dir: Path) -> str:
     if not re.fullmatch("[0-9a-f]{40}", wanted):
         raise UsageError(f"use the job id {wanted!r}: it has to be 40 digits of 0-9 and a-f")
     from nrunner.layout import id_of, list_jobs
+    from nrunner.register import registered
 
-    for job in list_jobs(results_dir):
+    # One that runs has its sockets where those of this job would be, wherever its results are.
+    for job in (*list_jobs(results_dir), *registered()):
         if id_of(job) == wanted:
             raise UsageError(f"use the job id {wanted}: {job.root} has it already")
     return wanted

@@ -21,6 +21,8 @@ from nrunner.results.text import case_name
 __all__ = ["JsonReport"]
 
 _FORMAT = 1
+_LOGS = ("debug.log", "stdout", "stderr")
+"""What a test's log is, the best first: not every test sends log messages."""
 _COUNTED_AS = {
     "pass": Result.PASS,
     "failures": Result.FAIL,
@@ -74,7 +76,7 @@ def _job_fields(job: JobReport) -> dict[str, Any]:
 
 def _task_fields(task: TaskReport, folder: str) -> dict[str, Any]:
     log_dir = task.log_dir
-    log = task.outputs.get("debug.log")
+    log = next(filter(None, map(task.outputs.get, _LOGS)), None)
     start = _started(task)
     elapsed = _finite(task.elapsed)
     return {

@@ -154,6 +154,12 @@ def test_reports_are_as_their_options_say(box: Sandbox) -> None:
     assert tap.index("#   1000\n") < tap.index("\nnot ok 1 - ./much.sh\n")
     suite = ElementTree.parse(box.job / "results.xml").getroot()[0]
     assert suite.get("name") == "mine"
+    # What the job was asked for holds for reports that are made again.
+    again = (box.job / "results.xml").read_bytes()
+    (box.job / "results.xml").unlink()
+    assert box.run("report").code == 0
+    assert (box.job / "results.xml").read_bytes() == again
+    assert (box.job / "results.tap").read_text() == tap
     text = suite.findtext(".//system-out") or ""
     assert (text.splitlines()[-1], len(text) <= 40) == ("1000", True)
 
@@ -232,6 +238,8 @@ def test_the_folder_of_a_job_has_what_avocado_keeps_there(box: Sandbox) -> None:
     job, data = box.job, box.job / "jobdata"
     assert ast.literal_eval((data / "cmdline").read_text()) == ["nrunner", *words]
     assert ast.literal_eval((data / "test_references").read_text()) == [*words[1:4]]
+    none = [{"paths": ["/run/*"], "variant_id": None, "variant": [["/", []]]}]
+    assert json.loads((data / "variants-1.json").read_text()) == none
     assert (data / "pwd").read_text() == str(box.here)
     assert json.loads((data / "args.json").read_text())["run.max_parallel_tasks"] == 1
     log = (job / "job.log").read_text()
@@ -362,6 +370,7 @@ def test_each_test_runs_with_each_variant_and_sees_its_parameters(box: Sandbox) 
     seen = [(box.job / each["outputs"]["stdout"]).read_text().splitlines() for each in tests[:2]]
     assert [{"ant=fox", "dog=bee", "MORE=1"} <= set(each) for each in seen] == [True, False]
     assert {"n=3", "MORE=1"} <= set(seen[1])
+    assert json.loads((box.job / "jobdata/variants-1.json").read_text()) == VARIANTS
 
     assert box.run(*words, "--execution-order", "tests-per-variant").code == 0
     ids = ["1-./tells.sh;cat-26c0", "2-/bin/true;cat-26c0", "3-./tells.sh;bird", "4-/bin/true;bird"]

@@ -36,3 +36,15 @@ def test_a_broken_plugin_is_named_with_the_reason(tmp_path, monkeypatch, capsys)
     line = next(each for each in capsys.readouterr().out.splitlines() if "farm" in each)
     assert line.split()[:4] == ["farm", "no_such_module_:make", "farm", "2.0"]
     assert "BROKEN: No module named 'no_such_module_'" in line
+
+
+def test_resolvers_are_listed_as_they_are_asked_if_that_is_wanted(capsys):
+    def names():
+        groups = capsys.readouterr().out.partition("runners:")[0]
+        return [line.split()[0] for line in groups.splitlines()[1:]]
+
+    assert main(["plugins", "-o"]) == 0
+    ordered = names()
+    assert (ordered[0], ordered[-1]) == ("hint", "exec-test")
+    assert main(["plugins"]) == 0
+    assert sorted(ordered) == sorted(names())

@@ -132,6 +132,22 @@ def test_paths_of_a_task_are_absolute_and_null_without_files():
     assert data["logfile"] is data["logdir"] is None
 
 
+@pytest.mark.parametrize(
+    ("names", "log"),
+    [
+        (("stdout", "stderr", "debug.log"), "debug.log"),
+        (("stderr", "stdout"), "stdout"),
+        (("output", "stderr"), "stderr"),
+        (("output",), None),
+    ],
+)
+def test_the_log_of_a_test_is_the_best_that_it_has(names, log):
+    data = entry(
+        replace(sample_report(), outputs={name: f"test-results/1/{name}" for name in names})
+    )
+    assert (data["logfile"] or "/None").rpartition("/")[2] == str(log)
+
+
 def test_times_start_when_the_last_attempt_did():
     phases = (
         (Phase.STARTED, 1.0),
