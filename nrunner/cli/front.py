@@ -25,6 +25,7 @@ COMMANDS = {
     "variants": ("nrunner.cli.variants:variants", "Show variants of tests."),
     "report": ("nrunner.cli.report:report", "Write reports of jobs from their journals."),
     "diff": ("nrunner.cli.diff:diff", "Say what became of tests from one job to another."),
+    "assets": ("nrunner.cli.assets:assets", "Fetch, list and remove files that tests require."),
     "cache": ("nrunner.cli.cache:cache", "List and remove what is kept for later jobs."),
     "reap": ("nrunner.cli.reap:reap", "Remove what killed jobs have left of containers."),
     "sysinfo": ("nrunner.cli.sysinfo:sysinfo", "Collect what is worth knowing of this system."),
