@@ -8,7 +8,6 @@ finding docstrings.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -95,6 +94,8 @@ def _check(directive: Directive) -> None:
         raise RecipeError(f"{_IDEMPOTENT}={directive.value}: it takes no value")
     if directive.name in (*_OURS, *_REQUIRES):
         return
+    import difflib  # only for a name that is wrong
+
     close = difflib.get_close_matches(directive.name, _OURS, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(_OURS)}"
     raise RecipeError(f'unknown directive "{directive.name}"{hint}')
