@@ -8,6 +8,7 @@ Portable: runs on Python 3.7 with pytest 7; without pytest all tests say so.
 from __future__ import annotations
 
 import gc
+import importlib
 
 from nrunner.runners.pytest_child import LACKING, chosen, conclude, load, vanish
 
@@ -29,6 +30,7 @@ __all__ = ["conclude", "load", "prepare", "series", "share", "vanish", "warm_up"
 def warm_up() -> None:
     """Import all of pytest that a session needs, but nothing of the user's."""
     if not LACKING:
+        importlib.import_module("faulthandler")  # which each session uses
         import_plugins()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
 import pytest
 from _pytest.config import _prepareconfig
@@ -39,6 +40,7 @@ _OPTIONS: dict[str, Any] = {
 """What is set whatever the user's configuration says: there is one test to a process."""
 _WRITERS = ("lfplugin", "nfplugin", "stepwiseplugin")
 """They note, in files that all tests have in common, what became of a run."""
+_WORK_DIR = "NRUNNER_TEST_WORKDIR"
 _OF_SESSIONS = ("pytest_sessionstart", "pytest_sessionfinish", "pytest_unconfigure")
 
 
@@ -56,8 +58,11 @@ class PytestSession:
         os.environ["PYTEST_VERSION"] = pytest.__version__
         self.recorder = Recorder()
         self.config = _prepareconfig(["--capture=no", *words], [self.recorder])
-        self._faults = self.config.pluginmanager.get_plugin("faulthandler")
+        self._faults: Any = self.config.pluginmanager.get_plugin("faulthandler")
         self.session: Any = self._start()
+        self._by_names: dict[str, list[Any]] = {}
+        for item in self.session.items:
+            self._by_names.setdefault(names_of(item), []).append(item)
 
     def _start(self) -> Any:
         config = self.config
@@ -66,7 +71,7 @@ class PytestSession:
                 setattr(config.option, name, value)
         if self._faults is not None:
             # It would keep a file that belongs to the process of one test.
-            config.pluginmanager.unregister(self._faults)
+            config.hook.pytest_configure._remove_plugin(self._faults)  # noqa: SLF001
         session: Any = Session.from_config(config)
         session.exitstatus = 0
         config._do_configure()  # noqa: SLF001 - as pytest.main does it
@@ -84,7 +89,7 @@ class PytestSession:
 
     def find(self, names: str) -> list[Any]:
         """Return the items that an address within their file leads to."""
-        exact = [each for each in self.items if names_of(each) == names]
+        exact = self._by_names.get(names)
         if exact or not names:
             return exact or list(self.items)
         starts = (names + "::", names + "[")
@@ -104,14 +109,14 @@ class PytestSession:
 
     def run(self, items: Sequence[Any]) -> None:
         """Run items, and tear down all that was set up for them."""
-        self._answer_faults()
+        self._settle_in()
         self.session.items = list(items)
         self.session.testscollected = len(items)
         self.config.hook.pytest_runtestloop(session=self.session)
 
     def run_before(self, items: Sequence[Any], follower: Any) -> None:
         """Run items, and tear down what the item that follows has no use for."""
-        self._answer_faults()
+        self._settle_in()
         self.recorder.forget()
         for item, following in zip(items, [*items[1:], follower]):  # noqa: B905 - for old Pythons
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -128,10 +133,17 @@ class PytestSession:
         finally:
             self.config._ensure_unconfigure()  # noqa: SLF001
 
-    def _answer_faults(self) -> None:
-        """Have a crash tell where Python was, in the standard error of this process."""
+    def _settle_in(self) -> None:
+        """Be what pytest is when a test begins, with what belongs to this process alone.
+
+        A crash tells where Python was, in our standard error, and the folder for temporary files
+        is known, as it is once pytest captures output.
+        """
+        if tempfile.tempdir is None and os.environ.get("TMPDIR") == os.environ.get(_WORK_DIR):
+            tempfile.tempdir = os.environ.get(_WORK_DIR)  # it was made for this test
+        tempfile.gettempdir()
         if self._faults is not None:
-            self.config.pluginmanager.register(self._faults, "faulthandler")
+            self._faults.pytest_configure(self.config)
             self._faults = None
 
 
