@@ -15,7 +15,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "nrunner-tests")
@@ -244,3 +244,98 @@ def go(packages: Sequence[str], env: Mapping[str, str]) -> tuple[Path, dict[str,
         for each in events
         if each["Action"] in ends and "/" not in each.get("Test", "/")
     }
+
+
+# Tests of pytest
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite of pytest: the source it comes with, and which of its files are run."""
+
+    name: str
+    source: str
+    """The folder that has to be on the path."""
+    patterns: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Files that are not compared, and why."""
+
+    def copy(self, folder: Path) -> Path:
+        """Copy it; return where to run it."""
+        source = PERL.parent / self.name
+        assert source.is_dir(), f"{source} is not there: scripts/install-test-tools fetches it"
+        shutil.copytree(source, folder)
+        return folder
+
+    def files(self, place: Path) -> list[str]:
+        """Return the paths of the files in a copy."""
+        found = {str(each.relative_to(place)) for p in self.patterns for each in place.glob(p)}
+        assert set(self.left_out) <= found
+        return sorted(found - set(self.left_out))
+
+
+ATTRS = Suite(
+    "attrs", "src", ("tests/test_[a-e]*.py", "tests/test_[p-s]*.py", "tests/test_3rd_party.py")
+)
+"""Those with the most hypothesis in them take long, and are left out."""
+
+CLICK = Suite(
+    "click",
+    "src",
+    ("tests/test_[a-d]*.py", "tests/test_t*.py", "tests/test_*/test_*.py"),
+    {
+        "tests/test_utils/test_echo_via_pager.py": "needs what another file has imported",
+        "tests/test_utils/test_style.py": "is hundreds of times the same",
+    },
+)
+
+JSONSCHEMA = Suite(
+    "jsonschema",
+    ".",
+    ("jsonschema/tests/test_*.py",),
+    {
+        "jsonschema/tests/test_deprecations.py": "needs that no other file imports something first",
+        "jsonschema/tests/test_exceptions.py": "needs a package that is not here",
+        "jsonschema/tests/test_jsonschema_test_suite.py": "is thousands of times the same",
+    },
+)
+
+_RECORD = """
+import json, os
+parts = {}
+def pytest_runtest_logreport(report):
+    word = ("x" if hasattr(report, "wasxfail") else "") + report.outcome
+    if not hasattr(report, "context"):
+        parts.setdefault(report.nodeid, {})[report.when] = word
+def pytest_unconfigure():
+    with open(os.environ["RECORD"], "w") as file:
+        json.dump(parts, file)
+"""
+
+
+def pytest(place: Path, files: Sequence[str], env: Mapping[str, str], folder: Path) -> Verdicts:
+    """Return what pytest says of each test in files, in our words."""
+    (folder / "recorder.py").write_text(_RECORD)
+    record = folder / "record.json"
+    path = os.pathsep.join([env["PYTHONPATH"], str(folder)])
+    done = subprocess.run(
+        [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "recorder", *files],
+        cwd=place,
+        env={**env, "PYTHONPATH": path, "RECORD": str(record)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode in (0, 1), done.stdout[-3000:]
+    parts = json.loads(record.read_text())
+    return {name: _worst(each) for name, each in parts.items()}
+
+
+def _worst(parts: Mapping[str, str]) -> str:
+    if parts.get("call", "").endswith("failed"):
+        return "FAIL"
+    if any(each.endswith("failed") for each in parts.values()):
+        return "ERROR"
+    words = {"passed": "PASS", "xskipped": "PASS", "skipped": "SKIP", "xpassed": "WARN"}
+    return words[parts.get("call", parts["setup"])]

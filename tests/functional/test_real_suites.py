@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from tests.functional import corpus
-from tests.functional.corpus import CORE, SAMPLES, TEST_SIMPLE, Scripts
+from tests.functional.corpus import (
+    ATTRS,
+    CLICK,
+    CORE,
+    JSONSCHEMA,
+    SAMPLES,
+    TEST_SIMPLE,
+    Scripts,
+    Suite,
+)
 from tests.functional.sandbox import End, Sandbox
 
 WORDS = {"PASS": "passed", "WARN": "passed", "SKIP": "skipped", "FAIL": "failed", "ERROR": "failed"}
@@ -180,3 +189,32 @@ def test_gos_own_tests_end_as_go_says(sandbox: Sandbox) -> None:
         file, _, test_name = name.partition(":")
         got[f"{Path(file).parent.relative_to(source)}:{test_name}"] = WORDS[test["status"]]
     assert got == expected
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("suite", "isolation", "least"),
+    [
+        (ATTRS, "process", {"PASS": 350, "SKIP": 4, "FAIL": 1}),
+        (CLICK, "module", {"PASS": 800, "SKIP": 5}),
+        (JSONSCHEMA, "process", {"PASS": 400}),
+    ],
+    ids=lambda each: each.name if isinstance(each, Suite) else None,
+)
+def test_suites_of_pytest_end_as_pytest_says(
+    sandbox: Sandbox, tmp_path: Path, suite: Suite, isolation: str, least: Mapping[str, int]
+) -> None:
+    sandbox.here = suite.copy(tmp_path / suite.name)
+    sandbox.env["PYTHONPATH"] = str(sandbox.here / suite.source)
+    sandbox.env["PYTEST_ADDOPTS"] = "-p no:schemathesis"  # takes long to load
+    files = suite.files(sandbox.here)
+    expected = corpus.pytest(sandbox.here, files, sandbox.env, tmp_path)
+    counts = Counter(expected.values())
+    assert all(counts[word] >= number for word, number in least.items()), counts
+
+    flags = ("--python", corpus.PYTHON, "--python-tests", "pytest", "--isolation", isolation)
+    end = run(sandbox, *flags, *files)
+    got = {name: test["status"] for name, test in sandbox.tests().items()}
+    skipped = {name for name, status in got.items() if "::" not in name and status == "SKIP"}
+    assert {name: got[name] for name in got if name not in skipped} == expected
+    assert end.code == (1 if counts["FAIL"] or counts["ERROR"] else 0), end
