@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nrunner.agentsetting import agent_settings, common_folder
 from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
 from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
@@ -61,17 +62,6 @@ from nrunner.watch import Watch
 
 __all__ = ["Job", "resume_job", "run_job", "run_to_end"]
 
-_FOR_RUNNERS = ("cache.", "runner.")
-_FAR = (
-    *("fetch_most_bytes", "fetch_most_files"),
-    *("tree_exclude", "tree_most_bytes", "tree_most_files"),
-)
-"""What is set for devices and matters wherever none of our files are seen."""
-"""Settings that reach agents."""
-_COMMON = "AVOCADO_TESTS_COMMON_TMPDIR"
-"""Avocado's name for a folder that all tests of a job share."""
-_SYSINFO = "AVOCADO_SYSINFODIR"
-"""Avocado's name for the folder of what was known of the system before the tests."""
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
 _SOON = 0.02
@@ -116,10 +106,6 @@ def run_to_end(job: Job) -> int:
         if known is None:
             raise
         raise _first_of(known) from group
-
-
-_LEASED_FOR = 3600.0
-"""Seconds for which an agent on a device goes on alone, unless a setting says otherwise."""
 
 
 class Job:
@@ -255,38 +241,41 @@ class Job:
         for notice in resumption.notices():
             self._note(journal, notice)
 
-    async def _run_tasks(self, journal: Journal) -> JobReport:
-        plan = self._plan
-        spawner = self._launch.spawner
-        limits = limits_of(plan, spawner.offers())
-        leak = LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value))
+    def _machine(self) -> Machine:
+        plan, offers = self._plan, self._launch.spawner.offers()
+        limits = limits_of(plan, offers)
         machine = Machine(
             plan.tasks,
             limits,
             in_order=plan.suites_in_order,
-            together=max(1, limits.most // parallel(plan, spawner.offers())),
+            together=max(1, limits.most // parallel(plan, offers)),
             fail_fast=plan.fail_fast,
             dry_run=plan.dry_run,
-            leak=leak,
-            isolated=[each.place for each in spawner.offers() if each.isolates],
-            pooled={each.place: each.slots for each in spawner.offers() if each.is_pooled},
+            leak=LeakPolicy(plan.config.get("run.leak", LeakPolicy.WARN.value)),
+            isolated=[each.place for each in offers if each.isolates],
+            pooled={each.place: each.slots for each in offers if each.is_pooled},
         )
-        adoption = None
         if self._resumption is not None:
-            adoption = self._resumption.adoption
             history = self._resumption.history
             machine.restore(history.verdicts, past_states(history, self._clock.monotonic))
-        scheduler = Scheduler(
+        return machine
+
+    def _scheduler(self, machine: Machine, journal: Journal) -> Scheduler:
+        return Scheduler(
             machine,
-            spawner,
+            self._launch.spawner,
             journal,
             self._reporter,
             settings=self._settings(),
             log_dir=self._log_dir,
-            requirement_timeout=plan.config.get("run.requirement_timeout", 600.0),
-            adoption=adoption,
+            requirement_timeout=self._plan.config.get("run.requirement_timeout", 600.0),
+            adoption=None if self._resumption is None else self._resumption.adoption,
         )
-        watch = Watch(plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
+
+    async def _run_tasks(self, journal: Journal) -> JobReport:
+        machine = self._machine()
+        scheduler = self._scheduler(machine, journal)
+        watch = Watch(self._plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
         server = StatusServer(
             self._launch.runtime,
             watch,
@@ -302,14 +291,7 @@ class Job:
         async with asyncio.TaskGroup() as group:
             await server.open(group)
             self.lag.begin()
-            link_control(self.folder, Path(server.control_uris[0]))
-            self._lock.tell(Stage.SERVING)
-            if self._serving is not None:
-                self._serving(self.folder)
-            if server.keys is not None:
-                self._offer_page(server.control_uris[1], server.keys.link())
-            for uri in server.uris[1:]:
-                self._note(journal, f"status messages are taken at {uri}")
+            self._tell_served(server, journal)
             try:
                 await self._watched(scheduler, journal, machine)
                 messages = server.statistics().facts()
@@ -323,6 +305,17 @@ class Job:
                 self._lock.tell(Stage.ENDING)
                 await server.close()
         return job
+
+    def _tell_served(self, server: StatusServer, journal: Journal) -> None:
+        """Let everybody know who wants to, that the job answers now, and where."""
+        link_control(self.folder, Path(server.control_uris[0]))
+        self._lock.tell(Stage.SERVING)
+        if self._serving is not None:
+            self._serving(self.folder)
+        if server.keys is not None:
+            self._offer_page(server.control_uris[1], server.keys.link())
+        for uri in server.uris[1:]:
+            self._note(journal, f"status messages are taken at {uri}")
 
     def _note_facts(self, learned: dict[str, Any], journal: Journal) -> None:
         """Have the reports tell what was learnt while the job ran, if anything was."""
@@ -545,49 +538,15 @@ class Job:
     def _slots_dir(self) -> str:
         return f"{self._test_results}/.slots"
 
-    @property
-    def _common(self) -> str:
-        """A temporary folder that all tests share, where they see our files; else empty."""
-        alone = self._plan.spawner != "process" or os.environ.get(_COMMON)
-        return "" if alone else f"{self._slots_dir}/common"
-
     def _make_common(self) -> None:
-        if self._common:
+        folder = common_folder(self._plan, self._slots_dir)
+        if folder:
             # Without room for it there is none for tests either, which will say so.
             with contextlib.suppress(OSError):
-                os.makedirs(self._common, 0o700, exist_ok=True)  # noqa: PTH103 - twice as fast
+                os.makedirs(folder, 0o700, exist_ok=True)  # noqa: PTH103 - twice as fast
 
     def _settings(self) -> dict[str, Any]:
-        plan = self._plan
-        common = {_COMMON: self._common} if self._common else {}
-        if plan.spawner == "process" and (plan.config.get("sysinfo.survey") or {}).get("job"):
-            common[_SYSINFO] = str(self.folder.sysinfo / "pre")
-        runner = {key: plan.config[key] for key in plan.config if key.startswith(_FOR_RUNNERS)}
-        if (plan.config.get("sysinfo.survey") or {}).get("test"):
-            runner["sysinfo.survey"] = plan.config["sysinfo.survey"]
-        # The folder is one of ours: elsewhere there is none of that name.
-        ours = {key: runner.pop(key) for key in ("cache.dir",) if key in runner}
-        settings: dict[str, Any] = {
-            "job_id": self._id,
-            "base_dir": str(plan.base_dir),
-            "results_dir": self._test_results,
-            "slots_dir": self._slots_dir,
-            "spool_dir": str(self.folder.spools),
-            "env": {**common, **plan.payload_env},
-            "config": {**runner, **ours} if plan.spawner == "process" else runner,
-            "our_config": ours,
-        }
-        for name in _FAR:
-            if f"ssh.{name}" in plan.config:
-                settings[name] = plan.config[f"ssh.{name}"]
-        for name in ("orphan_deadline", "answer_deadline"):
-            deadline = plan.config.get(f"agent.{name}")
-            if deadline is not None:
-                settings[name] = deadline
-        if plan.spawner == "ssh":
-            # Over links that may be lost for long, for as long as the device is leased.
-            settings["orphan_deadline"] = plan.config.get("ssh.orphan_deadline", _LEASED_FOR)
-        return settings
+        return agent_settings(self._plan, self._id, self.folder, self._slots_dir)
 
     def _log_dir(self, task: Task, attempt: int) -> str:
         return f"{self._test_results}/{attempt_folder_name(task.number, task.id, attempt)}"

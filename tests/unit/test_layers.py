@@ -89,6 +89,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.adoption",
             "nrunner.agentevent",
             "nrunner.agentlink",
+            "nrunner.agentsetting",
             "nrunner.arrival",
             "nrunner.attendance",
             "nrunner.avocadofile",
