@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from nrunner.record import dataclass
 from nrunner.runners import procfs
 from nrunner.runners.attempt import Attempt, Stage
+from nrunner.runners.child import exit_of
 from nrunner.runners.loop import Loop
+from nrunner.runners.payload import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,6 +126,6 @@ class Vigil:
 
 
 def _put(status: int) -> str:
-    if status & 0x7F:
-        return f"was ended by signal {status & 0x7F}"
-    return f"ended with status {status >> 8 & 0xFF}"
+    end = exit_of(status)
+    how = describe(end) or "exited with status 0"
+    return how if end.signal is None else f"was {how}"

@@ -48,8 +48,8 @@ VERDICTS = {
     "cancel": ("CANCEL", "test", "not now"),
     "warn": ("WARN", "test", "Test passed but there were warnings"),
     "skip": ("SKIP", "test", "never"),
-    "abort": ("ERROR", "contract", f"its process was ended by signal 6, {NO_MORE}"),
-    "leave": ("ERROR", "contract", f"its process ended with status 3, {NO_MORE}"),
+    "abort": ("ERROR", "contract", "its process was killed by signal 6 (SIGABRT)"),
+    "leave": ("ERROR", "contract", f"its process exited with status 3, {NO_MORE}"),
     "kill": ("ERROR", "contract", "ended with signal 9 and without a finished message"),
 }
 

@@ -47,7 +47,7 @@ VERDICTS = {
     "leaves": ("ERROR", "contract", "ended with status 3 and without a finished message"),
     "nothing-but-garbage": ("ERROR", "contract", "status 0 and without a finished message"),
     "late": ("ERROR", "contract", "ended with status 0 and without a finished message"),
-    "aborts": ("ERROR", "contract", "its process was ended by signal 6, and its runner said "),
+    "aborts": ("ERROR", "contract", "its process was killed by signal 6 (SIGABRT)"),
     "hangs": ("ERROR", "contract", "the heartbeats of its runner stopped 1.2 s ago"),
 }
 

@@ -27,7 +27,8 @@ def first_reason(sights, grace: float = 1.0) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("ended", "how"), [(ABORTED, "was ended by signal 6"), (LEFT, "ended with status 3")]
+    ("ended", "how"),
+    [(ABORTED, "was killed by signal 6 (SIGABRT)"), (LEFT, "exited with status 3")],
 )
 def test_a_runner_whose_child_ended_badly_has_a_grace_to_say_so(ended, how):
     sights = [Sight(1, number, ended) for number in range(100)]
@@ -40,7 +41,7 @@ def test_a_child_that_ended_well_may_have_been_a_helper():
     sights = [Sight(1, number, WELL) for number in range(100)]
     number, reason = first_reason(sights)
     assert number == 49
-    assert reason.startswith("its process ended with status 0, and its runner said nothing")
+    assert reason.startswith("its process exited with status 0, and its runner said nothing")
 
 
 def test_of_several_children_the_one_that_ended_badly_counts():
