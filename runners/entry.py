@@ -2,7 +2,7 @@
 
 ``agent FOLDER FD [ungrouped] [bound-to PID]``, ``unittest-child JSON``, ``zygote FD``,
 ``pytest-child JSON``, ``pytest-zygote FD``, ``pytest-collect FILE``, ``robot-child JSON``,
-``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``,
+``robot-zygote FD``, ``survey JSON``, ``requirement check|fulfil [REPORT]``, ``dut WORD ARGUMENT``,
 ``introduce FILE CONFIG PATH WORD...``; one door for all, so that the code runs from a single file
 wherever it was copied. Not responsible for what is behind the door.
 Portable: runs on Python 3.9 with the standard library alone.
@@ -25,7 +25,8 @@ _REQUIREMENT = "requirement check | requirement fulfil REPORT"
 _DUT = "dut WORD ARGUMENT"
 _INTRODUCE = "introduce FILE CONFIG PATH WORD..."
 _PYTEST = "pytest-child JSON | pytest-zygote FD | pytest-collect FILE"
-_CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | robot-child JSON | survey JSON"
+_ROBOT = "robot-child JSON | robot-zygote FD"
+_CHILDREN = f"unittest-child JSON | zygote FD | {_PYTEST} | {_ROBOT} | survey JSON"
 _USAGE = f"usage: {_AGENT} | {_CHILDREN} | {_REQUIREMENT} | {_DUT} | {_INTRODUCE}"
 
 _MAINS = {"robot-child": "robot_child", "survey": "survey", "unittest-child": "unittest_child"}
@@ -42,6 +43,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         from nrunner.runners import unittest_craft, zygote
 
         return zygote.main(words[1:], unittest_craft)
+    if words[:1] == ["robot-zygote"]:
+        from nrunner.runners import robot_craft, zygote
+
+        return zygote.main(words[1:], robot_craft)
     if words and words[0].startswith("pytest-"):
         return _pytest(words)
     if words[:1] in (["dut"], ["introduce"]):

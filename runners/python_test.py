@@ -9,32 +9,27 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Optional, Union
 
 from nrunner.errors import RunnerError
-from nrunner.record import replace
-from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner, Warm
-from nrunner.runners.payload import describe, environment
+from nrunner.runners.guest import PYTHON, argument, believed, python_of, report_path
+from nrunner.runners.payload import environment
 from nrunner.runners.self_command import self_command
 
 __all__ = ["PythonTest"]
 
-_PYTHON = "runner.python"
 _ISOLATION = "runner.isolation"
 _ISOLATIONS = ("process", "module", "interpreter")
-_ARGUMENT_LIMIT = 100_000
-"""Linux takes no argument of 128 KiB or more; a longer description goes through a file."""
 
 
 class PythonTest(Runner):
     """Starts an interpreter that runs a test and leaves a report."""
 
-    configuration_used = (_PYTHON, _ISOLATION)
+    configuration_used = (PYTHON, _ISOLATION)
     child = ""
     """The entry that runs one test (``nrunner.runners.entry``)."""
     zygote = ""
@@ -54,15 +49,12 @@ class PythonTest(Runner):
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the command of an interpreter that runs the test and leaves a report."""
-        report = place.report or place.work_dir + "/.nrunner-report"
+        report = report_path(place)
         spec = {**self._spec(runnable, place), "report": report}
         if place.quiet:
             spec["quiet"] = True
-        argument = json.dumps(spec)
-        if len(argument) > _ARGUMENT_LIMIT:
-            argument = "@" + _write(place.work_dir + "/.nrunner-spec", argument)
-        python = _python(runnable, place)
-        argv = (*self_command(self.child, python), argument)
+        python = python_of(runnable, place)
+        argv = (*self_command(self.child, python), argument(spec, place))
         path = os.path.join(place.base_dir, self.file_of(str(runnable.uri)))
         env = environment(place, os.path.dirname(path))
         warm = None
@@ -77,16 +69,7 @@ class PythonTest(Runner):
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
     ) -> Outcome:
         """Return the report, unless there is none or the way the process ended belies it."""
-        ending = describe(end) or "exited with status 0"
-        if report is None:
-            return Outcome(Result.ERROR, f"{ending} without a report", contract=True)
-        good = report.result is not None and report.result.is_ok
-        if good and end.returncode != 0:
-            reason = f"reported {report.result.value}, then {ending}" if report.result else ending
-            return Outcome(Result.ERROR, reason, class_name=report.class_name, contract=True)
-        if end.signal is not None:
-            return replace(report, fail_reason=f"{report.fail_reason}; then {ending}")
-        return report
+        return believed(report, end)
 
     def _spec(self, runnable: Runnable, place: Place) -> dict[str, Any]:
         if not runnable.uri or "\0" in runnable.uri:
@@ -102,27 +85,9 @@ class PythonTest(Runner):
         return spec
 
 
-def _python(runnable: Runnable, place: Place) -> Optional[str]:
-    python = runnable.config.get(_PYTHON)
-    if python is None:
-        return None
-    if not isinstance(python, str) or not python:
-        raise RunnerError(f'key "{_PYTHON}": expected the path of an interpreter, got {python!r}')
-    return os.path.join(place.base_dir, python) if "/" in python else python
-
-
 def _isolation(runnable: Runnable) -> str:
     isolation = runnable.config.get(_ISOLATION, _ISOLATIONS[0])
     if isolation not in _ISOLATIONS:
         known = ", ".join(_ISOLATIONS)
         raise RunnerError(f'key "{_ISOLATION}": expected one of {known}, got {isolation!r}')
     return str(isolation)
-
-
-def _write(path: str, text: str) -> str:
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise RunnerError(f"cannot write {path}: {error.strerror}") from error
-    return path

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Spec = Mapping[str, Any]
 
-__all__ = ["main"]
+__all__ = ["conclude", "load", "main", "robot"]
 
 _KEPT = 10
 """How many failed tests of a suite are named; the others are counted."""
@@ -54,21 +54,36 @@ def main(argv: list[str]) -> int:
             text = file.read()
     spec = json.loads(text)
     vanish()
+    load(spec)
+    if "collect" in spec:
+        return _collect(spec)
+    stack.arm()
+    stack.answer_at(spec["report"])
+    return conclude(spec)
+
+
+def load(spec: Spec) -> None:
+    """Go where the test belongs."""
     os.chdir(spec["base_dir"])
     sys.path.insert(0, spec["base_dir"])  # as with python -m robot
     sys.argv = ["robot"]
-    if "collect" in spec:
-        return _collect(spec)
+
+
+def conclude(spec: Spec, loaded: None = None) -> int:
+    """Run the test and write the report; return the exit status."""
     pid = os.getpid()
-    stack.arm()
-    stack.answer_at(spec["report"])
     return report(spec, _run(spec), pid)
+
+
+def robot(module: str, name: str) -> Any:
+    """Return something of Robot Framework; raise ImportError or AttributeError."""
+    return getattr(importlib.import_module("robot." + module), name)
 
 
 def _application(spec: Spec) -> Any:
     """Return Robot's command as a class; raise ImportError where there is no Robot."""
-    data_error: Any = _robot("errors", "DataError")
-    framework: Any = _robot("run", "RobotFramework")
+    data_error: Any = robot("errors", "DataError")
+    framework: Any = robot("run", "RobotFramework")
 
     class Command(framework):  # type: ignore[misc]  # Robot need not be here
         listener: Any = None
@@ -84,10 +99,6 @@ def _application(spec: Spec) -> Any:
                 raise
 
     return Command
-
-
-def _robot(module: str, name: str) -> Any:
-    return getattr(importlib.import_module("robot." + module), name)
 
 
 def _absent(error: ImportError) -> str:
@@ -142,7 +153,7 @@ def _collect(spec: Spec) -> int:
         def stop(suite: Any, *_: Any, **__: Any) -> None:
             raise _CollectedError(suite)
 
-        _robot("running", "TestSuite").run = stop
+        robot("running", "TestSuite").run = stop
         command = _application(spec)
         for path in spec["collect"]:
             answer[path] = _tests_of(command(), path, spec["base_dir"])

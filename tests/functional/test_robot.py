@@ -27,6 +27,8 @@ Fails
 
 Is [Odd]*?
     Should Be Equal    ${COUNT}    3
+    Should Be Equal    ${TEMPDIR}    %{TMPDIR}
+    Should Be Equal    ${OUTPUT DIR}    %{NRUNNER_TEST_OUTPUTDIR}
 """
 UNTIDY = """*** Settings ***
 Suite Teardown    Fail    cannot tidy up
@@ -51,8 +53,10 @@ def told(sandbox: Sandbox) -> dict[str, tuple[str, str | None]]:
     return {name: (test["status"], test["fail_reason"]) for name, test in sandbox.tests().items()}
 
 
-def test_each_test_is_a_task_that_ends_as_robot_says(box: Sandbox) -> None:
-    assert box.run("run", "suites").code == 1
+@pytest.mark.parametrize("isolation", ["process", "interpreter"])
+def test_each_test_is_a_task_that_ends_as_robot_says(box: Sandbox, isolation: str) -> None:
+    """In a fork of an interpreter that has Robot imported, and in a new one."""
+    assert box.run("run", "suites", "--isolation", isolation).code == 1
     assert told(box) == {
         "suites/some.robot:Some.Passes": ("PASS", None),
         "suites/some.robot:Some.Fails": ("FAIL", "numbers differ: 1 != 2"),

@@ -36,6 +36,19 @@ def test_the_child_is_told_what_to_run_and_where_to_report() -> None:
     assert command.env["NRUNNER_TEST_BASEDIR"] == "/base/tests"
 
 
+def test_a_warm_interpreter_is_told_the_same_as_a_new_one() -> None:
+    command = Robot().command(Runnable("robot", URI), PLACE)
+    assert isinstance(command, Command)
+    assert command.warm is not None
+    assert (command.warm.argv[-1], command.warm.module) == ("robot-zygote", "")
+    assert dict(command.warm.spec) == json.loads(command.argv[-1])
+    alone = Robot().command(
+        Runnable("robot", URI, config={"runner.isolation": "interpreter"}), PLACE
+    )
+    assert isinstance(alone, Command)
+    assert alone.warm is None
+
+
 def test_kwargs_and_variants_are_variables_and_args_are_options() -> None:
     variant = {"variant_id": "x", "variant": [["/run", [["/run", "HOST", "lab"]]]]}
     found = spec(args=("--loglevel", "DEBUG"), kwargs={"COUNT": 3}, variant=variant)

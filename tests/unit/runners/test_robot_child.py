@@ -81,7 +81,7 @@ def test_a_missing_robot_is_named_with_its_interpreter(
     def absent(module: str, name: str) -> None:
         raise ModuleNotFoundError("No module named 'robot'")
 
-    monkeypatch.setattr(robot_child, "_robot", absent)
+    monkeypatch.setattr(robot_child, "robot", absent)
     (tmp_path / "a.robot").touch()
     spec = {"uri": str(tmp_path / "a.robot"), "base_dir": str(tmp_path)}
     outcome = robot_child._run(spec)
