@@ -142,7 +142,8 @@ class Launcher:
 
         attempt.reception = Reception(self._loop, socket, attempt, self._hear)
         attempt.reception.open()
-        Vigil(self._loop, attempt, attempt.reception, self._give_up)
+        vigil = Vigil(self._loop, attempt, attempt.reception, self._give_up)
+        attempt.reception.vigil = vigil
 
     def _of_reboots(self, attempt: Attempt, command: Command, settings: Settings) -> dict[str, str]:
         """Return what an attempt is told of reboots."""

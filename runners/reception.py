@@ -14,7 +14,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Optional
 
 from nrunner.errors import MessageError
 from nrunner.messages import (
@@ -35,6 +34,12 @@ from nrunner.runners.line import Budget, Line, Lines
 from nrunner.runners.long_line import LongLine
 from nrunner.runners.loop import Loop
 from nrunner.runners.procfs import mark_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+    from nrunner.runners.vigil import Vigil
 
 __all__ = ["Allowance", "Reception"]
 
@@ -86,6 +91,8 @@ class Reception:
         self.words = 0
         self.beats = 0
         """How many messages said something, and how many no more than that it runs."""
+        self.vigil: Optional[Vigil] = None
+        """Who watches for as long as we listen."""
         self._loop = loop
         self._attempt = attempt
         self._on_finished = on_finished
@@ -117,6 +124,8 @@ class Reception:
 
     def close(self) -> None:
         """Hear nothing more."""
+        if self.vigil is not None:
+            self.vigil.end()
         for peer in list(self._peers):
             peer.close()
         if self._door is not None:

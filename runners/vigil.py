@@ -96,17 +96,24 @@ class Vigil:
         self._reception = reception
         self._give_up = give_up
         self._judgement = Judgement(attempt.order.limits.grace)
-        self._again()
+        self._timer = loop.after(self._judgement.every, self._look)
+
+    def end(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
 
     def _again(self) -> None:
         # Held while people have stopped the job: the runner can say nothing then.
-        self._loop.after(self._judgement.every, self._look)
+        self._timer = self._loop.after(self._judgement.every, self._look)
 
     def _look(self) -> None:
         attempt = self._attempt
         if attempt.stage is not Stage.RUNNING or attempt.said is not None:
             return
         reason = self._judgement.add(self._sight()) if attempt.pid else ""
+        if reason and procfs.tracer_of(attempt.pid):
+            # Somebody debugs it, and has all the time in the world.
+            self._judgement, reason = Judgement(self._judgement.grace), ""
         if reason and not self._has_more():
             self._give_up(attempt, reason)
         elif attempt.said is None:

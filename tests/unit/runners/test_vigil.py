@@ -7,8 +7,14 @@ import signal
 
 import pytest
 
+from nrunner.result import Result
+from nrunner.runnable import Runnable
+from nrunner.runners import procfs
+from nrunner.runners.attempt import Attempt, Limits, Order, Stage
+from nrunner.runners.base import Outcome
+from nrunner.runners.loop import Timer
 from nrunner.runners.procfs import ended_children
-from nrunner.runners.vigil import Judgement, Sight
+from nrunner.runners.vigil import Judgement, Sight, Vigil
 from tests.functional.sandbox import wait_until
 
 ABORTED = ((7, signal.SIGABRT),)
@@ -77,6 +83,78 @@ def test_who_never_had_a_heartbeat_may_be_silent(beats):
 
 def test_no_grace_is_so_short_that_nobody_could_speak_within_it():
     assert Judgement(0).every == pytest.approx(0.025)
+
+
+class Looks:
+    """A loop whose time passes when it is told to, and a runner whose heartbeats have stopped."""
+
+    def __init__(self) -> None:
+        self.due: list[Timer] = []
+        self.given_up: list[str] = []
+        order = Order(1, 1, "1-x", Runnable("x"), "/log", Limits(grace=0))
+        self.attempt = Attempt(order)
+        self.attempt.pid = os.getpid()
+        self.words, self.beats = 1, 2
+        self.vigil = Vigil(self, self.attempt, self, lambda _, reason: self.given_up.append(reason))
+
+    def after(self, _delay: float, callback) -> Timer:
+        timer = Timer(0, callback)
+        self.due = [timer]
+        return timer
+
+    def drain(self) -> None:
+        """There is nothing to be read."""
+
+    def look(self, times: int) -> None:
+        for _ in range(times):
+            timer, self.due = self.due[0], []
+            if timer.callback is None:
+                self.due = [timer]
+                return
+            timer.callback()
+            if not self.due:
+                return
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    monkeypatch.setattr(procfs, "ended_children", lambda _: ())
+    return Looks()
+
+
+def test_a_runner_that_is_given_up_is_looked_at_no_more(looks):
+    looks.look(100)
+    assert looks.given_up == ["the heartbeats of its runner stopped 1.2 s ago"]
+    assert looks.due == []
+
+
+@pytest.mark.parametrize("what", ["it has finished", "its end has come", "the vigil is over"])
+def test_who_is_over_is_not_given_up(looks, what):
+    if what == "it has finished":
+        looks.attempt.said = Outcome(Result.PASS)
+    elif what == "its end has come":
+        looks.attempt.stage = Stage.KILLING
+    else:
+        looks.vigil.end()
+    looks.look(100)
+    assert looks.given_up == []
+
+
+def test_what_was_said_and_not_read_yet_counts(looks, monkeypatch):
+    monkeypatch.setattr(looks, "drain", lambda: setattr(looks, "words", looks.words + 1))
+    looks.look(100)
+    assert looks.given_up == []
+
+
+def test_whom_somebody_debugs_is_left_alone_and_has_all_its_time_afterwards(looks, monkeypatch):
+    monkeypatch.setattr(procfs, "tracer_of", lambda _: 7)
+    looks.look(100)
+    monkeypatch.undo()
+    monkeypatch.setattr(procfs, "ended_children", lambda _: ())
+    looks.look(40)
+    assert looks.given_up == []
+    looks.look(60)
+    assert len(looks.given_up) == 1
 
 
 @pytest.fixture
