@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nrunner.errors import RecipeError
-from nrunner.record import dataclass, field
+from nrunner.record import dataclass, field, replace
 from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.python_docstring import directives
 from nrunner.resolver.python_documented import documented, located
 from nrunner.resolver.python_loader import (
     Loaded,
@@ -160,7 +161,17 @@ def _asked(reference: str, place: Place, name: str, context: Context) -> Resolut
         return _answer(reference, Answer.SUCCESS, "", [_whole(place, name, (), context)])
     if not loaded.tests:
         return _answer(reference, Answer.NOT_MINE, "unittest's loader finds no tests in it")
+    enabled = tuple(each for each in loaded.tests if not _is_disabled(each))
+    if not enabled:
+        return _answer(reference, Answer.NOT_MINE, "its tests of Avocado are disabled")
+    loaded = replace(loaded, tests=enabled)
     return _answer(reference, Answer.SUCCESS, "", _runnables(place, name, loaded, context))
+
+
+def _is_disabled(test: LoadedTest) -> bool:
+    """Say whether Avocado would leave a test of its own alone."""
+    said = (each for text, _ in test.texts if test.avocado for each in directives(text))
+    return any(each.marker == "avocado" and each.name == "disable" for each in said)
 
 
 def _runnables(place: Place, name: str, loaded: Loaded, context: Context) -> list[Runnable]:

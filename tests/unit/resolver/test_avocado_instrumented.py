@@ -236,6 +236,9 @@ def test_a_class_that_only_loading_shows_to_be_avocados_is_not_given_to_unittest
         from virt import Base
         class T(Base):
             def test_a(self): ...
+        class Off(Base):
+            ":avocado: disable"
+            def test_off(self): ...
         """,
         "here/test_a.py",
     )
