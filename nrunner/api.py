@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.config import Config
-from nrunner.errors import ExitCode
+from nrunner.errors import ExitCode, UsageError
 from nrunner.job import Job as Controller
 from nrunner.job import run_to_end
 from nrunner.launch import Launch
@@ -113,6 +113,7 @@ class Job:
         self._listeners = tuple(listeners)
         self._console = console
         self._lock = threading.Lock()
+        self._has_begun = False
         self._controller: Controller | None = None
         self._stops: list[bool] = []
         self.config = self._config()
@@ -164,10 +165,13 @@ class Job:
                 self._controller.stop_soon(kill=kill)
 
     def _run(self, *, alone: bool) -> JobResult:
+        with self._lock:
+            if self._has_begun:
+                raise UsageError("run a job twice: make another one")
+            self._has_begun = True
         plan = self.plan()
         ear = _Ear()
-        shown = listeners_for(sys.stdout, self.config.show, quiet=self.config.quiet)
-        listeners = (*(shown if self._console else ()), *self._listeners, ear)
+        listeners = (*self._shown(), *self._listeners, ear)
         launch = Launch(plan)
         try:
             controller = Controller(plan, listeners, launch, alone=alone)
@@ -180,6 +184,11 @@ class Job:
                 controller.stop_soon(kill=kill)
         code = run_to_end(controller)
         return ear.result(controller, ExitCode(code))
+
+    def _shown(self) -> Sequence[Listener]:
+        if not self._console:
+            return ()
+        return listeners_for(sys.stdout, self.config.show, quiet=self.config.quiet)
 
     def _config(self, *layers: Layer) -> Config:
         if self._files:

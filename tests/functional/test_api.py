@@ -72,6 +72,8 @@ def test_a_job_tells_what_became_of_its_tests(here: Path, job_results: Path) -> 
         job_results,
         {"results.json"},
     )
+    with pytest.raises(nrunner.NrunnerError, match="run a job twice: make another one"):
+        job.run()
     assert result.id == (result.folder / "id").read_text().strip()
 
 
