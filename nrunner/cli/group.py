@@ -79,12 +79,22 @@ def invoke(arguments: list[str]) -> int:
     return result if isinstance(result, int) else ExitCode.OK
 
 
+def _explained(error: click.ClickException) -> str:
+    """Return what is wrong, and for a flag of Avocado's that is not there also why not."""
+    from nrunner.cli.familiar import LEFT_OUT
+
+    flag = error.option_name if isinstance(error, click.NoSuchOption) else ""
+    if flag in LEFT_OUT:
+        return f"no such option: {flag}: {LEFT_OUT[flag]}"
+    return error.format_message()
+
+
 def _misused(error: click.ClickException) -> int:
     """Say what is wrong with the command line; without any command, show the help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
-    message = error.format_message()
+    message = _explained(error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "nrunner"
     say_error(f"{message[:1].lower()}{message[1:]}\nTry '{path} --help'.")

@@ -447,3 +447,12 @@ def test_tests_are_told_where_facts_of_the_system_are(box: Sandbox) -> None:
     seen = (box.job / test["outputs"]["stdout"]).read_text()
     assert seen == (box.job / "sysinfo/pre/hostname").read_text() != ""
     assert box.run("run", "./looks.sh", env=env).code == 1
+
+
+def test_a_flag_that_is_left_out_is_refused_with_the_reason(box: Sandbox) -> None:
+    end = box.run("run", "--spawner-podman-bin", "/usr/bin/podman", "./tells.sh")
+    assert (end.code, end.err.splitlines()[0]) == (
+        4,
+        "nrunner: no such option: --spawner-podman-bin: podman's service is talked to;"
+        " the setting podman.socket says where",
+    )

@@ -131,3 +131,14 @@ def test_every_field_of_results_json_has_a_row_and_is_there() -> None:
     assert of("results.json") == FIELDS | {f"tests[].{name}" for name in TEST_FIELDS}
     assert set(_job_fields(sample_job())) >= FIELDS
     assert set(_task_fields(sample_report(), "")) >= TEST_FIELDS
+
+
+def test_what_is_refused_with_a_reason_is_left_out_on_the_page() -> None:
+    from nrunner.cli.familiar import ACCEPTED, LEFT_OUT
+
+    left_out = {
+        name.rpartition(" ")[2] for row in ROWS if row.verdict == "left out" for name in row.names
+    }
+    assert set(LEFT_OUT) - {"--mux-yaml"} <= left_out
+    known = {name for row in ROWS for name in row.names}
+    assert set(ACCEPTED) <= known
