@@ -7,6 +7,7 @@ itself (``nrunner.job``).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -138,6 +139,9 @@ class Job:
 
         In the main thread Ctrl-C and SIGTERM stop it as they stop ``nrunner run``.
         """
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise UsageError("run a job where an event loop runs: await its run_async()")
         return self._run(alone=threading.current_thread() is threading.main_thread())
 
     async def run_async(self) -> JobResult:

@@ -138,6 +138,8 @@ def test_a_caller_that_is_cancelled_leaves_no_job_running(here: Path, job_result
 
     async def main() -> None:
         running = asyncio.create_task(job_in(here, "says.sh").run_async())
+        with pytest.raises(nrunner.NrunnerError, match="await its run_async"):
+            job_in(here, "good.sh").run()
         quick = await job_in(here, "good.sh").run_async()
         assert quick.is_ok
         await asyncio.to_thread(wait_until, started, "the test runs")
