@@ -7,6 +7,7 @@ both. Not responsible for what is in the folders.
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 from nrunner.layout import JobFolder, task_folder_name
@@ -22,13 +23,13 @@ class ByStatus:
     """Links what is settled, batch by batch; a disk that is full costs links, never the job."""
 
     def __init__(self) -> None:
-        self._folder = Path()
+        self._folder = ""
         self._made: set[str] = set()
         self._pending: list[TaskReport] = []
 
     def job_opened(self, job: JobReport) -> None:
         """Take note of where links go."""
-        self._folder = JobFolder(job.folder).test_results
+        self._folder = str(JobFolder(job.folder).test_results)
 
     def task_started(self, task: Task, time: float) -> None:
         """Nothing to do."""
@@ -53,11 +54,15 @@ class ByStatus:
         self.flush()
 
     def _link(self, report: TaskReport) -> None:
-        name = task_folder_name(report.number, report.id)
         status = report.result.value
         if status not in self._made:
-            (self._folder / BY_STATUS / status).mkdir(0o700, parents=True, exist_ok=True)
+            Path(self._folder, BY_STATUS, status).mkdir(0o700, parents=True, exist_ok=True)
             self._made.add(status)
         if report.log_dir is None:
-            (self._folder / name).mkdir(0o700, exist_ok=True)
-        (self._folder / BY_STATUS / status / name).symlink_to(f"../../{name}")
+            name = task_folder_name(report.number, report.id)
+            Path(self._folder, name).mkdir(0o700, exist_ok=True)
+        else:
+            name = report.log_dir.split("/")[1]
+        # Without paths, which take longer to make than the link.
+        link = f"{self._folder}/{BY_STATUS}/{status}/{name}"
+        os.symlink(f"../../{name}", link)  # noqa: PTH211
