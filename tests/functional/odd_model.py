@@ -15,8 +15,11 @@ from tests.functional.model import Expected, killed_late, leaky, refused, says
 __all__ = ["CASES", "FOLDER", "GO", "PROGRAMS", "ROBOT", "TIMEOUT"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "odd"
-TIMEOUT = 5.0
-"""Seconds: what starts Robot Framework or links a program of Go may take some before it hangs."""
+TIMEOUT = 10.0
+"""Seconds: what starts Robot Framework or links a program of Go may take some before it hangs.
+
+What hangs comes first, so that the rest goes on beside it.
+"""
 
 _SEGFAULT = r"killed by signal 11 \(SIGSEGV\)(, core dumped)?"
 _ABORT = r"killed by signal 6 \(SIGABRT\)(, core dumped)?"
@@ -98,6 +101,12 @@ def _gone(name: str, how: str, returncode: int = 1, *outputs: str) -> Expected:
 _WITHOUT = " without a report"
 
 CASES: Sequence[Expected] = (
+    killed_late(
+        "odd_case.py:Odd.test_exit_handler_hangs",
+        returncode=-15,
+        timeout=TIMEOUT,
+        kind="python-unittest",
+    ),
     _case("base_exception", "ERROR", "odd_case.Strange: strange"),
     _gone("breaks_exit", f"exited with status 1{_WITHOUT}", 1, "stderr"),
     _gone("breaks_open", f"exited with status 1{_WITHOUT}", 1, "stderr"),
@@ -111,12 +120,6 @@ CASES: Sequence[Expected] = (
     _case("closes_stdout", "PASS"),
     _gone("ends_itself_by_term", rf"killed by signal 15 \(SIGTERM\){_WITHOUT}", -15),
     _case("exception_group", "ERROR", r"ExceptionGroup: two \(2 sub-exceptions\)"),
-    killed_late(
-        "odd_case.py:Odd.test_exit_handler_hangs",
-        returncode=-15,
-        timeout=TIMEOUT,
-        kind="python-unittest",
-    ),
     _gone("exit_handler_leaves", "reported PASS, then exited with status 5", 5),
     _case("exit_handler_raises", "PASS", outputs={"stderr": says(b"ZeroDivisionError")}),
     _case("exits_with_an_object", "ERROR", "SystemExit: <class 'odd_case.Unprintable'>"),
@@ -176,6 +179,9 @@ _STOPPED = "stopped from within, as by a user: SystemExit or KeyboardInterrupt"
 _SAID = {"stderr": says(b"Execution stopped by user")}
 
 ROBOT: Sequence[Expected] = (
+    killed_late(
+        "odd.robot:Odd.Hangs", returncode=-9, timeout=TIMEOUT, kind="robot", outputs={"output": 1}
+    ),
     _robot("Broken Str", "FAIL", "ValueError: no words"),
     _robot("Exits", "ERROR", _STOPPED, outputs=_SAID),
     _robot("Keyboard Interrupt", "ERROR", _STOPPED, outputs=_SAID),
@@ -200,9 +206,6 @@ ROBOT: Sequence[Expected] = (
     ),
     _robot_gone("Kills Itself", rf"killed by signal 9 \(SIGKILL\){_WITHOUT}", -9),
     _robot("Forks And Both Go On", "PASS"),
-    killed_late(
-        "odd.robot:Odd.Hangs", returncode=-9, timeout=TIMEOUT, kind="robot", outputs={"output": 1}
-    ),
     _robot("Fails With Odd Words", "FAIL", r"nul \0 escape \x1b\[31m newline end"),
     _robot(
         "Fails With A Surrogate",
@@ -243,6 +246,13 @@ def _go_ok(name: str) -> Expected:
 
 
 GO: Sequence[Expected] = (
+    killed_late(
+        "golang/odd_test.go:TestIgnoresTerm",
+        returncode=-15,
+        timeout=TIMEOUT,
+        kind="golang",
+        outputs={"stdout": says(b"=== RUN   TestIgnoresTerm")},
+    ),
     _go("Panics", "FAIL", r"panic: odd \[recovered.*"),
     _go("PanicsWithBrokenError", "FAIL", ".*(no words|brokenError).*"),
     _go("LogsBrokenError", "PASS"),
@@ -266,13 +276,6 @@ GO: Sequence[Expected] = (
         kind="golang",
         outputs={"stdout": says(b"--- PASS: TestStartsADaemon")},
         takes=(0, TIMEOUT),
-    ),
-    killed_late(
-        "golang/odd_test.go:TestIgnoresTerm",
-        returncode=-15,
-        timeout=TIMEOUT,
-        kind="golang",
-        outputs={"stdout": says(b"=== RUN   TestIgnoresTerm")},
     ),
     _go("FailsWithOddWords", "FAIL", r"odd_test.go:\d+: nul \0 escape \x1b\[31m newline ?"),
     _go("SkipsInSubtest", "PASS"),

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from nrunner.errors import RunnerError
@@ -11,6 +14,19 @@ def test_every_kind_has_a_class_that_says_so(kind: str) -> None:
     assert runner.kind == kind
     assert runner.description
     assert registry.runner(kind) is runner
+
+
+@pytest.mark.parametrize(
+    ("page", "kinds"),
+    [
+        ("kinds", (registry.KINDS - registry.REQUIREMENT_KINDS) | {"noop"}),
+        ("requirements", registry.REQUIREMENT_KINDS),
+    ],
+)
+def test_every_kind_is_on_its_page(page: str, kinds: frozenset[str]) -> None:
+    text = Path(__file__).parents[3].joinpath("docs", f"{page}.md").read_text("utf-8")
+    told = set(re.findall(r"^(?:### |\| `)([\w-]+)", text, re.MULTILINE))
+    assert kinds - told == set()
 
 
 @pytest.mark.parametrize("kind", sorted(registry.REQUIREMENT_KINDS))
