@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from types import SimpleNamespace
 
 from nrunner.runners import stack
 from nrunner.runners.unittest_child import report, vanish
@@ -87,11 +88,15 @@ def _application(spec: Spec) -> Any:
 
     class Command(framework):  # type: ignore[misc]  # Robot need not be here
         listener: Any = None
+        only = ""
         problem = ""
 
         def main(self, datasources: Any, **options: Any) -> Any:
             if self.listener is not None:
                 options["listener"] = [*(options.get("listener") or ()), self.listener]
+            if self.only:
+                chooser = _chooser(self.only)
+                options["prerunmodifier"] = [chooser, *(options.get("prerunmodifier") or ())]
             try:
                 return super().main(datasources, **options)
             except data_error as error:
@@ -105,11 +110,20 @@ def _absent(error: ImportError) -> str:
     return f"there is no Robot Framework for {sys.executable}: {error}"
 
 
-def _source(path: str, base_dir: str) -> list[str]:
-    """Return the words that have Robot read one file, within the suites that it belongs to.
+def _source(made: Any, path: str, base_dir: str) -> list[str]:
+    """Return the words that have Robot's command take one file, within the suites above it."""
+    top = _top(path, base_dir)
+    if not top:
+        return [path]
+    found = re.match(r"(\d+)\.(\d+)", robot("version", "VERSION"))
+    if found is not None and (int(found[1]), int(found[2])) >= (6, 1):
+        return ["--parseinclude", os.path.abspath(path), top]
+    made.only = os.path.abspath(path)
+    return [top]
 
-    Those are the folders from the topmost with an ``__init__.robot`` on, not above `base_dir`.
-    """
+
+def _top(path: str, base_dir: str) -> str:
+    """Return the topmost folder with an ``__init__.robot`` above a file, not above `base_dir`."""
     folder = os.path.dirname(os.path.abspath(path))
     base_dir = os.path.abspath(base_dir)
     top = ""
@@ -121,9 +135,23 @@ def _source(path: str, base_dir: str) -> list[str]:
         if folder in (base_dir, "/"):
             break
         folder = os.path.dirname(folder)
-    if not top:
-        return [path]
-    return ["--parseinclude", os.path.abspath(path), top]
+    return top
+
+
+def _chooser(path: str) -> Any:
+    """Return what takes all suites out but those that lead to a file: Robot before 6.1 cannot."""
+    visitor: Any = robot("api", "SuiteVisitor")
+
+    class Chooser(visitor):  # type: ignore[misc]  # Robot need not be here
+        def start_suite(self, suite: Any) -> None:
+            suite.suites = [each for each in suite.suites if _leads_to(str(each.source), path)]
+
+    return Chooser()
+
+
+def _leads_to(source: str, path: str) -> bool:
+    source = os.path.abspath(source)
+    return path == source or path.startswith(source + "/")
 
 
 def _split(uri: str, base_dir: str) -> tuple[str, str]:
@@ -138,25 +166,14 @@ def _split(uri: str, base_dir: str) -> tuple[str, str]:
 # Collecting
 
 
-class _CollectedError(BaseException):
-    """Carries the suite to where it was asked for, past all that handles exceptions."""
-
-    def __init__(self, suite: Any) -> None:
-        super().__init__()
-        self.suite = suite
-
-
 def _collect(spec: Spec) -> int:
     answer: dict[str, Any] = {}
+    seen: list[Any] = []
     try:
-
-        def stop(suite: Any, *_: Any, **__: Any) -> None:
-            raise _CollectedError(suite)
-
-        robot("running", "TestSuite").run = stop
+        robot("running", "TestSuite").run = lambda suite, *_, **__: _unrun(suite, seen)
         command = _application(spec)
         for path in spec["collect"]:
-            answer[path] = _tests_of(command(), path, spec["base_dir"])
+            answer[path] = _tests_of(command(), path, spec["base_dir"], seen)
     except ImportError as error:
         answer = {"": {"problem": _absent(error)}}
     with open(spec["answer"], "w", encoding="ascii") as file:
@@ -164,14 +181,21 @@ def _collect(spec: Spec) -> int:
     return 0
 
 
-def _tests_of(command: Any, path: str, base_dir: str) -> dict[str, Any]:
-    words = [*_QUIET, "--output", "NONE", *_source(path, base_dir)]
+def _unrun(suite: Any, seen: list[Any]) -> Any:
+    """Take down a suite that would be run now; return what Robot takes for its result."""
+    seen.append(suite)
+    return SimpleNamespace(suite=SimpleNamespace(stat_message=""), return_code=0)
+
+
+def _tests_of(command: Any, path: str, base_dir: str, seen: list[Any]) -> dict[str, Any]:
+    words = [*_QUIET, "--output", "NONE", "--xunit", "NONE", *_source(command, path, base_dir)]
+    seen.clear()
     try:
         command.execute_cli(words, exit=False)
-    except _CollectedError as found:
-        return {"tests": [_described(test) for test in _tests(found.suite)]}
     except SystemExit:
         return {"problem": "Robot Framework refuses the options in ROBOT_OPTIONS"}
+    if seen:
+        return {"tests": [_described(test) for test in _tests(seen[0])]}
     return {"problem": command.problem or "Robot Framework cannot read it"}
 
 
@@ -233,7 +257,7 @@ def _run(spec: Spec) -> dict[str, Any]:
         words += ["--test", pattern]
     status = 0
     try:
-        status = made.execute_cli([*words, *_source(path, spec["base_dir"])], exit=False)
+        status = made.execute_cli([*words, *_source(made, path, spec["base_dir"])], exit=False)
     except SystemExit:
         status = _BAD_DATA
     except Exception as error:

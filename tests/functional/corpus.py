@@ -23,6 +23,8 @@ PERL = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "perl"
 GO_CACHE = CACHE / "go-build"
 """What go has built is kept, since it takes half a minute to begin with."""
 ROBOT = Path(os.environ.get("NRUNNER_TEST_CACHE") or CACHE) / "robot"
+OLD_ROBOT = ROBOT.with_name("robot-4") / "src"
+"""The oldest Robot Framework that is supported, to be imported from there."""
 
 PYTHON = sys.executable
 """An interpreter that has Python's own tests; scripts/install-test-tools sees to that."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional import corpus
 from tests.functional.sandbox import Sandbox
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/robot"
@@ -73,6 +74,24 @@ def test_each_test_is_a_task_that_ends_as_robot_says(box: Sandbox, isolation: st
     assert out[1].read_text() == "Some.Fails | FAIL |\nnumbers differ: 1 != 2\n"
     assert not out[2].exists()
     assert all(Path(test["logdir"], "output/output.xml").exists() for test in tests)
+
+
+@pytest.mark.parametrize("robot", ["oldest", "newest"])
+def test_what_the_folders_above_set_up_holds_for_each_test(box: Sandbox, robot: str) -> None:
+    if robot == "oldest":
+        assert corpus.OLD_ROBOT.is_dir(), "scripts/install-test-tools fetches it"
+        box.env["PYTHONPATH"] = str(corpus.OLD_ROBOT)
+    shutil.copytree(EXAMPLE, box.here / "suites/robot")
+    text = (EXAMPLE / "greetings.robot").read_text().replace("Test Tags ", "Force Tags")
+    box.write("suites/robot/greetings.robot", text, executable=False)
+    box.write("suites/robot/other.robot", UNTIDY, executable=False)
+    init = "*** Settings ***\nSuite Teardown    Log To Console    all is over\n"
+    box.write("suites/__init__.robot", init, executable=False)
+    assert box.run("run", "suites/robot/greetings.robot").code == 0
+    tests = box.results()["tests"]
+    assert [each["status"] for each in tests] == ["PASS", "PASS", "SKIP"]
+    assert tests[0]["tags"] == {"area": ["text"], "fast": None}
+    assert Path(tests[0]["logdir"], "stdout").read_text() == "all is over\n"
 
 
 def test_a_suite_is_one_task_where_tests_may_share_a_process(box: Sandbox) -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from nrunner.runners import robot_child
-from nrunner.runners.robot_child import _outcome, _patterns, _source, _split
+from nrunner.runners.robot_child import _leads_to, _outcome, _patterns, _source, _split
 
 
 def test_the_name_of_a_test_begins_behind_the_part_that_is_a_file(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_file_is_read_within_the_topmost_suite_below_where_the_user_is(
     file.parent.mkdir(parents=True)
     for each in inits:
         (tmp_path / each / "__init__.robot").touch()
-    found = _source(str(file), str(tmp_path / "here"))
+    found = source(file, tmp_path / "here")
     if top is None:
         assert found == [str(file)]
     else:
@@ -43,9 +43,27 @@ def test_elsewhere_only_an_unbroken_row_of_suites_counts(tmp_path: Path) -> None
     file = tmp_path / "a/b/c/x.robot"
     file.parent.mkdir(parents=True)
     (tmp_path / "a/__init__.robot").touch()
-    assert _source(str(file), str(tmp_path / "other")) == [str(file)]
+    assert source(file, tmp_path / "other") == [str(file)]
     (tmp_path / "a/b/c/__init__.robot").touch()
-    assert _source(str(file), str(tmp_path / "other"))[-1] == str(tmp_path / "a/b/c")
+    assert source(file, tmp_path / "other")[-1] == str(tmp_path / "a/b/c")
+
+
+def source(file: Path, base_dir: Path) -> list[str]:
+    return _source(SimpleNamespace(only=""), str(file), str(base_dir))
+
+
+def test_an_old_robot_reads_the_folder_and_takes_out_all_other_suites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/__init__.robot").touch()
+    monkeypatch.setattr(robot_child, "robot", lambda *_: "6.0.2")
+    made, file = SimpleNamespace(only=""), tmp_path / "in/a.robot"
+    assert _source(made, str(file), str(tmp_path)) == [str(tmp_path / "in")]
+    assert made.only == str(file)
+    assert _leads_to(str(tmp_path / "in"), made.only)
+    assert _leads_to(str(file), made.only)
+    assert not _leads_to(str(tmp_path / "i"), made.only)
 
 
 def ended(*statuses: str) -> list[SimpleNamespace]:
