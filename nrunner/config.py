@@ -371,7 +371,8 @@ class Config:
         "runner.isolation",
         Choice("process", "module", "interpreter"),
         "What each Python test has for itself: a process forked from a warm interpreter, one that"
-        " it shares with the tests of its module, or a new interpreter.",
+        " it shares with the tests of its module, or a new interpreter. With module, each file of"
+        " Robot Framework and Go is one task, too.",
         "--isolation",
         per_suite=True,
     )
