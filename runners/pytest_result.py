@@ -8,6 +8,8 @@ Portable: runs on Python 3.7 with pytest 7.
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 
 import pytest
 
@@ -70,6 +72,17 @@ class Recorder:
     def pytest_deselected(self, items: Sequence[Any]) -> None:
         """Keep what options left out."""
         self.deselected += items
+
+    def pytest_warning_recorded(self, warning_message: Any, when: str) -> None:
+        """Show what a test was warned of; of its file's import each test would hear again."""
+        if when == "runtest":
+            told = warning_message
+            try:
+                sys.stderr.write(
+                    warnings.formatwarning(told.message, told.category, told.filename, told.lineno)
+                )
+            except Exception:
+                return
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         """Keep the exception that a report is about."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.functional.model import Expected, killed_late, leaky, refused, says
 
-__all__ = ["CASES", "FOLDER", "GO", "PROGRAMS", "ROBOT", "TIMEOUT"]
+__all__ = ["CASES", "FOLDER", "GO", "PROGRAMS", "PYTEST", "ROBOT", "TIMEOUT"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "odd"
 TIMEOUT = 10.0
@@ -151,6 +151,92 @@ CASES: Sequence[Expected] = (
     _case("OddTearDown.test_is_not_torn_down", "ERROR", "odd_case.BrokenStr: .*"),
 )
 """The tests of odd_case.py."""
+
+
+def _item(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
+    is_good = status in ("PASS", "SKIP")
+    more.setdefault("outputs", {} if is_good else {"stdout": lambda data: data != b""})
+    more.setdefault("returncode", 0 if is_good else 1)
+    name = name if name.startswith("Test") else f"test_{name}"
+    return Expected(f"test_odd.py::{name}", status, cause, f"(?s){detail}", kind="pytest", **more)
+
+
+def _item_gone(name: str, how: str, returncode: int = 1, *outputs: str) -> Expected:
+    """What breaks its contract: its process ends without a report, or belies it."""
+    written = {each: lambda data: data != b"" for each in outputs}
+    return _item(name, "ERROR", how, "contract", returncode=returncode, outputs=written)
+
+
+def _item_late(name: str, returncode: int) -> Expected:
+    full = f"test_odd.py::test_{name}"
+    return killed_late(full, returncode=returncode, timeout=TIMEOUT, kind="pytest")
+
+
+PYTEST: Sequence[Expected] = (
+    _item_gone("aborts", _ABORT + _WITHOUT, -6, "stderr"),
+    _item("base_exception", "FAIL", "test_odd.Strange: strange"),
+    _item_gone("breaks_exit", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _item_gone("breaks_open", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _item("breaks_time", "PASS"),
+    _item("broken_all", "ERROR", "RuntimeError: no such thing"),
+    _item("broken_comparison", "FAIL", "test_odd.Strange: cannot compare"),
+    _item("broken_repr_in_assertion", "FAIL", "AssertionError: assert <.*Unprintable .* == 1"),
+    _item("broken_str", "FAIL", r"test_odd.BrokenStr: \(its text cannot be read\)"),
+    _item("cancels_itself", "FAIL", "TimeoutError"),
+    _item("circle_of_causes", "FAIL", "ValueError: first"),
+    _item("clears_its_environment", "PASS"),
+    _item("closes_all_files", "ERROR", "at the end of the session: OSError: .*", outputs={}),
+    _item("closes_stdout", "PASS"),
+    _item_gone("ends_itself_by_term", rf"killed by signal 15 \(SIGTERM\){_WITHOUT}", -15),
+    _item("exception_group", "FAIL", r"ExceptionGroup: two \(2 sub-exceptions\)"),
+    _item_late("exit_handler_hangs", -15),
+    _item_gone("exit_handler_leaves", "reported PASS, then exited with status 5", 5),
+    _item("exit_handler_raises", "PASS", outputs={"stderr": says(b"ZeroDivisionError")}),
+    _item("exits_well", "FAIL", "SystemExit: 0"),
+    _item("fails_otherwise_than_expected", "FAIL", "KeyError: 'other'"),
+    _item("fails_with_many_words", "FAIL", "Failed: (word )+.*"),
+    _item("fails_with_odd_words", "FAIL", r"Failed: nul \0 surrogate .* escape \x1b.*"),
+    _item("fixture_interrupts", "ERROR", "KeyboardInterrupt"),
+    _item_gone("fixture_leaves", f"exited with status 4{_WITHOUT}", 4),
+    _item("fixture_needs_itself", "ERROR", "set-up: recursive dependency .* 'circle' detected"),
+    _item("fixture_yields_twice", "ERROR", "tear-down: Failed: fixture function has more than .*"),
+    _item_gone("forgets_all_modules", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _item("forks_and_both_go_on", "PASS"),
+    _item("generator_exit", "FAIL", "GeneratorExit"),
+    _item_late("hangs", -9),
+    _item("has_a_broken_mark", "ERROR", "set-up: Failed: Error evaluating 'skipif' condition"),
+    _item("has_no_stdout", "PASS"),
+    _item("ignores_signals", "PASS"),
+    _item("is_never_awaited", "FAIL", "Failed: async def functions are not natively supported."),
+    _item("is_not_run", "PASS", r"failed as expected: \[NOTRUN\] never"),
+    _item("is_traced", "PASS"),
+    _item("keyboard_interrupt", "ERROR", "KeyboardInterrupt"),
+    _item_gone("kills_itself", rf"killed by signal 9 \(SIGKILL\){_WITHOUT}", -9),
+    _item("leaves_a_daemon_thread", "PASS"),
+    _item("leaves_a_thread_that_ends", "PASS", takes=(0.3, TIMEOUT)),
+    _item_gone("leaves_by_status_0", f"exited with status 0{_WITHOUT}", 0),
+    _item_gone("leaves_by_status_3", f"exited with status 3{_WITHOUT}", 3),
+    _item("logs_and_fails", "FAIL", "OSError: no disk", outputs={"stdout": says(b"Captured log")}),
+    _item_gone("may_open_no_more_files", f"exited with status 1{_WITHOUT}", 1, "stderr"),
+    _item("odd_names[\\xff]", "PASS"),
+    _item("odd_names[a]b[c::d/e \\xe4]", "PASS"),
+    _item("odd_names[nan]", "PASS"),
+    _item("prints_after_the_end", "PASS", outputs={"stdout": b"after the end\n"}),
+    _item("prints_no_utf8", "PASS", outputs={"stdout": b"\xff\xfe\0"}),
+    _item("prints_without_a_newline", "PASS", outputs={"stdout": 1_000_000}),
+    _item("recurses", "FAIL", "RecursionError: maximum recursion depth exceeded"),
+    _item("removes_its_folder", "PASS"),
+    _item("replaces_stdout", "FAIL", "LookupError: while output is captured"),
+    _item("reports_are_broken", "ERROR", "TypeError: 'NoneType' object is not callable"),
+    _item_gone("segfaults", _SEGFAULT + _WITHOUT, -11, "stderr"),
+    _item("skips_late", "PASS"),
+    _item("skips_with_odd_words", "SKIP", "no\nway"),
+    leaky("test_odd.py::test_starts_a_daemon", "sleep 300", kind="pytest"),
+    _item("thread_raises", "PASS", outputs={"stderr": says(b"ThreadExceptionWarning: Excep")}),
+    _item("warns_as_an_error", "FAIL", "UserWarning: now an error"),
+    _item("TestOdd::test_is_not_set_up", "ERROR", "set-up: test_odd.Strange: set up"),
+)
+"""The tests of test_odd.py."""
 
 
 def _robot(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:

@@ -36,6 +36,12 @@ def test_odd_unittests_get_the_verdicts_that_the_model_has(sandbox: Sandbox) -> 
 
 
 @pytest.mark.timeout(120)
+def test_odd_tests_of_pytest_get_the_verdicts_that_the_model_has(sandbox: Sandbox) -> None:
+    sandbox.env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    run(sandbox, odd_model.PYTEST)
+
+
+@pytest.mark.timeout(120)
 def test_odd_tests_of_robot_framework_get_the_verdicts_that_the_model_has(
     sandbox: Sandbox,
 ) -> None:
@@ -52,4 +58,4 @@ def test_odd_tests_of_go_get_the_verdicts_that_the_model_has(sandbox: Sandbox) -
 
 def test_there_are_sixty_odd_tests_and_more() -> None:
     kinds = (model.PROGRAMS, model.CASES, odd_model.PROGRAMS, odd_model.CASES)
-    assert sum(map(len, (*kinds, odd_model.ROBOT, odd_model.GO))) > 150
+    assert sum(map(len, (*kinds, odd_model.PYTEST, odd_model.ROBOT, odd_model.GO))) > 200

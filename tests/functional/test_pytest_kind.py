@@ -13,7 +13,7 @@ import pytest
 from tests.functional.sandbox import Sandbox
 
 VERDICTS = """
-import os, sys
+import os, sys, warnings
 import pytest
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def test_fail(): assert 1 == 2
 def test_prints():
     print("to stdout")
     os.write(2, b"to stderr\\n")
+    warnings.warn("of old age")
     assert not "this"
 def test_set_up(broken): pass
 def test_tear_down(spoilt): pass
@@ -123,7 +124,11 @@ def test_output_goes_where_it_belongs_and_says_what_failed(sandbox: Sandbox) -> 
     stdout = (sandbox.job / test["outputs"]["stdout"]).read_text()
     assert stdout.startswith("to stdout\n____")
     assert "\n>       assert not \"this\"\nE       AssertionError: assert not 'this'\n" in stdout
-    assert (sandbox.job / test["outputs"]["stderr"]).read_text() == "to stderr\n"
+    stderr = (sandbox.job / test["outputs"]["stderr"]).read_text().splitlines()
+    place, _, warning = stderr[1].partition(": ")
+    assert stderr[0] == "to stderr"
+    assert place.startswith(f"{sandbox.here}/test_it.py:")
+    assert warning == "UserWarning: of old age"
     assert (test["class_name"], test["fail_class"]) == (None, "AssertionError")
     assert "E       AssertionError" in test["traceback"]
 
