@@ -191,7 +191,7 @@ class Config:
         dict,
         "run.env",
         Pairs(),
-        "Variables added to the environment of payloads.",
+        "Variables added to the environment of payloads, and of whoever names the tests of files.",
         "-p",
         per_suite=True,
     )

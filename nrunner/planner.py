@@ -146,6 +146,7 @@ def context_of(config: Config, base_dir: Path) -> Context:
         static=config.static,
         python=config.python,
         discovery_timeout=config.discovery_timeout,
+        env=dict(config.env),
         isolation=config.isolation,
         run_executables=config.run_executables,
         exec_arguments=config.exec_arguments or "",

@@ -70,6 +70,8 @@ class Context:
     """Whether programs may be run to be asked for recipes."""
     exec_arguments: str = ""
     """What such programs are given, in the words of a shell."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tests will be given, and that whoever is asked about them is, too."""
     python_tests: str = "auto"
     """Whose files of Python tests are: ``pytest``, ``unittest``, or as each looks (``auto``)."""
     config: Mapping[str, Any] = field(default_factory=dict)

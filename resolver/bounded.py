@@ -33,6 +33,7 @@ def run_bounded(
             child = subprocess.Popen(
                 argv,
                 cwd=context.base_dir,
+                env={**os.environ, **context.env} if context.env else None,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,

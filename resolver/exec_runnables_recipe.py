@@ -81,6 +81,7 @@ def _status(words: list[str], output: int, context: Context) -> int:
         child = subprocess.Popen(
             words,
             cwd=context.base_dir,
+            env={**os.environ, **context.env} if context.env else None,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.DEVNULL,

@@ -129,3 +129,15 @@ def test_a_module_that_hangs_as_it_is_imported_is_given_up(sandbox: Sandbox) -> 
     assert end.code == 2
     assert "did not answer within 1 s" in end.err
     sandbox.wait_nothing_runs()
+
+
+def test_variables_of_tests_are_there_as_they_are_collected(sandbox: Sandbox) -> None:
+    sandbox.write("src/ours.py", "NUMBERS = [1, 2]\n", executable=False)
+    sandbox.write(
+        "test_ours.py",
+        "import pytest\nfrom ours import NUMBERS\n"
+        "@pytest.mark.parametrize('number', NUMBERS)\n"
+        "def test_it(number): pass\n",
+    )
+    assert sandbox.run("run", "-p", f"PYTHONPATH={sandbox.here}/src", "test_ours.py").code == 0
+    assert len(sandbox.results()["tests"]) == 2
