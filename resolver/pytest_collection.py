@@ -7,13 +7,16 @@ nor for which files are pytest's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nrunner.record import dataclass, field
 from nrunner.resolver.base import Context
 
 __all__ = ["Collected", "CollectedTest", "Collection"]
+
+_ENOUGH = 3
+"""After so many times the same, whatever is wrong is wrong with all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Collection:
         self._files: dict[str, dict[str, Any]] = {}
         self._error = ""
         """Why there is no answer at all."""
+        self._errors: dict[str, str] = {}
+        """Why there is none for what was asked about, by path."""
 
     @property
     def is_begun(self) -> bool:
@@ -62,10 +67,15 @@ class Collection:
 
     def of(self, file: str, foreseen: Iterable[str]) -> Collected:
         """Return what pytest says of a file; it is asked about what is foreseen, too."""
-        path = self._path(file)
-        if not any(path == each or path.startswith(each + os.sep) for each in self._asked):
-            self._ask([*foreseen, file])
+        if not self._is_covered(file, self._asked):
+            paths = list(map(self._path, foreseen))
+            # What is named itself is collected whatever its name is.
+            self._ask(paths if self._is_covered(file, paths) else [*paths, self._path(file)])
         return self.known(file)
+
+    def _is_covered(self, file: str, paths: Iterable[str]) -> bool:
+        path = self._path(file)
+        return any(path == each or path.startswith(each + os.sep) for each in paths)
 
     def known(self, file: str) -> Collected:
         """Return what pytest has said of a file until now."""
@@ -75,7 +85,7 @@ class Collection:
         told = self._files.get(path)
         if told is not None:
             return _collected(told)
-        return Collected(error=self._error_above(path))
+        return Collected(error=self._errors.get(path) or self._error_above(path))
 
     def _path(self, file: str) -> str:
         return os.path.normpath(os.path.join(self._context.base_dir, file))  # noqa: PTH118
@@ -84,26 +94,47 @@ class Collection:
         """Return what kept pytest from looking into a folder that holds the file."""
         while path not in ("/", str(self._context.base_dir)):
             path = os.path.dirname(path)  # noqa: PTH120
-            for place in (path, f"{path}/__init__.py"):
-                error = self._files.get(place, {}).get("error")
-                if error:
-                    return str(error)
+            told = (self._files.get(each, {}) for each in (path, f"{path}/__init__.py"))
+            errors = [self._errors.get(path), *(each.get("error") for each in told)]
+            found = next((str(each) for each in errors if each), "")
+            if found:
+                return found
         return ""
 
     def _ask(self, paths: Iterable[str]) -> None:
+        wanted = list(dict.fromkeys(paths))
+        self._asked.update(dict.fromkeys(wanted))
+        answer = self._answer(wanted)
+        if "files" in answer:
+            self._files.update(answer["files"])
+        elif answer.get("lacking") or len(wanted) == 1:
+            self._error = str(answer["error"])
+        else:
+            self._ask_apart(wanted)  # what is wrong with one is nothing to the others
+
+    def _ask_apart(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            alike = set(self._errors.values())
+            if len(self._errors) == _ENOUGH and len(alike) == 1 and not self._files:
+                self._error = alike.pop()
+                return
+            answer = self._answer([path])
+            self._files.update(answer.get("files", {}))
+            if "error" in answer:
+                self._errors[path] = str(answer["error"])
+
+    def _answer(self, paths: Iterable[str]) -> dict[str, Any]:
+        from nrunner.resolver.bounded import BoundedError
         from nrunner.resolver.python_question import LoaderError, ask
         from nrunner.runners.self_command import self_command
 
-        wanted = list(dict.fromkeys(map(self._path, paths)))
-        self._asked.update(dict.fromkeys(wanted))
         base_dir = str(self._context.base_dir)
-        spec = {"base_dir": base_dir, "paths": [_relative(each, base_dir) for each in wanted]}
+        spec = {"base_dir": base_dir, "paths": [_relative(each, base_dir) for each in paths]}
         try:
-            answer = ask(self_command("pytest-collect", self._context.python), spec, self._context)
+            return ask(self_command("pytest-collect", self._context.python), spec, self._context)
         except LoaderError as error:
-            answer = {"error": str(error)}
-        self._error = str(answer.get("error", ""))
-        self._files.update(answer.get("files", {}))
+            # Whoever crashes may do so because of one file.
+            return {"error": str(error), "lacking": isinstance(error.__cause__, BoundedError)}
 
 
 def _relative(path: str, base_dir: str) -> str:

@@ -1,11 +1,12 @@
 """Has pytest collect files and folders, and tells which tests there are.
 
 Started with the path of a question in JSON: ``base_dir``, the ``paths``, and where the ``answer``
-goes, since standard output belongs to whatever is imported. The answer has, by the absolute path
-of each file that pytest had something to say of, its ``tests`` (address within the file, tags,
-docstrings that hold directives), how many are ``deselected``, a ``skip`` or an ``error``; folders
-have errors, too. Used inside the interpreter of the user's choice. Not responsible for its own time
-limit, nor for whose a file is.
+goes, since standard output belongs to whatever is imported. The answer is an ``error``
+(``lacking`` if it is that there is no pytest), or ``files``: by the absolute path of each file
+that pytest had something to say of, its ``tests`` (address within the file, tags, docstrings that
+hold directives), how many are ``deselected``, a ``skip`` or an ``error``; folders have errors,
+too. Used inside the interpreter of the user's choice. Not responsible for its own time limit, nor
+for whose a file is.
 Portable: runs on Python 3.7 with pytest 7; without pytest it says so.
 """
 
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
 
 def _answer(spec: Mapping[str, Any]) -> dict[str, Any]:
     if LACKING:
-        return {"error": LACKING}
+        return {"error": LACKING, "lacking": True}
     try:
         session = PytestSession(spec["base_dir"], spec["paths"])
         files = _files(session)

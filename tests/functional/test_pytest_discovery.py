@@ -116,10 +116,11 @@ def test_an_interpreter_without_pytest_and_a_conftest_that_fails_are_named(
     end = sandbox.run("list", "test_a.py", "--python", str(bare))
     assert end.code == 2
     assert "has no pytest that can be used: ModuleNotFoundError: No module named" in end.err
-    sandbox.write("conftest.py", "raise RuntimeError('not today')\n", executable=False)
-    end = sandbox.run("list", "test_a.py")
-    assert end.code == 2
-    assert "test_a.py: conftest.py: RuntimeError: not today" in end.err
+    sandbox.write("bad/conftest.py", "raise RuntimeError('not today')\n", executable=False)
+    sandbox.write("bad/test_b.py", "def test_b(): pass\n", executable=False)
+    end = sandbox.run("list", "test_a.py", "bad")
+    assert (end.code, end.lines) == (2, ["pytest  test_a.py::test_a"])
+    assert "bad/test_b.py: bad/conftest.py: RuntimeError: not today" in end.err
 
 
 def test_a_module_that_hangs_as_it_is_imported_is_given_up(sandbox: Sandbox) -> None:

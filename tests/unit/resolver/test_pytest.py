@@ -9,6 +9,7 @@ import pytest
 
 from nrunner.resolver import python_question
 from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.bounded import BoundedError
 from nrunner.resolver.engine import resolve
 from nrunner.resolver.pytest import PytestResolver
 from nrunner.resolver.python_question import LoaderError
@@ -24,6 +25,8 @@ class Pytest:
         self.folder = folder
         self.files: dict[str, Any] = {}
         self.error: str | None = None
+        self.bad: dict[str, str] = {}
+        """What is wrong with paths, each of which spoils the answer for all."""
         self.asked: list[list[str]] = []
         self.python = ""
 
@@ -38,7 +41,10 @@ class Pytest:
         self.python = command[0]
         assert spec["base_dir"] == str(context.base_dir)
         if self.error is not None:
-            raise LoaderError(self.error)
+            raise LoaderError(self.error) from BoundedError()
+        for path, error in self.bad.items():
+            if path in spec["paths"]:
+                return {"error": error}
         return {"files": self.files}
 
 
@@ -123,6 +129,34 @@ def test_without_an_answer_each_file_of_tests_says_why_but_no_other_file(user: P
     assert len(user.asked) == 1
     [named] = ask(user, "helper.py")
     assert named.answer is Answer.CORRUPT
+
+
+def test_what_is_wrong_with_one_reference_is_nothing_to_the_others(user: Pytest) -> None:
+    user.has("a/test_a.py", "test_a")
+    user.has("b/test_b.py", "test_b")
+    user.bad["b"] = "b/conftest.py: NameError: x"
+    good, bad = ask(user, "a", "b")
+    assert uris([good]) == ["pytest a/test_a.py::test_a"]
+    assert user.asked == [["a", "b"], ["a"], ["b"]]
+    user.files.pop(str(user.folder / "b/test_b.py"))
+    good, bad = ask(user, "a", "b")
+    assert (bad.answer, bad.reason) == (
+        Answer.CORRUPT,
+        "b/test_b.py: b/conftest.py: NameError: x",
+    )
+
+
+def test_what_is_wrong_with_all_is_not_asked_for_each(user: Pytest) -> None:
+    names = [f"test_{number}.py" for number in range(10)]
+    for name in names:
+        user.has(name)
+        user.bad[name] = "pytest: unrecognized arguments"
+    user.files.clear()
+    found = ask(user, *names)
+    assert [each.reason for each in found] == [
+        f"{name}: pytest: unrecognized arguments" for name in names
+    ]
+    assert len(user.asked) == 4
 
 
 def test_a_file_that_skips_itself_is_one_task(user: Pytest) -> None:
