@@ -147,18 +147,18 @@ class T(unittest.TestCase):
     def test_resets_all_signals(self):
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
-        time.sleep(0.6)
+        time.sleep(1.5)
     def test_holds_all_signals_back(self):
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        time.sleep(0.6)
+        time.sleep(1.5)
         self.assertEqual(signal.sigpending(), set())
     def test_becomes_another_program(self):
-        os.execvp("sh", ["sh", "-c", "sleep 0.6; exit 3"])
+        os.execvp("sh", ["sh", "-c", "sleep 1.5; exit 3"])
     def test_uses_the_fault_handler(self):
         with open(os.environ["NRUNNER_TEST_OUTPUTDIR"] + "/dump", "w+") as file:
             faulthandler.enable(file)
             faulthandler.register(signal.SIGUSR1, file, all_threads=False)
-            time.sleep(0.6)
+            time.sleep(1.5)
             file.seek(0)
             self.assertEqual(file.read(), "")
             os.kill(os.getpid(), signal.SIGUSR1)
@@ -168,7 +168,7 @@ class T(unittest.TestCase):
         heard = []
         signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-        time.sleep(0.6)
+        time.sleep(1.5)
         self.assertGreater(len(heard), 5)
 """
 
@@ -177,7 +177,7 @@ def test_tests_that_have_a_way_of_their_own_with_signals_are_not_disturbed(
     sandbox: Sandbox,
 ) -> None:
     sandbox.write("test_a.py", STUBBORN, executable=False)
-    sandbox.run("run", "test_a.py", "--task-slow", "0.2", "--max-parallel-tasks", "5")
+    sandbox.run("run", "test_a.py", "--task-slow", "0.4", "--max-parallel-tasks", "5")
     tests = {each["name"].rpartition(".")[2]: each for each in sandbox.results()["tests"]}
     # One that becomes another program has no report; that its end is not ours is what counts.
     other = tests.pop("test_becomes_another_program")

@@ -66,8 +66,8 @@ def stop(sandbox: Sandbox, run: Run, *names: str) -> None:
         wait_until(lambda name=name: ticks(sandbox, name) >= 3, f"{name} ticks")
     run.signal(signal.SIGTSTP)
     wait_until(lambda: state(run.pid) == "T", "the controller is stopped", 5)
+    wait_until(lambda: "T" in map(state, sandbox.payloads()), "the tests are stopped", 5)
     before = {name: ticks(sandbox, name) for name in names}
-    assert "T" in {state(pid) for pid in sandbox.payloads()}
     time.sleep(0.15)
     assert before == {name: ticks(sandbox, name) for name in names}
     assert all(count < 12 for count in before.values())

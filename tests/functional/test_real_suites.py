@@ -82,7 +82,7 @@ def test_pythons_own_tests_end_as_unittest_says(sandbox: Sandbox, module: str, w
 
 MODULES = (
     *("abc", "bisect", "bool", "contextlib", "copy", "csv", "defaultdict", "difflib", "fractions"),
-    *("graphlib", "heapq", "isinstance", "keyword", "linecache", "operator", "pprint", "reprlib"),
+    *("graphlib", "heapq", "isinstance", "keyword", "linecache", "operator", "pprint", "colorsys"),
     *("shlex", "string", "struct"),
 )
 

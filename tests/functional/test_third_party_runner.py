@@ -33,7 +33,7 @@ RUNNERS = {
     "silent": "exit 0",
     "leaves": 'say "$begun"; exit 3',
     "nothing-but-garbage": "say '}' '{' 'x'",
-    "late": '( sleep 60; say "$pass" ) & exit 0',
+    "late": '( sleep 60 && say "$pass" ) & exit 0',
     "aborts": 'say "$begun" "$beat"; sh -c \'kill -ABRT $$\' & exec sleep 300',
     "hangs": 'say "$begun" "$beat" "$beat"; exec sleep 300',
 }
