@@ -73,7 +73,7 @@ def read_call(words: list[str], kind: Optional[str], *, task: bool) -> Call:
     if description["kind"] is None:
         raise UsageError("what kind is it? Say -k KIND")
     try:
-        runnable = Runnable.from_json(description)
+        runnable = _runnable(description)
     except RecipeError as error:
         raise UsageError(str(error)) from error
     uris = tuple(options.get("status_uris", ()))
@@ -117,8 +117,21 @@ def _call(
     if isinstance(kwargs, Mapping) and "output_dir" in kwargs:
         output_dir = kwargs["output_dir"]
         kwargs = {key: value for key, value in kwargs.items() if key != "output_dir"}
-    runnable = Runnable.from_json({**data, "kwargs": kwargs})
+    runnable = _runnable({**data, "kwargs": kwargs})
     return Call(runnable, _folder(output_dir), task_id, job_id, uris)
+
+
+def _runnable(data: Mapping[str, Any]) -> Runnable:
+    """Return what is described; raise RecipeError.
+
+    A setting that is null is none: Avocado gives that for what our capabilities name and it does
+    not know.
+    """
+    config = data.get("config")
+    if isinstance(config, Mapping) and None in config.values():
+        config = {key: value for key, value in config.items() if value is not None}
+        data = {**data, "config": config}
+    return Runnable.from_json(data)
 
 
 def _folder(value: Any) -> Optional[str]:

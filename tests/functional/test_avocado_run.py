@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import avocado
+from tests.functional import corpus
 from tests.functional.sandbox import Sandbox
 
 KINDS = ("exec-test", "noop", "python-unittest", "tap")
@@ -23,6 +24,13 @@ class U(unittest.TestCase):
     def test_skip(self): self.skipTest("never")
     def test_abort(self): os.abort()
     def test_exit(self): os._exit(0)
+"""
+
+ROBOT = "*** Test Cases ***\nGood\n    Log    fine\nBad\n    Fail    numbers differ\n"
+GO = """package it
+import "testing"
+func TestGood(t *testing.T) {}
+func TestBad(t *testing.T) { t.Error("numbers differ") }
 """
 
 
@@ -45,19 +53,30 @@ TESTS: tuple[tuple[dict[str, Any], str], ...] = (
     # With Avocado's own executable these two would never end.
     ({"kind": "python-unittest", "uri": "test_u.py:U.test_abort"}, "ERROR"),
     ({"kind": "python-unittest", "uri": "test_u.py:U.test_exit"}, "ERROR"),
+    # Avocado itself knows none of these, but for the first.
+    ({"kind": "dry-run", "uri": "nothing"}, "CANCEL"),
+    ({"kind": "robot", "uri": "it.robot:It.Good"}, "PASS"),
+    ({"kind": "robot", "uri": "it.robot:It.Bad"}, "FAIL"),
+    ({"kind": "golang", "uri": "it_test.go:TestGood"}, "PASS"),
+    ({"kind": "golang", "uri": "it_test.go:TestBad"}, "FAIL"),
 )
 
 
 @pytest.fixture
 def path(sandbox: Sandbox) -> str:
     """A PATH on which ours stand before Avocado's."""
-    assert sandbox.run("runner", "link", "ours", *KINDS).code == 0
+    more = ("dry-run", "golang", "robot")
+    assert sandbox.run("runner", "link", "ours", *KINDS, *more).code == 0
     own = Path(sandbox.here, "ours")
     return os.pathsep.join(map(str, (own, avocado.programs(), os.defpath)))
 
 
 def test_avocado_gets_right_results_from_our_executables(sandbox: Sandbox, path: str) -> None:
     sandbox.write("test_u.py", UNITTEST, executable=False)
+    sandbox.write("it.robot", ROBOT, executable=False)
+    sandbox.write("it_test.go", GO, executable=False)
+    sandbox.write("go.mod", "module example.com/it\n", executable=False)
+    sandbox.env["GOCACHE"] = str(corpus.GO_CACHE)
     recipes = json.dumps([recipe for recipe, _ in TESTS])
     sandbox.write("tests.json", recipes, executable=False)
     words = ["run", "tests.json", "--job-results-dir", "results", "--disable-sysinfo"]

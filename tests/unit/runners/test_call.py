@@ -126,3 +126,12 @@ def test_a_wrong_recipe_is_refused_with_file_and_key(
 def test_a_missing_recipe_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"/none\.json: cannot be read: No such file"):
         read_recipe("/none.json", task=False)
+
+
+def test_a_setting_that_is_null_is_none(tmp_path: Path) -> None:
+    words = ["-k", "robot", "-c", '{"runner.isolation": null, "runner.python": "python3"}']
+    found = read_call(words, None, task=False).runnable
+    assert found.config == {"runner.python": "python3"}
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps({"kind": "robot", "config": {"runner.isolation": None}}))
+    assert read_recipe(str(recipe), task=False).runnable.config == {}
