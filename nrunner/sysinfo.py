@@ -24,9 +24,10 @@ __all__ = ["COMMANDS", "FILES", "SURVEY", "lists_of", "make_survey", "survey_of"
 SURVEY = "sysinfo.survey"
 """Key of a plan's configuration: the lists, and whether there is a survey of each test."""
 
+# No list of processes: command lines of others may hold what is nobody's business.
 COMMANDS = (
     *("df -mP", "dmesg", "hostname", "ip address", "ip link", "lscpu", "lsblk", "lsmod"),
-    *("lspci -vvnn", "numactl --hardware", "ps auxww", "sysctl -a", "uname -a", "uptime"),
+    *("lspci -vvnn", "numactl --hardware", "sysctl -a", "uname -a", "uptime"),
     *("gcc --version", "ld --version", "dmidecode", "ulimit -a"),
 )
 FILES = (
