@@ -52,7 +52,7 @@ def found_in(file: Path) -> list[str]:
 
 
 def _ask(folder: Path, context: Context) -> Package:
-    if shutil.which("go") is None:
+    if shutil.which("go", path=context.env.get("PATH")) is None:
         return Package(problem="there is no go on PATH that could run it")
     argv = ["go", "test", "-vet=off", "-list", ".", "."]
     with tempfile.TemporaryDirectory(prefix="nrunner-") as scratch:

@@ -106,7 +106,8 @@ def test_a_suite_is_one_task_where_tests_may_share_a_process(box: Sandbox) -> No
 def test_robots_own_options_choose_tests_when_they_are_looked_for(box: Sandbox) -> None:
     box.env["ROBOT_OPTIONS"] = "--include fast"
     assert box.run("list", "suites").lines == ["robot  suites/some.robot:Some.Passes  fast"]
-    assert box.run("run", "suites").code == 0
+    box.env["ROBOT_OPTIONS"] = "--include nothing"
+    assert box.run("run", "suites", "-p", "ROBOT_OPTIONS=--include fast").code == 0
     assert list(told(box)) == ["suites/some.robot:Some.Passes"]
     box.env["ROBOT_OPTIONS"] = "--no-such-option"
     end = box.run("list", "suites/some.robot")
