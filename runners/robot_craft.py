@@ -7,8 +7,6 @@ Portable: runs on Python 3.8 with Robot Framework 4; without it all tests say so
 
 from __future__ import annotations
 
-import sys
-
 from nrunner.runners.robot_child import conclude, load, robot
 from nrunner.runners.unittest_child import vanish
 
@@ -35,9 +33,6 @@ def warm_up() -> None:
             robot(module, name)
         except (ImportError, AttributeError):
             continue
-    tempfile: Any = sys.modules.get("tempfile")
-    if tempfile is not None:
-        tempfile.tempdir = None  # each test has one of its own
 
 
 def share(loaded: Any) -> tuple[None, str]:

@@ -86,6 +86,7 @@ def test_tests_of_a_series_have_facts_each(box: Sandbox) -> None:
 
 def test_a_test_that_waits_for_its_facts_can_be_cancelled(box: Sandbox) -> None:
     box.write("commands", "echo begun >> begun; exec sleep 300\n")
+    box.env["NRUNNER_SYSINFO_COLLECT_COMMANDS_TIMEOUT"] = "0"
     run = box.start("run", "/bin/true", "/bin/true", "--sysinfo-per-test", "--grace", "0.5")
     wait_until((box.here / "begun").exists, "a survey began")
     run.signal(signal.SIGINT)
