@@ -110,10 +110,10 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def ended_children(pid: int) -> tuple[tuple[int, int], ...]:
+def ended_children(pid: int) -> Optional[tuple[tuple[int, int], ...]]:
     """Return pid and wait status of the children that a process has not waited for yet.
 
-    None if any of them lives. A status is 0, too, where the kernel does not tell it.
+    None if any of its children lives. A status is 0, too, where the kernel does not tell it.
     """
     found = []
     for child in _children_of_threads(pid):
@@ -124,7 +124,7 @@ def ended_children(pid: int) -> tuple[tuple[int, int], ...]:
             continue  # it was waited for just now
         fields = text[text.rfind(b")") + 2 :].split()
         if fields[0] not in (b"Z", b"X"):
-            return ()
+            return None
         found.append((child, int(fields[49])))
     return tuple(sorted(found))
 

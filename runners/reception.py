@@ -100,6 +100,11 @@ class Reception:
         self._peers: dict[_Peer, bool] = {}
         """With whether each is seen to be one of the attempt's own processes."""
 
+    @property
+    def was_left(self) -> bool:
+        """Whether somebody has said something, and nobody is connected any more."""
+        return not self._peers and self.words > 0
+
     def open(self) -> None:
         """Begin to listen; raise OSError."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

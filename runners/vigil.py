@@ -2,8 +2,9 @@
 
 A test can end in a way that its runner does not notice (``os.abort()`` under a runner that waits
 for a message of its child), and a runner can hang by itself. The former shows by its children,
-which have all ended, the latter by its heartbeats, which have stopped. Not responsible for a runner
-that ends (its runner class judges that), nor for limits of time (``nrunner.runners.alarm``).
+which have all ended, the latter by its heartbeats, which have stopped, or because it hung up. Not
+responsible for a runner that ends (its runner class judges that), nor for limits of time
+(``nrunner.runners.alarm``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -20,6 +21,8 @@ from nrunner.runners.payload import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Optional
+
     from nrunner.runners.reception import Reception
 
 __all__ = ["Judgement", "Sight", "Vigil"]
@@ -41,10 +44,12 @@ class Sight:
     """How many messages came that say something."""
     beats: int
     """How many came that say no more than that it runs."""
-    ended: Sequence[tuple[int, int]] = ()
-    """Pid and wait status of its children, which it has not waited for; none if any lives."""
+    ended: Optional[Sequence[tuple[int, int]]] = ()
+    """Pid and wait status of its children, which it has not waited for; None if any lives."""
     cpu: float = 0.0
     """Seconds that it has computed."""
+    hung_up: bool = False
+    """Whether it was connected, and is no more."""
 
 
 class Judgement:
@@ -65,15 +70,17 @@ class Judgement:
         is_same = sight.words == last.words and sight.ended == last.ended
         is_busy = sight.cpu - last.cpu > self.every * _BUSY
         self._ended = self._ended + 1 if sight.ended and is_same and not is_busy else 0
-        is_quiet = sight.words == last.words and sight.beats == last.beats
-        self._quiet = self._quiet + 1 if is_quiet and sight.beats > 1 and not is_busy else 0
-        bad = next((status for _, status in sight.ended if status), 0)
+        is_quiet = sight.words == last.words and sight.beats == last.beats and not is_busy
+        is_left = sight.beats > 1 or (sight.hung_up and sight.ended is not None)
+        self._quiet = self._quiet + 1 if is_quiet and is_left else 0
+        bad = next((status for _, status in sight.ended or () if status), 0)
         patience = _LOOKS * (1 if bad else _LONG)
         if self._ended >= patience:
             silence = f"its runner said nothing more for {self._seconds(patience)}"
             return f"its process {_put(bad)}, and {silence}"
         if self._quiet >= _LOOKS * _LONG:
-            return f"the heartbeats of its runner stopped {self._seconds(_LOOKS * _LONG)} ago"
+            how = "hung up" if sight.hung_up else "had its last heartbeat"
+            return f"its runner {how} {self._seconds(_LOOKS * _LONG)} ago, and goes on running"
         return ""
 
     def _seconds(self, sights: int) -> str:
@@ -123,7 +130,8 @@ class Vigil:
         pid, heard = self._attempt.pid, self._reception
         main = procfs.read_process(pid)
         cpu = main.cpu_seconds if main is not None else 0.0
-        return Sight(heard.words, heard.beats, procfs.ended_children(pid), cpu)
+        ended = procfs.ended_children(pid)
+        return Sight(heard.words, heard.beats, ended, cpu, heard.was_left)
 
     def _has_more(self) -> bool:
         """Whether something was said that nobody had read so far."""

@@ -36,6 +36,7 @@ RUNNERS = {
     "late": '( sleep 60 && say "$pass" ) & exit 0',
     "aborts": 'say "$begun" "$beat"; sh -c \'kill -ABRT $$\' & exec sleep 300',
     "hangs": 'say "$begun" "$beat" "$beat"; exec sleep 300',
+    "hung-up": 'say "$begun"; exec sleep 300',
 }
 VERDICTS = {
     "fine": ("PASS", "test", ""),
@@ -48,7 +49,8 @@ VERDICTS = {
     "nothing-but-garbage": ("ERROR", "contract", "status 0 and without a finished message"),
     "late": ("ERROR", "contract", "ended with status 0 and without a finished message"),
     "aborts": ("ERROR", "contract", "its process was killed by signal 6 (SIGABRT)"),
-    "hangs": ("ERROR", "contract", "the heartbeats of its runner stopped 1.2 s ago"),
+    "hangs": ("ERROR", "contract", "its runner hung up 1.2 s ago, and goes on running"),
+    "hung-up": ("ERROR", "contract", "its runner hung up 1.2 s ago, and goes on running"),
 }
 
 

@@ -59,7 +59,7 @@ def test_of_several_children_the_one_that_ended_badly_counts():
     "sights",
     [
         [Sight(n, n, ABORTED) for n in range(100)],
-        [Sight(1, n, ABORTED if n % 4 else ()) for n in range(100)],
+        [Sight(1, n, ABORTED if n % 4 else None) for n in range(100)],
         [Sight(1, n, ABORTED, cpu=n * 0.2) for n in range(100)],
         [Sight(1, n, ABORTED * n) for n in range(100)],
     ],
@@ -73,12 +73,31 @@ def test_heartbeats_that_stop_are_missed_after_a_while():
     beating = [Sight(1, n) for n in range(3)]
     number, reason = first_reason([*beating, *[Sight(1, 2)] * 100])
     assert number == 3 + 48
-    assert reason == "the heartbeats of its runner stopped 12 s ago"
+    assert reason == "its runner had its last heartbeat 12 s ago, and goes on running"
 
 
 @pytest.mark.parametrize("beats", [0, 1])
 def test_who_never_had_a_heartbeat_may_be_silent(beats):
     assert first_reason([Sight(1, beats)] * 1000) == (0, "")
+
+
+def test_who_has_hung_up_and_goes_on_without_doing_anything_is_given_up():
+    number, reason = first_reason([Sight(1, 0), *[Sight(1, 0, hung_up=True)] * 100])
+    assert number == 49
+    assert reason == "its runner hung up 12 s ago, and goes on running"
+
+
+@pytest.mark.parametrize(
+    "sights",
+    [
+        [Sight(1, 0, None, hung_up=True)] * 100,
+        [Sight(1, 0, cpu=n * 0.2, hung_up=True) for n in range(100)],
+        [Sight(n // 40, 0, hung_up=True) for n in range(100)],
+    ],
+    ids=["has a child that lives", "computes", "speaks by another connection now and then"],
+)
+def test_who_has_hung_up_may_have_its_reasons(sights):
+    assert first_reason(sights) == (0, "")
 
 
 def test_no_grace_is_so_short_that_nobody_could_speak_within_it():
@@ -94,7 +113,7 @@ class Looks:
         order = Order(1, 1, "1-x", Runnable("x"), "/log", Limits(grace=0))
         self.attempt = Attempt(order)
         self.attempt.pid = os.getpid()
-        self.words, self.beats = 1, 2
+        self.words, self.beats, self.was_left = 1, 2, False
         self.vigil = Vigil(self, self.attempt, self, lambda _, reason: self.given_up.append(reason))
 
     def after(self, _delay: float, callback) -> Timer:
@@ -124,7 +143,8 @@ def looks(monkeypatch):
 
 def test_a_runner_that_is_given_up_is_looked_at_no_more(looks):
     looks.look(100)
-    assert looks.given_up == ["the heartbeats of its runner stopped 1.2 s ago"]
+    ago = "its runner had its last heartbeat 1.2 s ago, and goes on running"
+    assert looks.given_up == [ago]
     assert looks.due == []
 
 
@@ -173,9 +193,9 @@ def test_children_that_ended_are_seen_with_how_they_ended(child):
 
 def test_none_counts_as_ended_while_another_lives(child):
     other = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
-    assert ended_children(os.getpid()) == ()
+    assert ended_children(os.getpid()) is None
     os.kill(other, signal.SIGKILL)
-    wait_until(lambda: len(ended_children(os.getpid())) == 2, "both have ended")
+    wait_until(lambda: len(ended_children(os.getpid()) or ()) == 2, "both have ended")
     os.waitpid(other, 0)
 
 
