@@ -363,14 +363,15 @@ class Agent:
         asked = head["kinds"]
         if not isinstance(asked, list) or len(asked) > _MOST_KINDS:
             raise ValueError(f"expected a list of {_MOST_KINDS} kinds at most")
-        config = self._supervisor.settings.config
+        settings = self._supervisor.settings
+        config, base_dir = settings.config, settings.base_dir
         named = config.get(EXECUTABLES)
         own = named if isinstance(named, Mapping) else ()
         kinds = {
             kind: kind in registry.KINDS
             or kind in registry.REQUIREMENT_KINDS
             or kind in own  # whether that is there, is said by whoever tries
-            or find_executable(kind, config) is not None
+            or find_executable(kind, config, base_dir) is not None
             for kind in asked
         }
         self._answer(head, kinds=kinds)

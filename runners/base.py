@@ -94,6 +94,8 @@ class Command:
     """Whether the payload sends status messages (wire format) to the agent's status socket."""
     warm: Warm | None = None
     """Another way to run it, with the same outcome."""
+    first_on_path: str = ""
+    """A folder in which the payload, and what it starts, look for programs first."""
     answers: bool = False
     """Whether the payload says where its Python is when it is asked (``nrunner.runners.stack``)."""
 

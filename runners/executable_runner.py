@@ -55,8 +55,8 @@ def find_runner(
     named = named_executable(kind, config, base_dir) if EXECUTABLES in config else None
     if named is None and kind in registry.KINDS:
         return registry.runner(kind)
-    key = (kind, *_beside(config))
-    path = named or _found.get(key) or find_executable(kind, config)
+    key = (kind, *_beside(config, base_dir))
+    path = named or _found.get(key) or find_executable(kind, config, base_dir)
     if path is None:
         return registry.runner(kind)
     if named is None:
@@ -83,14 +83,16 @@ def named_executable(kind: str, config: Mapping[str, Any], base_dir: str) -> Opt
     return os.path.abspath(path)
 
 
-def find_executable(kind: str, config: Mapping[str, Any] = _NOTHING) -> Optional[str]:
+def find_executable(
+    kind: str, config: Mapping[str, Any] = _NOTHING, base_dir: str = ""
+) -> Optional[str]:
     """Return the path of the runner executable for `kind`, None if there is none.
 
     It is looked for beside the interpreter of the tests, and on PATH.
     """
     if "/" in kind or "\0" in kind:
         return None
-    own = _beside(config)
+    own = _beside(config, base_dir)
     for prefix in _PREFIXES:
         for folder in (*own, *os.get_exec_path()):
             path = os.path.join(folder, prefix + kind)
@@ -99,11 +101,13 @@ def find_executable(kind: str, config: Mapping[str, Any] = _NOTHING) -> Optional
     return None
 
 
-def _beside(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the folder of the tests' interpreter, if it is called by its path."""
+def _beside(config: Mapping[str, Any], base_dir: str) -> tuple[str, ...]:
+    """Return the folder of the tests' interpreter, if it is called by a path."""
     python = config.get("runner.python")
-    folder = os.path.dirname(python) if isinstance(python, str) else ""
-    return (folder,) if folder.startswith("/") and "\0" not in folder else ()
+    if not isinstance(python, str) or "/" not in python or "\0" in python:
+        return ()
+    folder = os.path.dirname(os.path.join(base_dir, python))
+    return (folder,) if folder.startswith("/") else ()
 
 
 def task_run_words(
@@ -145,6 +149,9 @@ class ExecutableRunner(Runner):
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the executable with its command line."""
         asks: tuple[str, ...] = ()
+        # One of an environment that is not activated needs what else is in there.
+        home = os.path.dirname(self._path)
+        first = home if home in _beside(runnable.config, place.base_dir) else ""
         if os.path.basename(self._path).startswith("avocado-"):
             # It takes no other settings than those that it names.
             config, asks = self._strict(runnable.config)
@@ -153,7 +160,7 @@ class ExecutableRunner(Runner):
         argv = (*asks, self._path, *words)
         if any("\0" in word for word in argv):
             raise RunnerError("a runner executable cannot be given a NUL byte")
-        return Command(argv, place.base_dir, speaks=True)
+        return Command(argv, place.base_dir, speaks=True, first_on_path=first)
 
     def _strict(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return the settings that it takes, and what asks it before it is called, if need be."""

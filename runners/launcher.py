@@ -162,6 +162,8 @@ class Launcher:
         env.update(settings.env)
         env.update(attempt.order.env)
         env.update(command.env)
+        if command.first_on_path:
+            env["PATH"] = f"{command.first_on_path}{os.pathsep}{env.get('PATH', os.defpath)}"
         env[killing.MARK] = attempt.mark
         return env
 

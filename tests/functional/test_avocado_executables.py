@@ -40,7 +40,7 @@ class T(avocado.Test):
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
 """
-NO_MORE = "and its runner said nothing more for 1 s"
+NO_MORE = "and its runner said nothing more for 2 s"
 VERDICTS = {
     "pass": ("PASS", "test", ""),
     "fail": ("FAIL", "test", "not so"),
@@ -58,7 +58,7 @@ VERDICTS = {
 def here(sandbox: Sandbox) -> Sandbox:
     """A sandbox with Avocado's programs on PATH."""
     sandbox.env["PATH"] += f"{os.pathsep}{avocado.programs()}"
-    sandbox.env["NRUNNER_RUN_GRACE"] = "1"
+    sandbox.env["NRUNNER_RUN_GRACE"] = "2"
     return sandbox
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -54,31 +55,43 @@ VERDICTS = {
 }
 
 
+STUCK = ("aborts", "hangs", "hung-up")
+"""Those that go on running, until they are given up."""
+
+
 @pytest.fixture
 def kinds(sandbox: Sandbox) -> Sandbox:
     """A sandbox with a runner for each way to go wrong."""
-    sandbox.env["NRUNNER_RUN_GRACE"] = "0.1"
     for kind, text in RUNNERS.items():
         prefix = "avocado" if len(kind) % 2 else "nrunner"
         sandbox.plug_in(f"{prefix}-runner-{kind}", SAY + text + "\n")
-    sandbox.write("all.json", json.dumps([{"kind": kind} for kind in RUNNERS]), executable=False)
     return sandbox
 
 
-def test_whatever_a_runner_does_wrong_ends_its_own_test_only(kinds: Sandbox) -> None:
-    end = kinds.run("run", "all.json", "--max-parallel-tasks", "12")
-    assert end.code == 1
+def verdicts(kinds: Sandbox, chosen: list[str], *words: str) -> dict[str, dict[str, Any]]:
+    """Run a test of each kind and hold it against what has to come of it; return them all."""
+    kinds.write("all.json", json.dumps([{"kind": kind} for kind in chosen]), executable=False)
+    assert kinds.run("run", "all.json", "--max-parallel-tasks", "12", *words).code == 1
     tests = {each["kind"]: each for each in kinds.results()["tests"]}
     said = {kind: (each["status"], each["cause"]) for kind, each in tests.items()}
-    assert said == {kind: verdict[:2] for kind, verdict in VERDICTS.items()}
-    for kind, (_, _, detail) in VERDICTS.items():
-        assert detail in tests[kind]["detail"], kind
+    assert said == {kind: VERDICTS[kind][:2] for kind in chosen}
+    for kind in chosen:
+        assert VERDICTS[kind][2] in tests[kind]["detail"], kind
+    kinds.wait_nothing_runs()
+    return tests
+
+
+def test_whatever_a_runner_does_wrong_ends_its_own_test_only(kinds: Sandbox) -> None:
+    tests = verdicts(kinds, [kind for kind in RUNNERS if kind not in STUCK])
     assert tests["late"]["attempts"][0]["leaks"]
-    assert "sleep 300" in (kinds.job / tests["hangs"]["outputs"]["evidence.txt"]).read_text()
     job_log = (kinds.job / "job.log").read_text()
     for kind, count in ("twice", "a status message"), ("garbage", "2 status messages"):
-        assert f"refused {count} of {tests[kind]['number']:02}-{kind}" in job_log
-    kinds.wait_nothing_runs()
+        assert f"refused {count} of {tests[kind]['number']}-{kind}" in job_log
+
+
+def test_a_runner_that_is_stuck_is_given_up(kinds: Sandbox) -> None:
+    tests = verdicts(kinds, list(STUCK), "--grace", "0.1")
+    assert "sleep 300" in (kinds.job / tests["hangs"]["outputs"]["evidence.txt"]).read_text()
 
 
 def test_a_last_word_after_the_limit_of_time_comes_too_late(sandbox: Sandbox) -> None:
@@ -139,3 +152,16 @@ def test_avocados_sort_of_executable_is_asked_once_which_settings_it_takes(
         last = log.rpartition(" -c ")[2]  # of two the last counts
         given.append(json.loads(last.partition(" output_dir=")[0]))
     assert given == [{}, {"mine": 1}, {"mine": [3]}]
+
+
+def test_an_executable_beside_the_interpreter_finds_the_programs_there_first(
+    sandbox: Sandbox,
+) -> None:
+    sandbox.write("venv/bin/python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    sandbox.write("venv/bin/tells", "#!/bin/sh\necho ours\n")
+    sandbox.plug_in("tells", "#!/bin/sh\necho another\n")
+    sandbox.write("venv/bin/nrunner-runner-told", f'{SAY}tells; say "$pass"\n')
+    sandbox.write("told.json", '{"kind": "told"}', executable=False)
+    assert sandbox.run("run", "told.json", "--python", "venv/bin/python").code == 0
+    [test] = sandbox.results()["tests"]
+    assert (sandbox.job / test["outputs"]["runner.log"]).read_text() == "ours\n"

@@ -88,10 +88,21 @@ def test_the_folder_of_the_tests_interpreter_comes_before_the_path(path):
     assert find_executable("strange", config) == on_path
     beside = make(own / "avocado-runner-strange")
     assert find_executable("strange", config) == beside
+    relative = {"runner.python": "venv/python"}
+    assert find_executable("strange", relative, str(own.parent)) == beside
     assert find_runner("strange", "/run/status", config).description == beside
     assert find_runner("strange", "/run/status").description == on_path
     ours = make(path[1] / "nrunner-runner-strange")
     assert find_executable("strange", config) == ours
+
+
+@pytest.mark.parametrize(
+    ("python", "first"), [("/bin/python", "/bin"), ("/venv/python", ""), ("bin/python", "")]
+)
+def test_one_beside_the_interpreter_finds_the_programs_there(python, first):
+    config = {"runner.python": python}
+    command = RUNNER.command(Runnable("strange", "u", config=config), PLACE)
+    assert command.first_on_path == first
 
 
 @pytest.mark.parametrize("python", ["python3", "./python", "", 5, None, "/nul\0/x"])
