@@ -36,6 +36,7 @@ def write_jobdata(folder: JobFolder, plan: JobPlan) -> None:
     }
     for name, text in texts.items():
         path = folder.jobdata / name
+        path.touch(0o600)
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -56,7 +56,9 @@ class ByStatus:
     def _link(self, report: TaskReport) -> None:
         status = report.result.value
         if status not in self._made:
-            Path(self._folder, BY_STATUS, status).mkdir(0o700, parents=True, exist_ok=True)
+            # One by one: those above the last would get the modes that the umask gives them.
+            Path(self._folder, BY_STATUS).mkdir(0o700, exist_ok=True)
+            Path(self._folder, BY_STATUS, status).mkdir(0o700, exist_ok=True)
             self._made.add(status)
         if report.log_dir is None:
             name = task_folder_name(report.number, report.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from pathlib import Path
 
 from nrunner.jobdata import write_jobdata
@@ -46,3 +47,13 @@ def test_what_is_there_already_stays(tmp_path: Path) -> None:
     (tmp_path / "jobdata").mkdir()
     write_jobdata(JobFolder(tmp_path), plan())
     assert list((tmp_path / "jobdata").iterdir()) == []
+
+
+def test_it_is_the_users_own_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_jobdata(JobFolder(tmp_path), plan())
+    finally:
+        os.umask(before)
+    made = [tmp_path / "jobdata", *(tmp_path / "jobdata").iterdir()]
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}

@@ -1,5 +1,6 @@
 """Links by status are for what has a folder, or should have one."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,3 +56,15 @@ def test_a_link_that_is_there_or_cannot_be_made_harms_nobody(tmp_path, links):
     links.task_settled(replace(sample_report(2, "y"), result=Result.FAIL, log_dir=None))
     links.flush()
     assert found(tmp_path) == {"PASS/1-x": "../../1-x"}
+
+
+def test_folders_are_the_users_own_whatever_the_umask(tmp_path, links):
+    before = os.umask(0)
+    try:
+        links.task_settled(replace(sample_report(2, "y"), result=Result.FAIL, log_dir=None))
+        links.flush()
+    finally:
+        os.umask(before)
+    made = [path for path in (tmp_path / "test-results").rglob("*") if not path.is_symlink()]
+    assert len(made) == 3
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}
