@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from nrunner.errors import RecipeError
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.pytest_collection import Collected, CollectedTest, Collection
-from nrunner.resolver.pytest_sign import has_usual_name, is_for_pytest
+from nrunner.resolver.pytest_sign import has_cases, has_usual_name, is_for_pytest
 from nrunner.resolver.reference import is_file, is_folder, is_pattern, shown
 from nrunner.runnable import Runnable
 
@@ -56,15 +56,16 @@ class Discovery:
         return self._signs[file]
 
     def _maybe_found(self, reference: str, file: str) -> Resolution:
-        """Answer for a file that is no Python: a plugin or conftest may have found tests in it."""
-        if file.endswith(".py") or not self._is_within(file):
+        """Answer for a file that does not look like tests: pytest may have found some in it."""
+        context, is_python = self._context, file.endswith(".py")
+        if context.static or (is_python and context.python_tests == "unittest"):
             return _no(reference)
-        if self._context.static or not self._places:
+        if not self._is_within(file) or not self._places:
             return _no(reference)
         if not self._collection.is_begun:
             self._collection.of(self._places[0], self._places)
         found = self._collection.known(file)
-        if not found.tests:
+        if not found.tests or (is_python and has_cases(file, context)):
             return _no(reference)
         return _resolution(reference, file, "", found, self._context)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from nrunner.resolver.base import Context
 from nrunner.resolver.reference import is_file
 
-__all__ = ["has_usual_name", "is_for_pytest", "is_in_pytest_folder"]
+__all__ = ["has_cases", "has_usual_name", "is_for_pytest", "is_in_pytest_folder"]
 
 _USUAL = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
 _TEST = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
@@ -41,7 +41,7 @@ def is_for_pytest(file: str, context: Context) -> bool:
         return False
     if _PYTEST.search(text) or (has_usual_name(file) and is_in_pytest_folder(file, base_dir)):
         return True
-    return _PLAIN.search(text) is not None and not _has_cases(file, context, text)
+    return _PLAIN.search(text) is not None and not has_cases(file, context)
 
 
 def is_in_pytest_folder(file: str, base_dir: Path) -> bool:
@@ -57,7 +57,7 @@ def _folders(file: str, base_dir: Path) -> Iterator[str]:
         yield str(folder)
 
 
-def _has_cases(file: str, context: Context, text: bytes) -> bool:
+def has_cases(file: str, context: Context) -> bool:
     """Say whether a file has, or may have, test cases of unittest."""
     from nrunner.resolver.python_place import place_of_file, tree_of
     from nrunner.resolver.python_source import SourceError
@@ -68,5 +68,5 @@ def _has_cases(file: str, context: Context, text: bytes) -> bool:
     try:
         reading = survey(tree, tree.read(place.module, place.path))
     except (SourceError, RecursionError):
-        return b"unittest" in text
+        return b"unittest" in place.path.read_bytes()
     return bool(reading.tests or reading.doubts or reading.has_load_tests)

@@ -199,9 +199,18 @@ def failure_of(recorder: Recorder, report: Any) -> str:
     if type(cause).__name__ == "CollectError":
         return _told(str(cause))
     if report.when != "collect":
-        return reason_of(cause)
+        return _doctest(cause) or reason_of(cause)
     # What pytest itself has to complain of is said without a place of ours.
     return str(cause) if type(cause).__name__ == "Failed" else reason_of(cause) + _place(cause)
+
+
+def _doctest(cause: Any) -> str:
+    """Return what a doctest expected and got, if the exception is about one."""
+    first = next(iter(getattr(cause, "failures", ())), cause)
+    if type(first).__name__ != "DocTestFailure":
+        return ""
+    asked, want, got = first.example.source, first.example.want, first.got
+    return f"{asked.strip()!r}: expected {want.strip()!r}, got {got.strip()!r}"
 
 
 def _told(text: str) -> str:

@@ -199,6 +199,21 @@ def test_whatever_else_pytest_finds_in_a_folder_of_its_own_is_a_test(user: Pytes
     assert uris(ask(user, "pytest:data.yaml")) == ["pytest data.yaml::line 3"]
 
 
+def test_files_that_do_not_look_like_tests_are_pytests_if_it_found_some(user: Pytest) -> None:
+    user.has("test_a.py", "test_a")
+    user.has("doctests.py", "doctests.f")
+    user.has("cases.py", "A::test_a")
+    (user.folder / "doctests.py").write_text("def f():\n    pass\n")
+    case = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        pass\n"
+    (user.folder / "cases.py").write_text(case)
+    assert uris(ask(user, ".")) == [
+        "python-unittest cases.py:A.test_a",
+        "pytest doctests.py::doctests.f",
+        "pytest test_a.py::test_a",
+    ]
+    assert "doctests" not in str(uris(ask(user, ".", python_tests="unittest")))
+
+
 @pytest.mark.parametrize(
     ("python_tests", "function", "case"),
     [

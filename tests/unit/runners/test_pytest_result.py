@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from types import SimpleNamespace
 from typing import Any
 
@@ -90,6 +91,15 @@ def test_a_failure_stays_one_if_the_tear_down_goes_wrong_too() -> None:
         report("failed", "teardown", error=OSError("late")),
     )
     assert told == ("fail", "AssertionError: no; tear-down: OSError: late")
+
+
+def test_a_doctest_says_what_it_expected_and_got() -> None:
+    example = doctest.Example("f()\n", "2\n")
+    failure = doctest.DocTestFailure(doctest.DocTest([], {}, "f", "", 1, ""), example, "1\n")
+    assert outcome(SET_UP, report("failed", error=failure)) == (
+        "fail",
+        "'f()': expected '2', got '1'",
+    )
 
 
 def test_a_fixture_that_is_not_there_is_named() -> None:
