@@ -10,6 +10,7 @@ Portable: runs on Python 3.7 with pytest 7.
 from __future__ import annotations
 
 import os
+import pathlib
 import sys
 import tempfile
 
@@ -136,12 +137,18 @@ class PytestSession:
     def _settle_in(self) -> None:
         """Be what pytest is when a test begins, with what belongs to this process alone.
 
-        A crash tells where Python was, in our standard error, and the folder for temporary files
-        is known, as it is once pytest captures output.
+        A crash tells where Python was, in our standard error. The folder for temporary files is
+        known, as it is once pytest captures output, and that of tmp_path lies in it, wherever the
+        user would have it: others of its name would be removed.
         """
-        if tempfile.tempdir is None and os.environ.get("TMPDIR") == os.environ.get(_WORK_DIR):
-            tempfile.tempdir = os.environ.get(_WORK_DIR)  # it was made for this test
+        work_dir = os.environ.get(_WORK_DIR)
+        if work_dir and tempfile.tempdir is None and os.environ.get("TMPDIR") == work_dir:
+            tempfile.tempdir = work_dir  # it was made for this test
         tempfile.gettempdir()
+        factory: Any = getattr(self.config, "_tmp_path_factory", None)
+        if work_dir and factory is not None:
+            # Nobody else's, so it needs no number, and its path is no longer than it must be.
+            factory._given_basetemp = pathlib.Path(work_dir, "t")  # noqa: SLF001
         if self._faults is not None:
             self._faults.pytest_configure(self.config)
             self._faults = None

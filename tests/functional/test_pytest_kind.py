@@ -254,14 +254,15 @@ def test_a_conftest_with_a_say_in_the_session_runs_for_each_test(sandbox: Sandbo
 def test_what_is_meant_for_whole_runs_is_left_out(sandbox: Sandbox) -> None:
     sandbox.write(
         "pytest.ini",
-        "[pytest]\naddopts = -ra -q -x --lf --junitxml=out.xml --durations=3\n",
+        "[pytest]\naddopts = -ra -q -x --lf --junitxml=out.xml --durations=3 --basetemp=shared\n",
         executable=False,
     )
-    sandbox.write("test_it.py", "def test_1(): assert 0\ndef test_2(): pass\n")
+    sandbox.write("test_it.py", "def test_1(): assert 0\ndef test_2(tmp_path): pass\n")
     for _ in range(2):
         found = run(sandbox, ["test_it.py::test_1", "test_it.py::test_2"])
         assert [status for status, _ in found.values()] == ["FAIL", "PASS"]  # type: ignore[misc]
     assert not (sandbox.here / "out.xml").exists()
+    assert not (sandbox.here / "shared").exists()
     assert not list(sandbox.here.glob(".pytest_cache/**/lastfailed"))
 
 
@@ -275,7 +276,7 @@ def test_tests_are_forks_and_see_nothing_of_each_other(sandbox: Sandbox) -> None
         "    assert SEEN == []\n"
         "    SEEN.append(x)\n"
         "    print(os.getppid())\n"
-        "    assert str(tmp_path).startswith(os.environ['TMPDIR'])\n"
+        "    assert str(tmp_path) == os.environ['TMPDIR'] + f'/t/test_it_{x}_0'\n"
         "    assert os.listdir(tmp_path) == []\n",
     )
     uris = [f"test_it.py::test_it[{number}]" for number in range(4)]
