@@ -301,3 +301,27 @@ def test_the_examples_end_as_their_page_says(sandbox: Sandbox, root: Path) -> No
     }
     assert sandbox.run("run", "pytest", "--filter-by-tags", "slow").code == 0
     assert len(sandbox.results()["tests"]) == 3
+
+
+def test_installed_plugins_are_imported_once_unless_they_are_blocked(sandbox: Sandbox) -> None:
+    """And what the user's options name is not: each session imports that by itself."""
+    for name in ("installed", "named"):
+        text = f"open('imports', 'a').write('{name}\\n')\ndef pytest_report_header(): pass\n"
+        sandbox.write(f"lib/{name}.py", text, executable=False)
+    sandbox.write("lib/ours-1.dist-info/METADATA", "Name: ours\nVersion: 1\n", executable=False)
+    sandbox.write("lib/ours-1.dist-info/entry_points.txt", "[pytest11]\nours = installed\n")
+    for name in ("test_a.py", "test_b.py"):
+        sandbox.write(name, "def test_it(): pass\n", executable=False)
+    del sandbox.env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+    sandbox.env["PYTHONPATH"] = str(sandbox.here / "lib")
+
+    def imports(options: str) -> list[str]:
+        (sandbox.here / "imports").write_text("")
+        sandbox.env["PYTEST_ADDOPTS"] = f"-p no:schemathesis {options}"
+        found = run(sandbox, ["test_a.py::test_it", "test_b.py::test_it"])
+        assert set(found.values()) == {("PASS", None)}
+        return (sandbox.here / "imports").read_text().split()
+
+    assert imports("") == ["installed"]
+    assert imports("-p no:ours") == []
+    assert imports("-p named -p no:ours") == ["named", "named"]
