@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nrunner.record import replace
 from nrunner.runnable import Runnable
 from nrunner.runners.call import Call, read_call
 from nrunner.runners.executable_runner import task_run_words
@@ -32,6 +33,8 @@ def test_a_task_that_is_put_into_words_is_read_back_as_it_was(
     runnable: Runnable, task_id: str, job_id: str
 ) -> None:
     words = task_run_words(runnable, task_id, job_id, "/out", "/sock")
+    said = {key: value for key, value in runnable.config.items() if value is not None}
+    runnable = replace(runnable, config=said)  # what is null is not set
     assert read_call(words[1:], None, task=True) == Call(
         runnable, "/out", task_id, job_id, ("/sock",)
     )
