@@ -160,7 +160,9 @@ class ExecutableRunner(Runner):
         argv = (*asks, self._path, *words)
         if any("\0" in word for word in argv):
             raise RunnerError("a runner executable cannot be given a NUL byte")
-        return Command(argv, place.base_dir, speaks=True, first_on_path=first)
+        # What it leaves when it is killed goes with the attempt.
+        env = {"TMPDIR": place.work_dir}
+        return Command(argv, place.base_dir, env, speaks=True, first_on_path=first)
 
     def _strict(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
         """Return the settings that it takes, and what asks it before it is called, if need be."""

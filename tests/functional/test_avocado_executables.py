@@ -14,7 +14,7 @@ from tests.functional.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "avocado"
 INSTRUMENTED = """\
-import os, signal, time, avocado
+import os, signal, tempfile, time, avocado
 class T(avocado.Test):
     def test_pass(self):
         self.log.info("said to the log")
@@ -33,6 +33,7 @@ class T(avocado.Test):
     @avocado.skip("never")
     def test_skip(self): ...
     def test_abort(self):
+        tempfile.mkdtemp()
         os.abort()
     def test_leave(self):
         os._exit(3)
@@ -59,6 +60,8 @@ def here(sandbox: Sandbox) -> Sandbox:
     """A sandbox with Avocado's programs on PATH."""
     sandbox.env["PATH"] += f"{os.pathsep}{avocado.programs()}"
     sandbox.env["NRUNNER_RUN_GRACE"] = "2"
+    sandbox.env["TMPDIR"] = str(sandbox.write("tmp/x", "", executable=False).parent)
+    (sandbox.here / "tmp" / "x").unlink()
     return sandbox
 
 
@@ -77,6 +80,7 @@ def test_avocados_own_tests_get_their_verdicts_whatever_they_do(here: Sandbox) -
     assert content(here, good, "stdout") == "printed\n"
     assert content(here, good, "whiteboard") == "wiped"
     assert (here.job / good["outputs"]["data"] / "made").read_text() == "kept"
+    assert [*Path(here.env["TMPDIR"]).glob("tmp*")] == []
     here.wait_nothing_runs()
 
 

@@ -166,6 +166,7 @@ def test_its_command_speaks_for_itself_where_the_user_is():
     command = RUNNER.command(Runnable("strange", "u"), PLACE)
     assert command.argv[0] == "/bin/nrunner-runner-strange"
     assert (command.cwd, command.speaks) == ("/base", True)
+    assert command.env == {"TMPDIR": "/work"}
 
 
 def test_what_no_command_line_can_hold_is_refused():
