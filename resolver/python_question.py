@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nrunner.record import replace
 from nrunner.resolver.base import Context
 from nrunner.resolver.bounded import BoundedError, last_line, run_bounded
 
@@ -23,7 +24,9 @@ class LoaderError(Exception):
 
 def ask(command: Sequence[str], spec: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """Return the answer to a question, an argument of the command; raise LoaderError."""
-    with tempfile.TemporaryDirectory(prefix="nrunner-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nrunner-", ignore_cleanup_errors=True) as folder:
+        # Making tests can make temporary files, which those who only ask have to remove.
+        context = replace(context, env={"TMPDIR": folder, **context.env})
         answer = Path(folder, "answer")
         question = Path(folder, "question")
         complaints = Path(folder, "stderr")

@@ -237,6 +237,12 @@ def test_nothing_that_a_module_starts_outlives_the_question(tmp_path: Path) -> N
     assert _ends_within(2, int((tmp_path / "pid").read_text()))
 
 
+def test_temporary_files_of_a_module_go_with_the_question(tmp_path: Path) -> None:
+    text = ASK + "import tempfile\nopen('made', 'w').write(tempfile.mkdtemp())\n"
+    assert len(_resolve(tmp_path, _write(tmp_path, "test_x.py", text)).runnables) == 2
+    assert not Path((tmp_path / "made").read_text()).exists()
+
+
 def _ends_within(seconds: float, pid: int) -> bool:
     """Say whether a process that was killed is dead, reaped or not, before long."""
     deadline = time.monotonic() + seconds
