@@ -115,7 +115,13 @@ def _decoded(word: str) -> object:
         if word.startswith("base64:"):
             return base64.b64decode(word.removeprefix("base64:"), validate=True).decode()
         if word.startswith("{") or equals:
-            return key if equals else "", json.loads(value if equals else word)
+            found = json.loads(value if equals else word)
+            return key if equals else "", _settings(found) if not equals else found
     except ValueError:
         return (key, f"json:{value}") if equals else word
     return word
+
+
+def _settings(config: dict[str, object]) -> dict[str, object]:
+    """Leave out those that are null, which Avocado gives where nobody has set one."""
+    return {key: value for key, value in config.items() if value is not None}
