@@ -17,8 +17,8 @@ from nrunner.runners.unittest_result import reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any, Optional
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
 __all__ = ["Recorder", "failure_of", "single_outcome", "text_of", "whole_outcome"]
 
@@ -42,11 +42,11 @@ class Recorder:
         """Of collectors that failed, or asked to be skipped."""
         self.deselected: list[Any] = []
         """Items that options left out."""
-        self._causes: dict[int, BaseException] = {}
+        self._causes: dict[int, tuple[str, str]] = {}
 
-    def cause_of(self, report: Any) -> Optional[BaseException]:
-        """Return the exception behind a report, as far as it is known."""
-        return self._causes.get(id(report))
+    def cause_of(self, report: Any) -> tuple[str, str]:
+        """Return what a report is about, and the class of the exception; empty if unknown."""
+        return self._causes.get(id(report), ("", ""))
 
     def forget(self) -> None:
         """Begin anew with another test."""
@@ -85,8 +85,13 @@ class Recorder:
                 return
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
-        """Keep the exception that a report is about."""
-        self._causes[id(report)] = call.excinfo.value
+        """Keep the words of an exception, but not itself: it would keep all that it knows."""
+        error, name = call.excinfo.value, type(call.excinfo.value).__name__
+        try:
+            words = _words_of(error, report.when)
+        except Exception:  # not even its attributes can be read
+            words = name
+        self._causes[id(report)] = words, name
 
 
 # Outcomes
@@ -106,28 +111,27 @@ def whole_outcome(recorder: Recorder, missed: int) -> dict[str, Any]:
     for report in recorder.reports:
         by_test.setdefault(report.nodeid, []).append(report)
     verdicts = {name: _verdict(recorder, each) for name, each in by_test.items()}
-    counts: dict[str, int] = {}
+    counts = {"not run": missed} if missed else {}
     for each in verdicts.values():
         counts[each["result"]] = counts.get(each["result"], 0) + 1
-    if missed:
-        counts["not run"] = missed
-    bad = [(name, each) for name, each in verdicts.items() if each["result"] in ("fail", "error")]
-    said = ", ".join(f"{counts[word]} {told}" for word, told in _COUNTS.items() if word in counts)
-    total = len(verdicts) + missed
-    reason = f"{total} test{'' if total == 1 else 's'}: {said}"
-    told = [f"{_names(name)}: {each['fail_reason']}" for name, each in bad[:_KEPT]]
-    outcome: dict[str, Any] = {
-        "result": next((word for word in _WORST if word in counts), "not run"),
-        "fail_reason": "; ".join([reason, *told]),
+    worst = next((word for word in _WORST if word in counts), "not run")
+    outcome = {
+        "result": "error" if worst == "not run" else worst,
+        "fail_reason": _counted(counts, len(verdicts) + missed),
     }
-    if outcome["result"] == "not run":
-        outcome["result"] = "error"
-    texts = [each["traceback"] for _, each in bad[:_KEPT] if "traceback" in each]
+    bad = {name: each for name, each in verdicts.items() if each["result"] in ("fail", "error")}
+    for name, each in [*bad.items()][:_KEPT]:
+        outcome["fail_reason"] += f"; {_names(name)}: {each['fail_reason']}"
+    texts = [each["traceback"] for each in [*bad.values()][:_KEPT] if "traceback" in each]
     if texts:
         outcome["traceback"] = "\n".join(texts)[:_TEXT_LIMIT]
-    if bad and "fail_class" in bad[0][1]:
-        outcome["fail_class"] = bad[0][1]["fail_class"]
-    return outcome
+    classes = [each["fail_class"] for each in bad.values() if "fail_class" in each]
+    return {**outcome, "fail_class": classes[0]} if classes else outcome
+
+
+def _counted(counts: Mapping[str, int], total: int) -> str:
+    said = ", ".join(f"{counts[word]} {told}" for word, told in _COUNTS.items() if word in counts)
+    return f"{total} test{'' if total == 1 else 's'}: {said}"
 
 
 _COUNTS = {
@@ -177,10 +181,8 @@ def _failure(recorder: Recorder, failed: Sequence[Any]) -> dict[str, Any]:
     texts = [each.longreprtext for each in kept if each.longreprtext]
     if texts:
         outcome["traceback"] = "\n".join(texts)[:_TEXT_LIMIT]
-    cause = recorder.cause_of(failed[0])
-    if cause is not None:
-        outcome["fail_class"] = type(cause).__name__
-    return outcome
+    _, name = recorder.cause_of(failed[0])
+    return {**outcome, "fail_class": name} if name else outcome
 
 
 def failure_of(recorder: Recorder, report: Any) -> str:
@@ -188,18 +190,19 @@ def failure_of(recorder: Recorder, report: Any) -> str:
     known = getattr(report.longrepr, "errorstring", None)  # what pytest says of fixtures
     if known is not None:
         return _first_line(known)
-    cause = recorder.cause_of(report)
-    if cause is None:
-        said = _first_line(report.longreprtext)
-        strict = "[XPASS(strict)]"
-        return said.replace(strict, f"{_UNEXPECTED}:", 1).rstrip(": ") or "failed"
-    inner = cause.__cause__
-    if inner is not None and type(cause).__name__ == "CollectError":
-        return reason_of(inner) + _place(inner)
-    if type(cause).__name__ == "CollectError":
-        return _told(str(cause))
-    if report.when != "collect":
+    words, _ = recorder.cause_of(report)
+    if words:
+        return words
+    said = _first_line(report.longreprtext)
+    return said.replace("[XPASS(strict)]", f"{_UNEXPECTED}:", 1).rstrip(": ") or "failed"
+
+
+def _words_of(cause: BaseException, when: str) -> str:
+    if when != "collect":
         return _doctest(cause) or reason_of(cause)
+    if type(cause).__name__ == "CollectError":
+        inner = cause.__cause__
+        return _told(str(cause)) if inner is None else reason_of(inner) + _place(inner)
     # What pytest itself has to complain of is said without a place of ours.
     return str(cause) if type(cause).__name__ == "Failed" else reason_of(cause) + _place(cause)
 
