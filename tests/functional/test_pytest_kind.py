@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.sandbox import Sandbox
+from tests.functional.sandbox import Sandbox, wait_until
 
 VERDICTS = """
 import os, sys, warnings
@@ -267,23 +267,24 @@ def test_what_is_meant_for_whole_runs_is_left_out(sandbox: Sandbox) -> None:
 
 
 def test_tests_are_forks_and_see_nothing_of_each_other(sandbox: Sandbox) -> None:
+    """Also where pytest compiles the file first, and names what it writes by its process."""
+    del sandbox.env["PYTHONDONTWRITEBYTECODE"]
     sandbox.write(
         "test_it.py",
         "import os, pytest\n"
+        "with open('imports', 'a') as file: file.write('x')\n"
         "SEEN = []\n"
         "@pytest.mark.parametrize('x', range(4))\n"
         "def test_it(x, tmp_path):\n"
         "    assert SEEN == []\n"
         "    SEEN.append(x)\n"
-        "    print(os.getppid())\n"
         "    assert str(tmp_path) == os.environ['TMPDIR'] + f'/t/test_it_{x}_0'\n"
         "    assert os.listdir(tmp_path) == []\n",
     )
     uris = [f"test_it.py::test_it[{number}]" for number in range(4)]
     found = run(sandbox, uris, "--max-parallel-tasks", "1")
     assert set(found.values()) == {("PASS", None)}
-    outputs = [each["outputs"]["stdout"] for each in sandbox.results()["tests"]]
-    assert len({(sandbox.job / each).read_text() for each in outputs}) == 1
+    assert (sandbox.here / "imports").read_text() == "x"
 
 
 def test_the_examples_end_as_their_page_says(sandbox: Sandbox, root: Path) -> None:
@@ -325,3 +326,23 @@ def test_installed_plugins_are_imported_once_unless_they_are_blocked(sandbox: Sa
     assert imports("") == ["installed"]
     assert imports("-p no:ours") == []
     assert imports("-p named -p no:ours") == ["named", "named"]
+
+
+def test_what_is_set_up_is_torn_down_if_nobody_comes_any_more(sandbox: Sandbox) -> None:
+    sandbox.write(
+        "test_it.py",
+        "import pytest\n"
+        "@pytest.fixture(scope='module', autouse=True)\n"
+        "def module():\n"
+        "    yield\n"
+        "    open('down', 'w').close()\n"
+        "    raise ValueError('too late')\n"
+        "def test_1(): assert 0\n"
+        "def test_2(): open('ran', 'w').close()\n",
+    )
+    uris = ["test_it.py::test_1", "test_it.py::test_2"]
+    found = run(sandbox, uris, "--isolation", "module", "--fail-fast")
+    assert [status for status, _ in found.values()] == ["FAIL", "CANCEL"]  # type: ignore[misc]
+    wait_until((sandbox.here / "down").exists, "the module is torn down")
+    sandbox.wait_nothing_runs()
+    assert not (sandbox.here / "ran").exists()
