@@ -1,6 +1,7 @@
 """Tests of pytest, by file, folder or pytest's own addresses.
 
-``file.py``, ``file.py::TestA::test_b[1]``. Not responsible for finding out which tests there are;
+``file.py``, ``file.py::TestA::test_b[1]``; also ``file.py:TestA.test_b`` and ``file.py:REGEX``, as
+tests of unittest are named. Not responsible for finding out which tests there are;
 that is ``nrunner.resolver.pytest_discovery``, imported when a reference may be pytest's.
 """
 
@@ -24,7 +25,7 @@ class PytestResolver:
     """Takes Python files that are pytest's, and whatever else pytest finds in their folders."""
 
     name = "pytest"
-    description = "tests of pytest: file.py, file.py::TestA::test_b[1]"
+    description = "tests of pytest: file.py, file.py::TestA::test_b[1], file.py:REGEX"
     priority = 55
 
     def __init__(self) -> None:
@@ -43,8 +44,8 @@ class PytestResolver:
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with one Runnable per item that pytest collects."""
         text = reference.removeprefix(_PREFIX)
-        file, colons, _ = text.partition("::")
-        is_named = text != reference or colons or file.endswith(".py")
+        file = _file_of(text)
+        is_named = text != reference or "::" in text or file.endswith(".py")
         if not (is_named or self._has_folders) or not is_file(context.base_dir, file):
             return Resolution(reference, Answer.NOT_MINE, resolver=self.name)
         if self._discovery is None:
@@ -52,3 +53,11 @@ class PytestResolver:
 
             self._discovery = Discovery(self._foreseen or (reference,), context)
         return self._discovery.resolve(reference)
+
+
+def _file_of(text: str) -> str:
+    before, colons, _ = text.partition("::")
+    if colons:
+        return before
+    before, colon, _ = text.rpartition(".py:")
+    return before + ".py" if colon else text

@@ -7,9 +7,11 @@ Not responsible for the form of references, nor for what pytest finds
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 from nrunner.errors import RecipeError
+from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.pytest_collection import Collected, CollectedTest, Collection
 from nrunner.resolver.pytest_sign import has_cases, has_usual_name, is_for_pytest
@@ -35,7 +37,9 @@ class Discovery:
     def resolve(self, reference: str) -> Resolution:
         """Answer with one Runnable per item that pytest collects."""
         text = reference.removeprefix(_PREFIX)
-        file, colons, names = text.partition("::")
+        file, colons, names = _split(text)
+        if colons == ":":
+            return self._by_pattern(reference, file, names)
         if not (text != reference or colons or self._is_pytests(file)):
             return self._maybe_found(reference, file)
         is_doubtful = self._is_within(file) and not has_usual_name(file)
@@ -45,6 +49,30 @@ class Discovery:
         if self._collection.has_failed and is_doubtful:
             return _no(reference, found.error)  # pytest would hardly have looked into it
         return _resolution(reference, file, names, found, self._context)
+
+    def _by_pattern(self, reference: str, file: str, pattern: str) -> Resolution:
+        """Answer for ``Class.test``, or for those tests that an expression fits."""
+        is_asked = reference.startswith(_PREFIX) or self._is_pytests(file)
+        if self._context.static or not is_asked:
+            return _no(reference)
+        names = pattern.replace(".", "::")
+        exact = self.resolve(f"{_PREFIX}{file}::{names}")
+        if exact.answer is Answer.SUCCESS:
+            return replace(exact, reference=reference)
+        try:
+            expression = re.compile(pattern)
+        except re.error as error:
+            reason = f"{shown(file)}: {shown(pattern)} is no regular expression: {error}"
+            return _no(reference, reason, Answer.CORRUPT)
+        whole = self.resolve(_PREFIX + file)
+        fitting = tuple(
+            each
+            for each in whole.runnables
+            if expression.search(str(each.uri).partition("::")[2].replace("::", "."))
+        )
+        if fitting:
+            return replace(whole, reference=reference, runnables=fitting)
+        return replace(exact, reference=reference)
 
     def _is_pytests(self, file: str) -> bool:
         whose = self._context.python_tests
@@ -87,7 +115,7 @@ class Discovery:
         for reference in self._foreseen:
             text = reference.removeprefix(_PREFIX)
             forced = text != reference or "::" in text
-            path = text.partition("::")[0]
+            path = _split(text)[0]
             if is_folder(base_dir, path):
                 yield from self._in_folder(path, forced=forced)
             elif is_file(base_dir, path):
@@ -110,6 +138,15 @@ class Discovery:
                 yield from self._in_folder(match, forced=forced)
             elif forced or self._is_pytests(match):
                 yield match
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Split ``file.py::TestA::test_b``, or ``file.py:Class.test`` and the like."""
+    before, colons, names = text.partition("::")
+    if colons:
+        return before, colons, names
+    before, colon, name = text.rpartition(".py:")
+    return (before + ".py", ":", name) if colon else (text, "", "")
 
 
 def _modules(folder: str, base_dir: str) -> Iterator[str]:

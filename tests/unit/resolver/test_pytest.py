@@ -101,6 +101,25 @@ def test_a_name_leads_to_a_test_to_those_of_a_class_and_to_its_variants(user: Py
     assert missing.reason == 'test_a.py: there is no test "test_ac"; did you mean "test_ab"?'
 
 
+def test_a_test_may_be_named_as_those_of_unittest_are_and_by_an_expression(user: Pytest) -> None:
+    user.has("test_a.py", "test_a[1]", "test_a[2]", "TestB::test_a", "TestB::test_c")
+    assert uris(ask(user, "test_a.py:TestB.test_c")) == ["pytest test_a.py::TestB::test_c"]
+    assert uris(ask(user, "test_a.py:test_a")) == [
+        "pytest test_a.py::test_a[1]",
+        "pytest test_a.py::test_a[2]",
+    ]
+    assert uris(ask(user, r"test_a.py:B\.test_.$", "pytest:test_a.py:c$")) == [
+        "pytest test_a.py::TestB::test_a",
+        "pytest test_a.py::TestB::test_c",
+        "pytest test_a.py::TestB::test_c",
+    ]
+    missing, broken = ask(user, "test_a.py:TestB.test_d", "test_a.py:(")
+    assert missing.reason.startswith('test_a.py: there is no test "TestB::test_d"; did you mean')
+    assert broken.reason.startswith("test_a.py: ( is no regular expression")
+    assert {missing.answer, broken.answer} == {Answer.CORRUPT}
+    assert all(paths == ["test_a.py"] for paths in user.asked)
+
+
 def test_a_file_that_cannot_be_collected_is_corrupt_and_the_others_are_not(user: Pytest) -> None:
     user.has("test_a.py", error="ImportError: no x (test_a.py:1)")
     user.has("test_b.py", "test_b")
