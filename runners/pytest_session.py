@@ -41,6 +41,7 @@ _OPTIONS: dict[str, Any] = {
 """What is set whatever the user's configuration says: there is one test to a process."""
 _WRITERS = ("lfplugin", "nfplugin", "stepwiseplugin")
 """They note, in files that all tests have in common, what became of a run."""
+_INSTALLED = f"{os.sep}site-packages{os.sep}"
 _WORK_DIR = "NRUNNER_TEST_WORKDIR"
 _OF_SESSIONS = ("pytest_sessionstart", "pytest_sessionfinish", "pytest_unconfigure")
 
@@ -98,11 +99,11 @@ class PytestSession:
 
     def why_alone(self) -> str:
         """Return why processes cannot share this session; empty if they can."""
-        plugins = self.config.pluginmanager
-        for plugin in plugins.get_plugins():
-            path = getattr(plugin, "__file__", None) or ""
-            if os.path.basename(path) != "conftest.py":
-                continue
+        root = str(self.config.rootpath) + os.sep
+        for plugin in self.config.pluginmanager.get_plugins():
+            path = _file_of(plugin)
+            if not path.startswith(root) or _INSTALLED in path:
+                continue  # what is installed is trusted to know what a session is
             for hook in _OF_SESSIONS:
                 if hasattr(plugin, hook):
                     return f"has {hook} in {os.path.relpath(path)}"
@@ -152,6 +153,13 @@ class PytestSession:
         if self._faults is not None:
             self._faults.pytest_configure(self.config)
             self._faults = None
+
+
+def _file_of(plugin: Any) -> str:
+    """Return the file of a plugin: a module, or an object of a class that a module has."""
+    module = sys.modules.get(type(plugin).__module__)
+    path = getattr(plugin, "__file__", None) or getattr(module, "__file__", None)
+    return path if isinstance(path, str) else ""
 
 
 def names_of(item: Any) -> str:

@@ -231,14 +231,27 @@ def test_fixtures_are_set_up_for_each_process(
     assert words == ([up + down] * 2 if isolation == "process" else [up, down])
 
 
-def test_a_conftest_with_a_say_in_the_session_runs_for_each_test(sandbox: Sandbox) -> None:
+HOOKS = """
+import pathlib
+def pytest_sessionstart(session): pathlib.Path('made').write_text('')
+def pytest_sessionfinish(session): pathlib.Path('made').unlink()
+"""
+
+PLUGIN = """
+import pathlib
+class Plugin:
+    def pytest_sessionstart(self): pathlib.Path('made').write_text('')
+    def pytest_sessionfinish(self): pathlib.Path('made').unlink()
+def pytest_configure(config): config.pluginmanager.register(Plugin())
+"""
+
+
+@pytest.mark.parametrize("conftest", [HOOKS, PLUGIN], ids=["hooks", "plugin"])
+def test_a_conftest_with_a_say_in_the_session_runs_for_each_test(
+    sandbox: Sandbox, conftest: str
+) -> None:
     """Else the first test to end would take away what the session has made for all."""
-    sandbox.write(
-        "conftest.py",
-        "import pathlib\n"
-        "def pytest_sessionstart(session): pathlib.Path('made').write_text('')\n"
-        "def pytest_sessionfinish(session): pathlib.Path('made').unlink()\n",
-    )
+    sandbox.write("conftest.py", conftest, executable=False)
     sandbox.write(
         "test_it.py",
         "import os, pytest\n"
