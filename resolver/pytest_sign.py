@@ -16,7 +16,9 @@ __all__ = ["has_cases", "has_usual_name", "is_for_pytest", "is_in_pytest_folder"
 
 _USUAL = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
 _TEST = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
-_PYTEST = re.compile(rb"^[ \t]*(?:import|from)[ \t]+pytest\b", re.MULTILINE)
+_PYTEST = re.compile(
+    rb"^[ \t]*(?:from[ \t]+pytest\b|import[ \t][\w., \t]*\bpytest\b)", re.MULTILINE
+)
 _PLAIN = re.compile(rb"^(?:(?:async[ \t]+)?def[ \t]+test|class[ \t]+Test)", re.MULTILINE)
 _CONFTEST = "conftest.py"
 
@@ -29,17 +31,19 @@ def has_usual_name(file: str) -> bool:
 def is_for_pytest(file: str, context: Context) -> bool:
     """Say whether a file of tests is one for pytest, rather than for unittest alone.
 
-    It is if it has tests and imports pytest, if it has test functions or classes and no test case
-    of unittest, and, where its name is that of tests, if there is a conftest for it.
+    It is if it has tests, or the name of a file of tests, and imports pytest; if it has test
+    functions or classes and no test case of unittest; and, where its name is that of tests, if
+    there is a conftest for it.
     """
     base_dir = context.base_dir
     try:
         text = (base_dir / file).read_bytes()
     except OSError:
         return False
+    is_usual = has_usual_name(file)
     if not _TEST.search(text):
-        return False
-    if _PYTEST.search(text) or (has_usual_name(file) and is_in_pytest_folder(file, base_dir)):
+        return is_usual and _PYTEST.search(text) is not None  # its tests may come from elsewhere
+    if _PYTEST.search(text) or (is_usual and is_in_pytest_folder(file, base_dir)):
         return True
     return _PLAIN.search(text) is not None and not has_cases(file, context)
 

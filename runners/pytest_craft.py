@@ -37,7 +37,8 @@ def warm_up() -> None:
 def share(loaded: Loaded) -> tuple[Optional[PytestSession], str]:
     """Return the session in which a file was collected; None if there is none, or why not."""
     if isinstance(loaded, dict):
-        return None, "cannot be collected"
+        is_skipped = loaded["result"] == "skip"
+        return None, "is skipped as a whole" if is_skipped else "cannot be collected"
     session = loaded[0]
     gc.collect()
     gc.freeze()  # or each fork would look through all of it

@@ -24,6 +24,7 @@ def sign(folder: Path, text: str, name: str = "test_it.py") -> bool:
         "async " + FUNCTION,
         PLAIN_CLASS,
         "import pytest\n" + CASE,
+        "import os.path as p, pytest\nfrom elsewhere import *\n",
         "from pytest import mark\n" + LATE_CASE,
         "import pytest\n" + FUNCTION + "not Python\n",
         "def test_a(:\n",
@@ -40,7 +41,6 @@ def test_test_functions_plain_classes_and_whatever_imports_pytest_is_for_pytest(
     "text",
     [
         "",
-        "import pytest\n",
         "def helper():\n    pass\n",
         CASE,
         CASE + FUNCTION,
@@ -53,6 +53,10 @@ def test_test_functions_plain_classes_and_whatever_imports_pytest_is_for_pytest(
 )
 def test_test_cases_and_what_has_no_tests_is_not(tmp_path: Path, text: str) -> None:
     assert not sign(tmp_path, text)
+
+
+def test_a_helper_that_imports_pytest_is_not_for_it(tmp_path: Path) -> None:
+    assert not sign(tmp_path, "import pytest\n", "helper.py")
 
 
 def test_test_cases_are_for_pytest_where_it_is_at_home(tmp_path: Path) -> None:
