@@ -37,13 +37,16 @@ from nrunner.variant import named
 
 __all__ = ["Job", "JobResult", "Suite"]
 
+Reference = str | os.PathLike[str]
+"""What to run, as on the command line, or the path of it."""
+
 
 @dataclass(frozen=True)
 class Suite:
     """Tests of a job that share settings, and run before those of the next suite."""
 
-    references: Sequence[str] = ()
-    """What to run, as on the command line."""
+    references: Sequence[Reference] | Reference = ()
+    """What to run, as on the command line; a single one need be in no list."""
     name: str = ""
     runnables: Sequence[Runnable] = ()
     """Tests that need not be looked for."""
@@ -91,7 +94,7 @@ class Job:
 
     def __init__(
         self,
-        suites: Sequence[Suite | str] | Suite,
+        suites: Sequence[Suite | Reference] | Suite | Reference,
         settings: Mapping[str, Any] | None = None,
         *,
         base_dir: str | os.PathLike[str] | None = None,
@@ -130,7 +133,7 @@ class Job:
             return resolve(references, resolvers, context)
 
         requests = [self._request(suite) for suite in self._suites]
-        command = ("nrunner.Job", *(each for suite in self._suites for each in suite.references))
+        command = ("nrunner.Job", *(each for request in requests for each in request.references))
         planned = make_plan(requests, self.config, ask, base_dir=self._base_dir, command=command)
         return planned.plan
 
@@ -202,7 +205,7 @@ class Job:
     def _request(self, suite: Suite) -> SuiteRequest:
         where = f"settings of the suite {suite.name!r}"
         return SuiteRequest(
-            tuple(suite.references),
+            _references(suite.references),
             self._config(given_layer(suite.settings, where, suite=True)),
             suite.name,
             joined(self._requirements, suite.requirements),
@@ -211,15 +214,25 @@ class Job:
         )
 
 
-def _suites(given: Sequence[Suite | str] | Suite) -> tuple[Suite, ...]:
+def _suites(given: Sequence[Suite | Reference] | Suite | Reference) -> tuple[Suite, ...]:
     """Return suites; references among them become one."""
     if isinstance(given, Suite):
         return (given,)
-    if isinstance(given, str):
+    if isinstance(given, (str, os.PathLike)):
         return (Suite([given]),)
     suites = [each for each in given if isinstance(each, Suite)]
-    references = [each for each in given if isinstance(each, str)]
+    references = [each for each in given if not isinstance(each, Suite)]
     return (*([Suite(references)] if references or not suites else []), *suites)
+
+
+def _references(given: Sequence[Reference] | Reference) -> tuple[str, ...]:
+    """Return references as text; raise UsageError for what is none, rather than leave it out."""
+    # The letters of a text are not meant: its "/" would be searched for tests, with all below.
+    several = (given,) if isinstance(given, (str, os.PathLike)) else given
+    for each in several:
+        if not isinstance(each, (str, os.PathLike)):
+            raise UsageError(f"use {each!r} as a reference: expected text or a path")
+    return tuple(os.fsdecode(each) for each in several)
 
 
 class _Ear:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,19 @@ def test_what_cannot_be_run_raises(here: Path) -> None:
     suite = nrunner.Suite(["good.sh"], settings={"run.fail_fast": True})
     with pytest.raises(nrunner.NrunnerError, match="cannot differ from suite to suite"):
         nrunner.Job(suite, base_dir=here).plan()
+
+
+@pytest.mark.parametrize("shape", [lambda it: it, lambda it: [it], nrunner.Suite])
+def test_references_are_text_or_paths_alone_or_in_lists(here: Path, shape: Any) -> None:
+    for reference in "good.sh", Path("good.sh"):
+        tasks = nrunner.Job(shape(reference), base_dir=here).plan().tasks
+        assert [str(task.id) for task in tasks] == ["1-good.sh"]
+
+
+def test_what_is_no_reference_is_refused_and_not_left_out(here: Path) -> None:
+    for suites in ["good.sh", 3], nrunner.Suite(["good.sh", 3]):  # type: ignore[list-item]
+        with pytest.raises(nrunner.NrunnerError, match="use 3 as a reference: expected text"):
+            nrunner.Job(suites, base_dir=here).plan()  # type: ignore[arg-type]
 
 
 def test_files_count_unless_they_are_not_to(here: Path) -> None:
