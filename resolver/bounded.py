@@ -9,12 +9,16 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from nrunner.resolver.base import Context
 
-__all__ = ["BoundedError", "last_line", "run_bounded"]
+__all__ = ["BoundedError", "last_line", "run_bounded", "signals_interrupt"]
+
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class BoundedError(Exception):
@@ -28,7 +32,11 @@ def run_bounded(
 
     What it prints goes to files. All of its process group is ended once it has ended itself.
     """
-    with stderr.open("wb") as errors, Path(stdout or os.devnull).open("wb") as output:
+    with (
+        stderr.open("wb") as errors,
+        Path(stdout or os.devnull).open("wb") as output,
+        signals_interrupt(),
+    ):
         try:
             child = subprocess.Popen(
                 argv,
@@ -54,6 +62,29 @@ def run_bounded(
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"exited with status {status}"
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP count as Ctrl-C, where they would end this process at once.
+
+    There is no job yet that could end what it has started, which would be left running.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [each for each in _SIGNALS if signal.getsignal(each) is signal.SIG_DFL]
+    for each in ours:
+        signal.signal(each, _interrupt)
+    try:
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def last_line(path: Path) -> str:

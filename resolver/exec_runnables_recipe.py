@@ -58,11 +58,13 @@ def _output(path: str, context: Context) -> str:
     import shlex
     import tempfile
 
+    from nrunner.resolver.bounded import signals_interrupt
+
     try:
         words = [str(context.base_dir / path), *shlex.split(context.exec_arguments)]
     except ValueError as error:
         raise ResolveError(f"its arguments are no words of a shell: {error}") from error
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, signals_interrupt():
         status = _status(words, output.fileno(), context)
         if status:
             raise ResolveError(f"it ends with status {status}, and no recipe")

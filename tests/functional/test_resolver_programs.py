@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
+
+import pytest
 
 from tests.functional.sandbox import Sandbox, wait_until
 
@@ -53,6 +56,29 @@ def test_a_program_that_does_not_end_is_ended_with_all_it_started(sandbox: Sandb
     end = sandbox.run("list", "-v", "--resolver-run-executables", "hangs", env=env)
     assert time.monotonic() - begun < 10
     assert "it does not end within 0.3 s" in end.out
+    wait_until(lambda: not sandbox.running(), "what it started is ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "--resolver-run-executables", "hangs"),
+        ("run", "--resolver-run-executables", "hangs"),
+        ("run", "--python", "./hangs", "hangs.robot"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_asked_does_not_outlive_who_is_ended_while_asking(
+    sandbox: Sandbox, words: tuple[str, ...], number: signal.Signals
+) -> None:
+    sandbox.write("hangs", "#!/bin/sh\nsleep 60 &\n: >asked\nsleep 60\n")
+    sandbox.write("hangs.robot", "*** Test Cases ***\nA\n    No Operation\n", executable=False)
+    run = sandbox.start(*words)
+    wait_until((sandbox.here / "asked").exists, "it is asked")
+    run.signal(number)
+    end = run.wait()
+    assert (end.code, end.err) == (8, "nrunner: interrupted\n")
     wait_until(lambda: not sandbox.running(), "what it started is ended")
 
 
