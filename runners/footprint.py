@@ -31,6 +31,7 @@ _EXIT_HANDLERS = {
     "concurrent.futures.thread": 1 if sys.version_info < (3, 9) else 0,
     "logging": 1,
     "multiprocessing.util": 1,
+    "rlcompleter": 1,
 }
 """How many exit handlers, harmless in a fork, these modules register."""
 
