@@ -50,7 +50,10 @@ def explain(error: OSError, program: str) -> str:
         return f"{what}: {(error.strerror or str(error)).lower()}"
     if error.errno == errno.ENOENT:
         if os.path.lexists(program):
-            return f"cannot execute {program!r}: its interpreter{_interpreter(program)} is missing"
+            name = _interpreter(program)
+            why = " (lines end as on Windows, in CR LF)" if name.endswith("\r") else ""
+            named = f" {name!r}" if name else ""
+            return f"cannot execute {program!r}: its interpreter{named} is missing{why}"
         where = "" if "/" in program else ", here or on PATH"
         return f"there is no program {program!r}{where}"
     if os.path.isdir(program):
@@ -66,8 +69,9 @@ def _interpreter(program: str) -> str:
             start = file.read(256)
     except OSError:
         return ""
-    words = start[2:].split(b"\n")[0].split()
-    return f" {os.fsdecode(words[0])!r}" if start[:2] == b"#!" and words else ""
+    # As the kernel does, to which a carriage return is a part of the name.
+    words = start[2:].split(b"\n")[0].replace(b"\t", b" ").strip(b" ").split(b" ")
+    return os.fsdecode(words[0]) if start[:2] == b"#!" else ""
 
 
 def exit_of(status: int) -> Exit:

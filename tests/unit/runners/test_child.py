@@ -20,6 +20,16 @@ def test_a_missing_interpreter_is_not_taken_for_a_missing_program(tmp_path: Path
     assert text == f"cannot execute '{program}': its interpreter is missing"
 
 
+@pytest.mark.parametrize("tail", ["\r\nexit 0\r\n", "\r"])
+def test_a_script_with_line_ends_of_windows_is_told_so(tmp_path: Path, tail: str) -> None:
+    program = tmp_path / "script"
+    program.write_bytes(b"#!\t/bin/sh" + tail.encode())
+    text = explain(refused(errno.ENOENT, str(program)), str(program))
+    assert text.endswith(
+        "its interpreter '/bin/sh\\r' is missing (lines end as on Windows, in CR LF)"
+    )
+
+
 @pytest.mark.parametrize(
     ("number", "program", "text"),
     [
