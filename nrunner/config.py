@@ -306,7 +306,7 @@ class Config:
         ("app",),
         "output.show",
         Words(),
-        "What is printed while the job runs.",
+        "What is printed meanwhile: app; test, which adds the last that failed tests wrote; none.",
         "--show",
     )
     quiet: bool = _setting(
