@@ -152,6 +152,9 @@ def outcome_of_trouble(error: BaseException) -> dict[str, Any]:
     name = type(error).__name__
     if name == "UsageError":
         told = " ".join(str(each).strip() for each in error.args)
+        if told.startswith("usage: "):
+            # What is wrong stands in argparse's second line, and one is all that many see.
+            told = told.partition(": error: ")[2] or told
         return {"result": "error", "fail_reason": f"pytest: {told}", "malformed": True}
     if name == "Exit":
         return {"result": "error", "fail_reason": f"pytest.exit: {error}"}
