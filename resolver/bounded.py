@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -16,8 +17,17 @@ from types import FrameType
 
 from nrunner.resolver.base import Context
 
-__all__ = ["BoundedError", "last_line", "run_bounded", "signals_interrupt"]
+__all__ = ["BoundedError", "last_line", "run_bounded", "run_leashed"]
 
+_LEASH = (
+    "/bin/sh",
+    "-c",
+    'exec 3<&0; ((read _ <&3; kill -9 0) >/dev/null 2>&1 &); exec "$@" 3<&- </dev/null',
+    "sh",
+)
+"""Ends its process group once nobody holds the other end of its standard input any more.
+
+That is done by a process of its own, which is no child of the program."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,28 +40,40 @@ def run_bounded(
 ) -> str:
     """Run a program in the folder of the references; return how it ended, or raise BoundedError.
 
-    What it prints goes to files. All of its process group is ended once it has ended itself.
+    What it prints goes to files.
     """
-    with (
-        stderr.open("wb") as errors,
-        Path(stdout or os.devnull).open("wb") as output,
-        signals_interrupt(),
-    ):
+    with stderr.open("wb") as errors, Path(stdout or os.devnull).open("wb") as output:
+        status = run_leashed(argv, context, output.fileno(), errors.fileno())
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with status {status}"
+
+
+def run_leashed(argv: Sequence[str], context: Context, stdout: int, stderr: int) -> int:
+    """Run a program, printing to two open files; return its exit status, or raise BoundedError.
+
+    All of its process group is ended once it has ended itself, and if we end before, however.
+    """
+    if shutil.which(argv[0]) is None:
+        reason = "permission denied" if Path(argv[0]).is_file() else "no such file or directory"
+        raise BoundedError(f"could not start {argv[0]}: {reason}")
+    leash, held = os.pipe()
+    with _signals_interrupt(), os.fdopen(leash) as end, os.fdopen(held, "w"):
         try:
             child = subprocess.Popen(
-                argv,
+                (*_LEASH, *argv),
                 cwd=context.base_dir,
                 env={**os.environ, **context.env} if context.env else None,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
+                stdin=end,
+                stdout=stdout,
+                stderr=stderr,
                 start_new_session=True,
             )
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+        except (OSError, ValueError) as error:
+            reason = str(getattr(error, "strerror", None) or error).lower()
             raise BoundedError(f"could not start {argv[0]}: {reason}") from error
         try:
-            status = child.wait(context.discovery_timeout)
+            return child.wait(context.discovery_timeout)
         except subprocess.TimeoutExpired as error:
             limit = f"{context.discovery_timeout:g} s"
             raise BoundedError(f"{argv[0]} did not answer within {limit}") from error
@@ -59,13 +81,10 @@ def run_bounded(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"exited with status {status}"
 
 
 @contextlib.contextmanager
-def signals_interrupt() -> Iterator[None]:
+def _signals_interrupt() -> Iterator[None]:
     """Have SIGTERM and SIGHUP count as Ctrl-C, where they would end this process at once.
 
     There is no job yet that could end what it has started, which would be left running.

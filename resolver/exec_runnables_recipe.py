@@ -6,8 +6,8 @@ responsible for what recipes look like (``nrunner.resolver.recipe_text``).
 
 from __future__ import annotations
 
-import contextlib
 import os
+from pathlib import Path
 
 from nrunner.errors import RecipeError, ResolveError
 from nrunner.resolver.base import Answer, Context, Resolution
@@ -58,45 +58,20 @@ def _output(path: str, context: Context) -> str:
     import shlex
     import tempfile
 
-    from nrunner.resolver.bounded import signals_interrupt
+    from nrunner.resolver.bounded import BoundedError, run_leashed
 
     try:
         words = [str(context.base_dir / path), *shlex.split(context.exec_arguments)]
     except ValueError as error:
         raise ResolveError(f"its arguments are no words of a shell: {error}") from error
-    with tempfile.TemporaryFile() as output, signals_interrupt():
-        status = _status(words, output.fileno(), context)
+    with tempfile.TemporaryFile() as output, Path(os.devnull).open("wb") as null:
+        try:
+            status = run_leashed(words, context, output.fileno(), null.fileno())
+        except BoundedError as error:
+            raise ResolveError(str(error)) from error
         if status:
             raise ResolveError(f"it ends with status {status}, and no recipe")
         if os.fstat(output.fileno()).st_size > _LARGEST:
             raise ResolveError(f"it prints more than {_LARGEST} bytes")
         output.seek(0)
         return output.read().decode("utf-8", "replace")
-
-
-def _status(words: list[str], output: int, context: Context) -> int:
-    """Run a program to its end, and end what it leaves running; return its exit status."""
-    import signal
-    import subprocess
-
-    try:
-        child = subprocess.Popen(
-            words,
-            cwd=context.base_dir,
-            env={**os.environ, **context.env} if context.env else None,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ResolveError(f"it cannot be run: {error}") from error
-    try:
-        return child.wait(context.discovery_timeout)
-    except subprocess.TimeoutExpired as error:
-        limit = f"{context.discovery_timeout:g} s"
-        raise ResolveError(f"it does not end within {limit}") from error
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
