@@ -9,6 +9,7 @@ Portable: runs on Python 3.7 with pytest 7; without pytest it says so.
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import sys
@@ -46,6 +47,7 @@ __all__ = [
     "main",
     "outcome_of_trouble",
     "show_failures",
+    "speak_as_pytest",
     "told",
     "vanish",
 ]
@@ -53,8 +55,20 @@ __all__ = [
 
 def main(argv: list[str]) -> int:
     """Run what the JSON argument describes and write the report; return the exit status."""
+    speak_as_pytest()
     spec = begin(argv[0])
     return conclude(spec, load(spec))
+
+
+def speak_as_pytest() -> None:
+    """Have tests print whatever they can print where pytest captures it, in any locale.
+
+    To be done before files of a test take the place of ours: a stream remembers whether it can
+    seek.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
 
 
 def load(spec: Mapping[str, Any]) -> Loaded:

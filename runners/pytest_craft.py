@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import importlib
 
-from nrunner.runners.pytest_child import LACKING, chosen, conclude, load, vanish
+from nrunner.runners.pytest_child import LACKING, chosen, conclude, load, speak_as_pytest, vanish
 
 if not LACKING:
     from nrunner.runners.pytest_plugins import import_plugins
@@ -29,6 +29,7 @@ __all__ = ["conclude", "load", "prepare", "series", "share", "vanish", "warm_up"
 
 def warm_up() -> None:
     """Import all of pytest that a session needs, but nothing of the user's."""
+    speak_as_pytest()
     if not LACKING:
         importlib.import_module("faulthandler")  # which each session uses
         import_plugins()

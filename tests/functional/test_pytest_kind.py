@@ -279,6 +279,26 @@ def test_what_is_meant_for_whole_runs_is_left_out(sandbox: Sandbox) -> None:
     assert not list(sandbox.here.glob(".pytest_cache/**/lastfailed"))
 
 
+@pytest.mark.parametrize("isolation", ["process", "interpreter"])
+def test_what_a_locale_cannot_say_is_printed_as_pytest_captures_it(
+    sandbox: Sandbox, isolation: str
+) -> None:
+    sandbox.env |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    sandbox.write(
+        "test_it.py",
+        "def test_it():\n"
+        "    import sys\n"
+        "    print('gr\u00fcn', '\\udcff')\n"
+        "    assert sys.stdout.encoding == 'utf-8'\n",
+        executable=False,
+    )
+    assert run(sandbox, ["test_it.py::test_it"], "--isolation", isolation) == {
+        "test_it.py::test_it": ("PASS", None)
+    }
+    [test] = sandbox.results()["tests"]
+    assert (sandbox.job / test["outputs"]["stdout"]).read_bytes() == b"gr\xc3\xbcn ?\n"
+
+
 def test_tests_are_forks_and_see_nothing_of_each_other(sandbox: Sandbox) -> None:
     """Also where pytest compiles the file first, and names what it writes by its process."""
     del sandbox.env["PYTHONDONTWRITEBYTECODE"]
