@@ -9,6 +9,8 @@ import pytest
 
 from nrunner.runners import procfs
 from nrunner.runners.capture import Capture
+from nrunner.runners.loop import Loop
+from nrunner.runners.mover import Mover
 
 
 @pytest.fixture
@@ -85,6 +87,105 @@ def test_more_than_a_pipe_holds_goes_through_and_the_pipe_grows(capture):
         1 << 16
     )
     assert taken(capture) == data
+
+
+def test_a_pipe_grows_for_who_writes_in_pieces_that_never_quite_fill_it(capture):
+    writing = capture.open()
+    for _ in range(3):
+        os.write(writing, b"x" * 64_512)
+        capture.take()
+    assert fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ) > (1 << 16)
+
+
+class Loud:
+    """A payload that prints without end, and a loop that takes it until there is a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.loop = Loop()
+        self.capture = Capture(str(path), self.loop)
+        self.written = bytearray()
+        self._writing = self.capture.open()
+        self._over = False
+        self._writer = threading.Thread(target=self._write)
+        self._writer.start()
+        while not Mover.running:
+            self.loop.run_once()
+
+    def _write(self) -> None:
+        while not self._over:
+            data = os.urandom(50_000)
+            while data:
+                count = os.write(self._writing, data)
+                self.written += data[:count]
+                data = data[count:]
+
+    def end(self) -> bytes:
+        self._over = True
+        while self._writer.is_alive():
+            self.capture.drain()
+        return taken(self.capture)
+
+
+@pytest.fixture
+def loud(tmp_path: Path):
+    loud = Loud(tmp_path / "slot" / "stdout")
+    yield loud
+    loud.end()
+    loud.capture.close()
+    assert Mover.running == 0
+
+
+def test_what_is_loud_is_moved_by_a_thread_to_the_last_byte(loud):
+    before = loud.capture.size
+    while loud.capture.size < before + (5 << 20):
+        pass  # the loop stands still
+    assert loud.end() == loud.written
+
+
+def test_the_next_attempt_in_the_pipe_is_taken_by_the_loop_again(loud):
+    loud.end()
+    os.write(loud.capture.open(), b"next")
+    while not loud.capture.size:
+        loud.loop.run_once()
+    assert taken(loud.capture) == b"next"
+
+
+def test_who_waits_for_more_is_called_by_the_loop(loud):
+    heard = []
+    loud.capture.on_taken = lambda: heard.append(threading.current_thread())
+    assert Mover.running == 0
+    while not heard:
+        loud.loop.run_once()
+    assert set(heard) == {threading.main_thread()}
+    assert loud.end() == loud.written
+
+
+def test_what_a_thread_could_not_keep_is_told(loud):
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, loud.capture._file)
+    os.close(full)
+    before = loud.capture.size
+    while loud.capture.size < before + (5 << 20):
+        pass  # nobody is held up
+    loud.capture.drain()
+    assert loud.capture.trouble == f"{loud.capture.path}: No space left on device"
+
+
+def test_where_no_thread_is_to_be_had_the_loop_goes_on(tmp_path, monkeypatch):
+    def refuse(_thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    loop = Loop()
+    capture = Capture(str(tmp_path / "stdout"), loop)
+    writing = capture.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(10):
+            os.write(writing, b"x" * 60_000)
+            loop.run_once()
+    assert capture.size == 600_000
+    assert taken(capture) == b"x" * 600_000
+    capture.close()
 
 
 def test_draining_ends_though_somebody_goes_on_writing(capture):
