@@ -48,8 +48,9 @@ from nrunner.results.by_status import ByStatus
 from nrunner.results.job_log import JobLog
 from nrunner.results.registry import find_writer
 from nrunner.resumption import Resumption
+from nrunner.runners.folder import make_folder
 from nrunner.runners.procfs import boot_id
-from nrunner.runners.slot import make_folder, remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.scheduler import Scheduler
 from nrunner.settlement import LeakPolicy
 from nrunner.status.address import tcp_options
@@ -143,6 +144,7 @@ class Job:
         self.lag = Lag()
         """That of the loop it runs on."""
         self._interrupted = ""
+        self._is_end_prepared = False
         report = JobReport(
             self._id,
             self.folder.root,
@@ -352,8 +354,7 @@ class Job:
                     group.create_task(animate(), name="console")
                     for animate in self._offered("animate")
                 ]
-                asyncio.get_running_loop().call_later(_SOON, self._load_writers)
-                asyncio.get_running_loop().call_later(_SOON, self._write_jobdata)
+                asyncio.get_running_loop().call_later(_SOON, self._prepare_end)
 
                 def help_with(work: Coroutine[Any, Any, None]) -> None:
                     helpers.append(group.create_task(work, name="pause"))
@@ -365,7 +366,7 @@ class Job:
                             heard.enter_context(pause.caught(help_with))
                             heard.enter_context(questions.heard())
                         await self._survey("pre", journal)
-                        await scheduler.run()
+                        await scheduler.run(self._prepare_end)
                         await self._survey("post", journal)
                 finally:
                     self._stop = None
@@ -402,6 +403,13 @@ class Job:
             tell = getattr(listener, "tell", None)
             if tell is not None:
                 tell(lines)
+
+    def _prepare_end(self) -> None:
+        """Do what would take time at the end: once, whichever asks for it first."""
+        if not self._is_end_prepared:
+            self._is_end_prepared = True
+            self._load_writers()
+            self._write_jobdata()
 
     def _load_writers(self) -> None:
         """Load what writes reports now: nrunner may be another one by the job's end."""

@@ -17,6 +17,7 @@ import os
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ _TAIL_1 = b',"crc":"%08x"}\n'
 _TAIL_1_SIZE = len(_TAIL_1 % 0)
 _RESERVE = 1 << 16
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_KEPT = 100
+"""Reports that are kept as they are: small jobs need not read their own."""
 _EXACT = ("job", "planned")
 """Records that are needed again as they were, whatever is in them."""
 
@@ -55,7 +58,10 @@ class _Settled(msgspec.Struct):
     report: TaskReport
 
 
-_settled = msgspec.json.Decoder(_Settled)
+@cache
+def _decoder() -> msgspec.json.Decoder[_Settled]:
+    # Making it takes as long as a small job does, which needs none.
+    return msgspec.json.Decoder(_Settled)
 
 
 class Journal:
@@ -68,6 +74,7 @@ class Journal:
         """Where the tail is that was cut off."""
         self._size = 0
         self._settled = array("q")
+        self._kept: dict[int, TaskReport] = {}
         self._starts = array("q")
         self._wakers: list[Callable[[], None]] = []
         try:
@@ -119,7 +126,7 @@ class Journal:
 
         JournalFull says that they are written, but none will be after them.
         """
-        bodies = _encoded(records)
+        bodies, is_exact = _encoded(records)
         lines = [body + _TAIL % (len(body), zlib.crc32(body)) for body in bodies]
         starts = [*accumulate(map(len, lines), initial=self._size)][:-1]
         full = self._write(b"".join(lines))
@@ -127,6 +134,8 @@ class Journal:
         for record, start in zip(records, starts, strict=True):
             if record["type"] == "settled":
                 self._note_settled(record["task"], start)
+                if is_exact and len(self._kept) < _KEPT:
+                    self._kept[record["task"]] = record["report"]
         for wake in tuple(self._wakers):
             wake()
         if full is not None:
@@ -135,8 +144,10 @@ class Journal:
     def settled(self) -> Iterator[TaskReport]:
         """Yield the reports of all settled tasks, in order of their numbers, one at a time."""
         with self.path.open("rb") as file:
-            for offset in self._settled:
-                if offset >= 0:
+            for number, offset in enumerate(self._settled):
+                if number in self._kept:
+                    yield self._kept[number]
+                elif offset >= 0:
                     file.seek(offset)
                     yield self._report_in(file.readline())
 
@@ -148,6 +159,8 @@ class Journal:
         """Return the report of one task, None while it has none."""
         if not self.is_settled(number):
             return None
+        if number in self._kept:
+            return self._kept[number]
         offset = self._settled[number]
         with self.path.open("rb") as file:
             file.seek(offset)
@@ -155,7 +168,7 @@ class Journal:
 
     def _report_in(self, line: bytes) -> TaskReport:
         try:
-            return _settled.decode(line).report
+            return _decoder().decode(line).report
         except msgspec.DecodeError as error:
             raise JournalError(f"read {self.path}: somebody else has written to it") from error
 
@@ -326,13 +339,15 @@ def decoded(line: bytes) -> Any:
         return None
 
 
-def _encoded(records: Sequence[Mapping[str, Any]]) -> list[bytes]:
-    """Return each record as JSON, without the brace that closes it."""
+def _encoded(records: Sequence[Mapping[str, Any]]) -> tuple[list[bytes], bool]:
+    """Return each record as JSON, without the brace that closes it, and whether it is exact."""
+    is_exact = True
     try:
         data = _encoder.encode_lines(records)
     except UnicodeEncodeError:
+        is_exact = False
         data = b"".join(map(_encoded_carefully, records))
-    return data.split(b"}\n")[:-1]  # no line of JSON has a newline in it
+    return data.split(b"}\n")[:-1], is_exact  # no line of JSON has a newline in it
 
 
 def _encoded_carefully(record: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from nrunner.layout import new_job_id, runtime_folder
 from nrunner.limits import Limits
 from nrunner.plan import JobPlan
 from nrunner.plugins import find_plugin
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.spawners.base import Eager, Offer, Spawner, SpawnerContext
 from nrunner.userfolder import user_folder
 

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 
 __all__ = ["OLD", "remove_old"]
 

@@ -261,7 +261,11 @@ class _Lazy:
             import dataclasses
 
             members = [(each.name, each.type, _standard(each)) for each in self._every.values()]
-            twin = dataclasses.make_dataclass(owner.__name__, members, **self._options)
+            # Without a text of its own it would get one with its signature, by way of inspect.
+            text = {"__doc__": owner.__name__}
+            twin = dataclasses.make_dataclass(
+                owner.__name__, members, namespace=text, **self._options
+            )
             self._known = getattr(twin, self._name)
         return self._known
 

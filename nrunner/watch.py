@@ -25,7 +25,7 @@ from nrunner.reporter import Reporter
 from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import JobReport, TaskReport
 from nrunner.runnable import tags_to_json
-from nrunner.runners.slot import make_folder
+from nrunner.runners.folder import make_folder
 from nrunner.scheduler import Scheduler
 from nrunner.status.intake import Accepted
 from nrunner.status.view import ApiEvent, TaskView

@@ -17,7 +17,8 @@ from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
 from nrunner.runners.attempt import Attempt, Limits, Order, whole
 from nrunner.runners.handover import handed_over
-from nrunner.runners.slot import open_log, remove_tree
+from nrunner.runners.removal import remove_tree
+from nrunner.runners.slot import open_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

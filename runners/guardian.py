@@ -20,7 +20,7 @@ import time
 from nrunner.runners import cgroup
 from nrunner.runners.child import prctl, set_subreaper
 from nrunner.runners.procfs import children_of, snapshot, tracer_of
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

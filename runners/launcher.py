@@ -19,11 +19,12 @@ from nrunner.runners.attempt import Attempt, Order, Settings
 from nrunner.runners.base import Command, Outcome, Runner
 from nrunner.runners.brand import wear
 from nrunner.runners.executable_runner import find_runner
+from nrunner.runners.folder import make_folder
 from nrunner.runners.handover import handed_over, interpreter_of
 from nrunner.runners.loop import Loop
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.series import Roster
-from nrunner.runners.slot import make_folder, open_log
+from nrunner.runners.slot import open_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 
 from nrunner.runners.capture import Capture
+from nrunner.runners.folder import make_folder
 from nrunner.runners.loop import Loop
 from nrunner.runners.removal import remove_tree, removing
 from nrunner.runners.report import ReportFile
@@ -22,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Optional
 
-__all__ = ["Slot", "make_folder", "open_log", "remove_tree"]
+__all__ = ["Slot", "open_log"]
 
 _STREAMS = ("stdout", "stderr")
 _ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -140,19 +141,6 @@ class Slot:
         except OSError:
             pass
         return False
-
-
-def make_folder(folder: str) -> None:
-    """Make a folder, with those above it; what a test may have put in its place goes."""
-    try:
-        os.mkdir(folder, 0o700)
-    except FileNotFoundError:
-        make_folder(os.path.dirname(folder))  # a test may have deleted it
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode):
-            os.unlink(folder)
-            os.mkdir(folder, 0o700)
 
 
 def open_log(folder: str, name: str) -> BinaryIO:

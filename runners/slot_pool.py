@@ -10,8 +10,9 @@ import os
 from collections import deque
 from collections.abc import Iterator
 
+from nrunner.runners.folder import make_folder
 from nrunner.runners.loop import Loop
-from nrunner.runners.slot import Slot, make_folder
+from nrunner.runners.slot import Slot
 
 __all__ = ["SlotPool"]
 

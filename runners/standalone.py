@@ -63,7 +63,7 @@ class _Temporary:
     def remove(self) -> None:
         """Remove it with all that is in it."""
         if self.path is not None:
-            from nrunner.runners.slot import remove_tree
+            from nrunner.runners.removal import remove_tree
 
             remove_tree(self.path)
 

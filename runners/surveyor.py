@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from nrunner.record import dataclass
 from nrunner.runnable import Runnable
 from nrunner.runners.attempt import Attempt, Limits, Order, Settings
-from nrunner.runners.slot import make_folder, remove_tree
+from nrunner.runners.folder import make_folder
+from nrunner.runners.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from nrunner.errors import RequirementError
 from nrunner.runners.attempt import whole
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import Any
 from nrunner.errors import LinkError
 from nrunner.offload import offload
 from nrunner.runners.procfs import boot_id, read_process
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.runners.spool import Remains, read_remains
 from nrunner.spawners.process_agent import AgentProcess
 

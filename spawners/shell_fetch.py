@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from nrunner.runners.slot import make_folder
+from nrunner.runners.folder import make_folder
 
 __all__ = ["Fetcher"]
 

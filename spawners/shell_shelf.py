@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nrunner.runners.outgoing import Outgoing, enclosed
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.spawners.shell_story import Key, Told
 
 __all__ = ["Shelf"]

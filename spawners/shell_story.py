@@ -21,8 +21,9 @@ from nrunner.record import dataclass, replace
 from nrunner.runners import registry
 from nrunner.runners.attempt import Order
 from nrunner.runners.base import Exit, Outcome, Place
+from nrunner.runners.folder import make_folder
+from nrunner.runners.removal import remove_tree
 from nrunner.runners.room import blamed
-from nrunner.runners.slot import make_folder, remove_tree
 from nrunner.runners.spool import Remains
 from nrunner.spawners.shell_order import order_of
 

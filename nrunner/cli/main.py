@@ -148,6 +148,10 @@ def _invoke_command(arguments: list[str]) -> int:
 
 def _ordinary(arguments: list[str]) -> int | None:
     """Do what an ordinary command line asks for; None if click should look at it."""
+    from nrunner.deferral import load_lightly
+
+    load_lightly("pathlib")
+
     from nrunner.cli.form import read
 
     if arguments[0] == "run":

@@ -21,6 +21,7 @@ from nrunner.cli.output import say_error
 from nrunner.cli.request import make_request, plugged_resolve
 from nrunner.cli.settings import flags_of, working_folder
 from nrunner.config import Config
+from nrunner.deferral import load_lightly, load_messages
 from nrunner.errors import UsageError
 from nrunner.launch import Launch
 from nrunner.plan import JobPlan, ReportTarget
@@ -187,6 +188,8 @@ def carry_out(
     launch = Launch(plan)
     try:
         # Only now: what is loaded here takes as long as an agent takes to start.
+        load_lightly("asyncio", "dataclasses")  # msgspec asks for these when it writes ours
+        load_messages()
         from nrunner.job import run_job
 
         listeners = listen()

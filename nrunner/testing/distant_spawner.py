@@ -15,7 +15,7 @@ from typing import Any
 from nrunner.errors import SpawnError
 from nrunner.offload import offload
 from nrunner.plugins import find_plugin
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.runners.spool import Remains, read_remains
 from nrunner.spawners.base import Handle, Offer, Spawner, SpawnerContext
 from nrunner.testing.line import Line

@@ -15,7 +15,7 @@ from nrunner.errors import LinkError, SpawnError
 from nrunner.offload import offload
 from nrunner.record import dataclass
 from nrunner.runners.procfs import boot_id
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.runners.spool import Remains
 from nrunner.spawners.podman.agent import AgentSort
 from nrunner.spawners.podman.client import Client

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nrunner.errors import SpawnError
 from nrunner.offload import offload
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.spawners.podman.agent import NO_PYTHON, AgentSort
 from nrunner.spawners.podman.client import Client
 from nrunner.spawners.podman.container import Plan, specification

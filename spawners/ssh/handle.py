@@ -16,7 +16,7 @@ from typing import Any
 from nrunner.errors import LinkError, SpawnError
 from nrunner.offload import offload
 from nrunner.record import dataclass
-from nrunner.runners.slot import remove_tree
+from nrunner.runners.removal import remove_tree
 from nrunner.runners.spool import Remains
 from nrunner.spawners.ssh.agent import sort_of
 from nrunner.spawners.ssh.device import Device

@@ -481,7 +481,7 @@ ROWS = (
     ),
     Row(
         "links in the place of another test's folder",
-        "runners/slot.py",
+        "runners/folder.py",
         "            os.unlink(folder)\n            os.mkdir(folder, 0o700)\n",
         "            raise\n",
         f"{_PAYLOADS}::test_what_stands_in_the_place_of_another_tests_folder_harms_nobody",

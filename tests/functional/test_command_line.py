@@ -248,6 +248,7 @@ def test_output_to_a_full_disk_is_told(here):
 
 HEAVY = {"asyncio", "aiohttp", "rich", "jsonschema", "msgspec", "importlib.metadata"}
 CLICK = {"click", "gettext", "uuid", "platform", "inspect"}
+DEFERRED = {"ssl", "asyncio.sslproto", "inspect", "ipaddress", "tokenize", "typing_extensions"}
 HELPERS = {
     "difflib",
     "tomllib",
@@ -280,6 +281,36 @@ def imported(here, *argv):
     return set(end.stderr.splitlines()[-1].split())
 
 
+OVER_TLS = """
+import sys
+from nrunner.deferral import load_lightly
+load_lightly("asyncio")
+assert "ssl" not in sys.modules and "inspect" not in sys.modules
+import asyncio, signal
+async def answer(reader, writer):
+    writer.write(b"hello, " + await reader.readline())
+    writer.close()
+async def main():
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.add_signal_handler(signal.SIGUSR1, repr, None)
+    assert "main" in repr(asyncio.current_task())
+    import ssl
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain("cert", "key")
+    theirs = ssl.create_default_context(cafile="cert")
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=ours) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=theirs, server_hostname="localhost"
+        )
+        writer.write(b"hello of TLS\\n")
+        print((await reader.read()).decode(), end="")
+        writer.close()
+asyncio.run(main())
+"""
+
+
 @pytest.mark.parametrize(
     "argv", [["run", "--help"], ["completion", "zsh"], ["config"], ["jobs", "-h"]], ids=" ".join
 )
@@ -304,9 +335,23 @@ def test_a_run_imports_only_what_it_needs(here, reference):
     imported(here, "run", reference)  # the first of all makes the agent's file
     needed = {"asyncio", "msgspec"}
     # What these import themselves, while the agent starts.
-    theirs = {"inspect", "dataclasses", "uuid", "platform"}
+    theirs = {"dataclasses", "uuid", "platform"}
+    if sys.version_info >= (3, 12):
+        theirs |= {"inspect", "tokenize"}  # what typing's isinstance takes for a protocol
     everything = imported(here, "run", reference)
-    assert sorted(everything & (HEAVY | CLICK | HELPERS) - needed - theirs) == []
+    assert sorted(everything & (HEAVY | CLICK | HELPERS | DEFERRED) - needed - theirs) == []
+
+
+def test_what_is_loaded_late_is_there_for_who_needs_it(tmp_path):
+    """Messages go both ways over TLS, and asyncio tells of what it runs, as without us."""
+    words = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2")
+    making = ("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", *words)
+    subprocess.run([*making, "-keyout", "key", "-out", "cert"], cwd=tmp_path, check=True)
+    end = subprocess.run(
+        [sys.executable, "-c", OVER_TLS], cwd=tmp_path, capture_output=True, text=True, timeout=50
+    )
+    assert (end.returncode, end.stderr) == (0, "")
+    assert end.stdout == "hello, hello of TLS\n"
 
 
 def test_an_agent_is_started_before_anything_is_imported_that_it_does_not_need(here):

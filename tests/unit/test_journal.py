@@ -6,6 +6,7 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -114,6 +115,34 @@ def test_a_report_comes_back_whole(journal):
     )
     journal.append([{"type": "settled", "task": written.number, "report": written}])
     assert journal.report_of(written.number) == written
+    assert as_read(journal) == [written]
+
+
+def as_read(journal: Journal) -> list[Any]:
+    """Return the reports that are in the file, as another process sees them."""
+    other = Journal.look_at(journal.path, lambda record: None)
+    try:
+        return list(other.settled())
+    finally:
+        other.close()
+
+
+def test_a_small_job_has_its_reports_at_hand_and_a_large_one_those_that_are_in_the_file(journal):
+    written = [report(number) for number in range(module._KEPT + 2)]
+    for each in written:
+        journal.append([{"type": "settled", "task": each.number, "report": each}])
+    assert [*journal.settled()] == written == as_read(journal)
+    same = [kept is each for kept, each in zip(journal.settled(), written, strict=True)]
+    assert same == [True] * module._KEPT + [False] * 2
+    assert journal.report_of(0) is written[0]
+    assert journal.report_of(module._KEPT) == written[module._KEPT]
+
+
+def test_a_report_that_is_no_valid_text_is_the_one_that_is_in_the_file(journal):
+    written = replace(sample_report(), detail="no \udcff text")
+    journal.append([{"type": "settled", "task": written.number, "report": written}])
+    assert [*journal.settled()] == as_read(journal)
+    assert [each.detail for each in journal.settled()] == ["no \\udcff text"]
 
 
 def test_lines_are_those_of_the_file(journal):
@@ -288,20 +317,22 @@ def test_what_somebody_else_appends_shifts_nothing_and_is_gone_in_the_end(journa
     with journal.path.open("ab") as file:
         file.write(b"garbage" * 1000 + b"\n")
     journal.append([move(2), {"type": "settled", "task": 3, "report": report(3)}])
-    assert [each.number for each in journal.settled()] == [1, 3]
-    assert journal.report_of(3) == report(3)
+    assert as_read(journal) == [report(1), report(3)]
     journal.close()
     records = [each["type"] for each in read_records(journal.path)]
     assert records == ["settled", "move", "settled"]
     assert journal.path.read_bytes().count(b"\n") == 3
 
 
-@pytest.mark.parametrize("data", [b"", b"x" * 5000, b"{}\n" * 2000], ids=["cut", "text", "json"])
+@pytest.mark.parametrize(
+    "data", [b"", b"x" * 100_000, b"{}\n" * 40_000], ids=["cut", "text", "json"]
+)
 def test_what_somebody_else_overwrites_is_an_error_that_says_so(journal, data):
-    for number in (1, 2):
+    last = module._KEPT + 1
+    for number in range(last + 1):
         journal.append([{"type": "settled", "task": number, "report": report(number)}])
     journal.path.write_bytes(data)
     with pytest.raises(JournalError, match="somebody else has written to it"):
         list(journal.settled())
     with pytest.raises(JournalError, match="somebody else has written to it"):
-        journal.report_of(2)
+        journal.report_of(last)

@@ -57,6 +57,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.inventory",
             "nrunner.labhook",
             "nrunner.labsecret",
+            "nrunner.deferral",
             "nrunner.lag",
             "nrunner.mishap",
             "nrunner.offload",
@@ -225,8 +226,8 @@ IMPLEMENTATIONS = frozenset(
 )
 IMPLEMENTATIONS_MAY = frozenset({"facade", "words", "data", "tasks", "tools"})
 OF_AGENTS = (
-    *("nrunner.runners.procfs", "nrunner.runners.slot", "nrunner.runners.spool"),
-    *("nrunner.runners.flock", "nrunner.runners.staleness"),
+    *("nrunner.runners.procfs", "nrunner.runners.folder", "nrunner.runners.spool"),
+    *("nrunner.runners.removal", "nrunner.runners.flock", "nrunner.runners.staleness"),
 )
 """What spawners may know of agents: their processes, their folders, what they left there. And what
 both are made with: locks, and the choice of what has to go of what is kept."""

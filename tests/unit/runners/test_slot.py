@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nrunner.runners.slot import Slot, remove_tree
+from nrunner.runners.removal import remove_tree
+from nrunner.runners.slot import Slot
 
 
 @pytest.fixture
