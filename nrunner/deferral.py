@@ -7,6 +7,7 @@ them as ever. Not responsible for our own modules, which import late what few jo
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -52,7 +53,12 @@ _LATER: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         # It asks of each socket whether it is one of these: not before there are any.
         "ssl": {"SSLSocket": ()},
         "asyncio.sslproto": {},
+        # On Linux, this is what it would say, too.
+        "platform": {"system": lambda: os.uname().sysname},
         "ipaddress": {},
+        "locale": {},
+        "msgspec.inspect": {},
+        "textwrap": {},
         "tokenize": {},
     }
 )
@@ -88,7 +94,7 @@ def load_lightly(*names: str) -> None:
 def load_messages() -> None:
     """Load msgspec; to be called while there is one thread."""
     # It would take its type hints from there, which are those of typing since Python 3.11.
-    with _absent("typing_extensions"):
+    with _absent("typing_extensions"), _deferred():
         import msgspec  # noqa: F401
 
 

@@ -25,9 +25,9 @@ FILE_NAME = "duts.toml"
 WORK = "~/.cache/nrunner-dut"
 """Where on a device all that is ours lies, unless its entry says otherwise."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_TAG = re.compile(r"[^\s,!][^\s,]*")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
+_TAG = r"[^\s,!][^\s,]*"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _wrong(file: TomlFile) -> Iterator[Problem]:
 
     for name, entry in file.data.get("dut", {}).items():
         here = ("dut", name)
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             what = "a name is letters, digits, dots, dashes and underscores, 63 at most"
             yield Problem(here, what)
         for key, message in _wrong_values(entry):
@@ -148,7 +148,7 @@ def _wrong_values(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if entry.get("agent") and "key" in entry:
         yield "agent", "there is a key, too: leave one of them away"
     for tag in entry.get("tags", ()):
-        if not _TAG.fullmatch(tag):
+        if not re.fullmatch(_TAG, tag):
             yield "tags", f"{tag!r} cannot be a tag: no blanks, no commas, no ! in front"
     for hook in _HOOKS:
         if hook in entry and not entry[hook][0]:
@@ -158,7 +158,7 @@ def _wrong_values(entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _wrong_secrets(secrets: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
     for variable, secret in secrets.items():
-        if not _VARIABLE.fullmatch(variable):
+        if not re.fullmatch(_VARIABLE, variable):
             yield f"secrets.{variable}", "cannot be the name of a variable"
         elif len(secret) != 1:
             yield f"secrets.{variable}", 'expected either "file" or "env"'

@@ -64,8 +64,6 @@ __all__ = ["Job", "resume_job", "run_job", "run_to_end"]
 
 _PLANNED_AT_ONCE = 500
 _MOST_NAMED = 5
-_SOON = 0.02
-"""Seconds after which the first tests run, and there is time for what need not be at once."""
 
 
 def run_job(
@@ -144,7 +142,6 @@ class Job:
         self.lag = Lag()
         """That of the loop it runs on."""
         self._interrupted = ""
-        self._is_end_prepared = False
         report = JobReport(
             self._id,
             self.folder.root,
@@ -354,7 +351,7 @@ class Job:
                     group.create_task(animate(), name="console")
                     for animate in self._offered("animate")
                 ]
-                asyncio.get_running_loop().call_later(_SOON, self._prepare_end)
+                self._prepare_end(self._preparations())
 
                 def help_with(work: Coroutine[Any, Any, None]) -> None:
                     helpers.append(group.create_task(work, name="pause"))
@@ -366,7 +363,7 @@ class Job:
                             heard.enter_context(pause.caught(help_with))
                             heard.enter_context(questions.heard())
                         await self._survey("pre", journal)
-                        await scheduler.run(self._prepare_end)
+                        await scheduler.run()
                         await self._survey("post", journal)
                 finally:
                     self._stop = None
@@ -404,18 +401,19 @@ class Job:
             if tell is not None:
                 tell(lines)
 
-    def _prepare_end(self) -> None:
-        """Do what would take time at the end: once, whichever asks for it first."""
-        if not self._is_end_prepared:
-            self._is_end_prepared = True
-            self._load_writers()
-            self._write_jobdata()
+    def _prepare_end(self, steps: Iterator[None]) -> None:
+        """Do what would take time at the end, bit by bit while agents start."""
+        if next(steps, self) is None:
+            asyncio.get_running_loop().call_soon(self._prepare_end, steps)
 
-    def _load_writers(self) -> None:
-        """Load what writes reports now: nrunner may be another one by the job's end."""
+    def _preparations(self) -> Iterator[None]:
+        """Load what writes reports: nrunner may be another one by the job's end."""
+        yield
         for name in {*self._plan.writers, *(each.writer for each in self._plan.reports)}:
             with contextlib.suppress(NrunnerError):  # it is told when the report is due
                 find_writer(name)
+            yield
+        self._write_jobdata()
 
     def _write_jobdata(self) -> None:
         """Write what nothing of ours reads: a disk that is full costs it, and nothing else."""

@@ -59,8 +59,6 @@ from nrunner.task import Task, TaskLimits
 __all__ = ["Scheduler"]
 
 _CLOSE_WITHIN = 30.0
-_LEISURE = 0.001
-"""Seconds after which environments have been told to close."""
 _PAUSE_WITHIN = 2.0
 """Seconds that an agent has to stop what runs, or to let it go on."""
 _RUNNING = (Phase.STARTING, Phase.STARTED)
@@ -125,19 +123,14 @@ class Scheduler:
         """Return how the places are that are as good as others, for reports."""
         return self._places.facts()
 
-    async def run(self, at_leisure: Callable[[], None] | None = None) -> None:
-        """Run until every task has its verdict; raise the error that made this impossible.
-
-        `at_leisure` is called while there is nothing but to wait for environments to close.
-        """
+    async def run(self) -> None:
+        """Run until every task has its verdict; raise the error that made this impossible."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             await self._places.open()
             self.feed(Begin(time.monotonic()))
             try:
                 await self._done.wait()
-                if at_leisure is not None:
-                    asyncio.get_running_loop().call_later(_LEISURE, at_leisure)
             finally:
                 await self._close()
         if self._error is not None:

@@ -18,7 +18,7 @@ from nrunner.runnable import Requirement, Tags
 
 __all__ = ["Directive", "directives", "is_idempotent", "requirements_of", "tags_of"]
 
-_LINE = re.compile(r"\s*:(avocado|nrunner):[ \t]+(\S.*?)\s*$")
+_LINE = r"\s*:(avocado|nrunner):[ \t]+(\S.*?)\s*$"
 _REQUIRES = frozenset({"dependency", "requirement", "requires"})
 _IDEMPOTENT = "idempotent"
 _OURS = ("tags", "requires", _IDEMPOTENT)
@@ -40,7 +40,7 @@ def directives(docstring: str) -> Iterator[Directive]:
     if ":avocado:" not in docstring and ":nrunner:" not in docstring:
         return
     for number, line in enumerate(docstring.splitlines()):
-        match = _LINE.match(line)
+        match = re.match(_LINE, line)
         if match:
             name, _, value = match.group(2).partition("=")
             yield Directive(match.group(1), name.strip(), value.strip(), number)

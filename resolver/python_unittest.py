@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PythonUnittestResolver"]
 
-_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_OTHER_FILES = re.compile(r"\.(json|py|pyc|rb|sh|t|toml|txt|xml|ya?ml)$")
+_NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_OTHER_FILES = r"\.(json|py|pyc|rb|sh|t|toml|txt|xml|ya?ml)$"
 """Names that look dotted, but are those of files."""
 
 
@@ -47,7 +47,7 @@ class PythonUnittestResolver:
             if file.rpartition("/")[2] == "conftest.py":
                 return self._no(reference, Answer.NOT_MINE, "conftest.py is there for pytest")
             return self._discover().in_file(reference, file, "", context)
-        if not _NAME.fullmatch(text) or _OTHER_FILES.search(text):
+        if not re.fullmatch(_NAME, text) or re.search(_OTHER_FILES, text):
             return self._no(reference, Answer.NOT_MINE)
         if is_file(context.base_dir, text):
             return self._no(reference, Answer.NOT_MINE)
@@ -55,7 +55,7 @@ class PythonUnittestResolver:
 
     def _named(self, reference: str, file: str, name: str, context: Context) -> Resolution:
         """Answer for a class or test of a file, or for those tests that an expression fits."""
-        if _NAME.fullmatch(name):
+        if re.fullmatch(_NAME, name):
             found = self._discover().in_file(reference, file, name, context)
         else:
             found = self._no(reference, Answer.CORRUPT, _hint(file, name))
@@ -96,6 +96,6 @@ def _split(text: str) -> tuple[str, str, str]:
 def _hint(file: str, name: str) -> str:
     reason = f"{shown(file)}: {shown(name) or 'nothing'} names no test in it"
     parts = [part for part in name.split(":") if part]
-    if parts and all(_NAME.fullmatch(part) for part in parts):
+    if parts and all(re.fullmatch(_NAME, part) for part in parts):
         return f"{reason}; did you mean {shown(file)}:{'.'.join(parts)}?"
     return f"{reason}; write {shown(file)}:Class.test"

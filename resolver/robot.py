@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["RobotResolver"]
 
 _SUFFIXES = (".robot", ".robot.rst", ".robot.md", ".rbt")
-_FILE = re.compile(r"(?P<file>.*?\.(?:robot(?:\.rst|\.md)?|rbt))(?::(?P<name>.*))?", re.DOTALL)
-_HEADING = re.compile(r"^\*+[ \t]*(test cases?|tasks?)\b", re.IGNORECASE | re.MULTILINE)
+_FILE = r"(?s)(?P<file>.*?\.(?:robot(?:\.rst|\.md)?|rbt))(?::(?P<name>.*))?"
+_HEADING = r"(?im)^\*+[ \t]*(test cases?|tasks?)\b"
 
 
 class RobotResolver:
@@ -89,7 +89,7 @@ class RobotResolver:
             text = (context.base_dir / file).read_text("utf-8", "replace")
         except OSError as error:
             return self._no(reference, f"{shown(file)}: {error.strerror}", Answer.CORRUPT)
-        if not name and not _HEADING.search(text):
+        if not name and not re.search(_HEADING, text):
             return self._no(reference, "it has no section of tests")
         runnable = Runnable("robot", f"{file}:{name}" if name else file)
         return Resolution(reference, Answer.SUCCESS, (runnable,), resolver=self.name)
@@ -100,7 +100,7 @@ class RobotResolver:
 
 def _split(text: str, context: Context, *, is_asked_for: bool) -> tuple[str, str]:
     """Split ``file:name``; a file with another suffix is Robot's only where that is said."""
-    found = _FILE.fullmatch(text)
+    found = re.fullmatch(_FILE, text)
     if found:
         return found["file"], found["name"] or ""
     if not is_asked_for:

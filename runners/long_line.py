@@ -22,7 +22,7 @@ from nrunner.record import replace
 
 __all__ = ["LongLine"]
 
-_VALUE = re.compile(rb'"__base64_encoded__"[ \t]*:[ \t]*"')
+_VALUE = rb'"__base64_encoded__"[ \t]*:[ \t]*"'
 _SHOWN = 120
 _MARK_SIZE = 12
 """Without padding in base64."""
@@ -52,7 +52,7 @@ class LongLine:
         `most` is what may stand before and behind the value, in bytes.
         """
         if not self._head:
-            found = _VALUE.search(data)
+            found = re.search(_VALUE, data)
             if found is None:
                 return False
             self._head = bytes(data[: found.end()])

@@ -6,8 +6,10 @@ with, whatever is installed meanwhile. Not responsible for starting it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
@@ -19,6 +21,7 @@ from nrunner.errors import SpawnError
 __all__ = ["agent_file", "portable_files"]
 
 _SHARED = ("__init__", "errors", "messages", "phase", "record", "result", "runnable")
+_FILE = r"agent-[0-9a-f]+\.pyz"
 _MAIN = b"import sys\nfrom nrunner.runners.entry import main\nsys.exit(main())\n"
 
 
@@ -37,6 +40,11 @@ def agent_file(*folders: Path) -> Path:
     It is in the first of `folders` that will do: nobody else can write there. Raise SpawnError if
     none will.
     """
+    known = _known_as()
+    for folder in folders:
+        name = _remembered(folder, known)
+        if name:
+            return folder / name
     sources = [(name, path.read_bytes()) for name, path in portable_files()]
     # What Python tells changed sources by: hashlib is loaded in the time of hundreds of these.
     told = b"".join(name.encode() + b"\0" + source + b"\0" for name, source in sources)
@@ -47,10 +55,35 @@ def agent_file(*folders: Path) -> Path:
             if not _is_there(folder, name):
                 _write(folder / name, _packed(sources))
                 _check(folder.stat())
+            _remember(folder, known, name)
             return folder / name
         except OSError as error:
             refused.append(f"write the agent to {folder / name}: {error.strerror}")
     raise SpawnError("; nor ".join(refused))
+
+
+def _known_as() -> str:
+    """Return a name for the sources as they lie there: reading all takes longer than a look."""
+    looks = []
+    for name, path in portable_files():
+        found = path.stat()
+        looks.append((name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+    return f"agent-{source_hash(MAGIC_NUMBER + repr(looks).encode()).hex()}.link"
+
+
+def _remembered(folder: Path, known: str) -> str:
+    """Return the file that was made of the same sources, empty if there is none to be trusted."""
+    try:
+        name = str((folder / known).readlink())
+        return name if re.fullmatch(_FILE, name) and _is_there(folder, name) else ""
+    except OSError:
+        return ""
+
+
+def _remember(folder: Path, known: str, name: str) -> None:
+    with contextlib.suppress(OSError):  # it is made out again next time
+        (folder / known).unlink(missing_ok=True)
+        (folder / known).symlink_to(name)
 
 
 def _is_there(folder: Path, name: str) -> bool:

@@ -150,7 +150,7 @@ def _ordinary(arguments: list[str]) -> int | None:
     """Do what an ordinary command line asks for; None if click should look at it."""
     from nrunner.deferral import load_lightly
 
-    load_lightly("pathlib")
+    load_lightly("pathlib", "subprocess")
 
     from nrunner.cli.form import read
 

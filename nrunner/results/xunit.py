@@ -25,7 +25,10 @@ _SKIPPED = (Result.SKIP, Result.CANCEL)
 _MOST_OF_AN_OUTPUT = 16 * 1024
 _ALL_OF_AN_OUTPUT = 1 << 30
 _MOST_OF_A_TEXT = 64 * 1024
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile(
+    # Three sets, of which each is next to nothing for re to prepare; one of all takes it 5 ms.
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|[\ud800-\udfff]|[\ufffe\uffff]"
+)
 _ORDER = ("failure", "rerunFailure", "flakyFailure", "error", "rerunError", "flakyError")
 """In which surefire's schema has them."""
 

@@ -38,7 +38,7 @@ def test_the_same_code_is_the_same_file_and_is_not_written_again(tmp_path):
     before = first.stat()
     assert agent_file(tmp_path) == first
     assert first.stat().st_mtime_ns == before.st_mtime_ns
-    assert list(tmp_path.iterdir()) == [first]
+    assert [each for each in tmp_path.iterdir() if not each.is_symlink()] == [first]
     other = agent_file(tmp_path / "other")
     assert other.name == first.name
     assert other.read_bytes() == first.read_bytes()
@@ -53,6 +53,55 @@ def test_other_code_is_another_file_beside_it(tmp_path, monkeypatch):
     second = agent_file(tmp_path / "cache")
     assert second != first
     assert first.exists()
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """What was read of the sources."""
+    seen = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: seen.append(self) or read_bytes(self))
+    return seen
+
+
+def test_sources_that_lie_there_as_before_are_not_read_again(tmp_path, read):
+    first = agent_file(tmp_path)
+    assert len(read) == len([*portable_files()])
+    read.clear()
+    assert agent_file(tmp_path) == first
+    assert read == []
+
+
+def test_a_source_that_was_changed_in_its_place_makes_another_file(tmp_path, monkeypatch):
+    source = tmp_path / "errors.py"
+    source.write_text("ONE = 1\n")
+    files = [("nrunner/errors.py", source)]
+    monkeypatch.setattr(agentfile, "portable_files", lambda: iter(files))
+    first = agent_file(tmp_path / "cache")
+    source.write_text("TWO = 2\n")
+    second = agent_file(tmp_path / "cache")
+    assert second != first
+    source.write_text("ONE = 1\n")
+    assert agent_file(tmp_path / "cache") == first
+
+
+def test_a_file_that_was_removed_is_made_again(tmp_path, read):
+    first = agent_file(tmp_path)
+    before = first.read_bytes()
+    first.unlink()
+    assert agent_file(tmp_path) == first
+    assert first.read_bytes() == before
+
+
+@pytest.mark.parametrize("target", ["../agent-00.pyz", "/bin/sh", "agent-00.pyz", "."])
+def test_a_memory_that_leads_elsewhere_is_not_believed(tmp_path, target):
+    first = agent_file(tmp_path)
+    (tmp_path.parent / "agent-00.pyz").write_text("somebody else's")
+    [link] = [each for each in tmp_path.iterdir() if each.is_symlink()]
+    link.unlink()
+    link.symlink_to(target)
+    assert agent_file(tmp_path) == first
+    assert link.readlink() == Path(first.name)
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_names_it(tmp_path):
