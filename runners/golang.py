@@ -19,7 +19,7 @@ from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.go_output import GoSummary, read_go_output
 from nrunner.runners.go_source import names_in
-from nrunner.runners.payload import environment, words_of
+from nrunner.runners.payload import describe, environment, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = ["Golang", "verdict"]
 
 _LONGEST_LINE = 1 << 16
 _NAMED = 10
+_SHORT = {"\a": "\\a", "\b": "\\b"}
 _QUOTED = 3
 """How many lines of go's complaints are repeated."""
 
@@ -45,29 +46,33 @@ class Golang(Runner):
         if not uri or "\0" in uri:
             raise RunnerError('kind "golang" needs a uri such as "calc/calc_test.go:TestAdd"')
         target, _, name = uri.partition(":")
-        folder, package, pattern = _found(target, name, place.base_dir)
+        folder, packages, pattern = _found(target, name, place.base_dir)
         # No limit of go's own, and no result of an earlier time.
         argv = ("go", "test", "-v", "-count=1", "-timeout=0", "-run", pattern, *runnable.args)
         env = environment(place, folder)
         env.update(words_of(runnable.kwargs))
-        return Command((*argv, package), folder, env)
+        return Command((*argv, *packages), folder, env)
 
     def judge(
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
     ) -> Outcome:
         """Read what go said about the tests."""
-        summary = read_go_output(_lines(place.stdout))
-        name = str(runnable.uri).partition(":")[2]
+        name = _as_printed(str(runnable.uri).partition(":")[2])
+        summary = read_go_output(_lines(place.stdout), name)
         return verdict(summary, name, end, lambda: _complaints(place.stderr))
 
 
-def _found(target: str, name: str, base_dir: str) -> tuple[str, str, str]:
-    """Return where to call go, for which package, and the pattern of the names."""
+def _found(target: str, name: str, base_dir: str) -> tuple[str, tuple[str, ...], str]:
+    """Return where to call go, for which packages, and the pattern of the names.
+
+    No package is that of the folder. It is not named, since then go says how its process ended,
+    and waits for no other that holds its output.
+    """
     path = os.path.join(base_dir, target)
     pattern = _exactly(name) if name else "."
     if not target.endswith(".go"):
         # A folder, or an import path that go has to find.
-        return (path, ".", pattern) if os.path.isdir(path) else (base_dir, target, pattern)
+        return (path, (), pattern) if os.path.isdir(path) else (base_dir, (target,), pattern)
     if not name:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
@@ -77,12 +82,28 @@ def _found(target: str, name: str, base_dir: str) -> tuple[str, str, str]:
         pattern = f"^({'|'.join(names)})$"
     elif not os.path.isfile(path):
         raise RunnerError(f"there is no file {path}")
-    return os.path.dirname(path) or base_dir, ".", pattern
+    return os.path.dirname(path) or base_dir, (), pattern
 
 
 def _exactly(name: str) -> str:
     """Return the pattern of one test, or one within another: go matches them part by part."""
     return "/".join(f"^{re.escape(part)}$" for part in name.split("/"))
+
+
+def _as_printed(name: str) -> str:
+    """Return the name of a test as go prints it: spaces replaced, what cannot be seen escaped."""
+    return "".join(map(_sign_as_printed, name))
+
+
+def _sign_as_printed(sign: str) -> str:
+    if sign.isspace() and not "\x1c" <= sign <= "\x1f":  # which are no spaces to go
+        return "_"
+    if sign.isprintable():
+        return sign
+    number = ord(sign)
+    if number < 128:
+        return _SHORT.get(sign, f"\\x{number:02x}")
+    return f"\\u{number:04x}" if number < 1 << 16 else f"\\U{number:08x}"
 
 
 def _lines(path: str) -> Iterator[bytes]:
@@ -112,23 +133,45 @@ def verdict(summary: GoSummary, name: str, end: Exit, complaints: Callable[[], s
         said = complaints()
         if said:
             return Outcome(Result.ERROR, said, end.returncode)
-    how = f": {summary.last_word}" if summary.last_word else ""
-    reason = f"the process ended before {name or 'its tests'} had{how}"
-    return Outcome(Result.ERROR, reason, end.returncode, contract=True)
+    return Outcome(Result.ERROR, _how_it_broke(summary, name, end), end.returncode, contract=True)
+
+
+def _how_it_broke(summary: GoSummary, name: str, end: Exit) -> str:
+    """Say how a process ended without saying of a test that it failed."""
+    if end.signal is not None:
+        return f"go was {describe(end)}"
+    how = summary.last_word or summary.status
+    if summary.said and how == summary.status:
+        how = f"{how}, after {summary.said!r}" if how else summary.said
+    if summary.own:
+        what = "was skipped" if summary.own == "SKIP" else "passed"
+        return f"{name} {what}, but its process had no good end: {how}"
+    return f"the process ended before {name or 'its tests'} had" + (f": {how}" if how else "")
 
 
 def _good(summary: GoSummary, name: str) -> Outcome:
-    if summary.has_none:
+    if summary.has_none and not summary.ran:
         reason = f"go finds no test {name}" if name else "go finds no tests"
         return Outcome(Result.ERROR, reason, 0, malformed=True)
-    if not summary.ran:
-        # Left by a system call, say, which go takes for a good end.
-        reason = f"go says ok, but {name or 'no test'} did not say that it had ended"
-        return Outcome(Result.ERROR, reason, 0, contract=True)
-    if summary.skipped and summary.skipped == summary.ran:
+    if summary.own == "FAIL" or (not name and summary.failed and summary.conclusion == "FAIL"):
+        # As with a TestMain that does not hand on what its tests came to.
+        return Outcome(Result.FAIL, f"{_why(summary, name)} (though go says ok)", 0)
+    if not (summary.own if name else summary.ran):
+        return _unsaid(summary, name)
+    if summary.own == "SKIP" or (not name and summary.skipped == summary.ran):
         reason = summary.logged if name else f"{summary.skipped} of {summary.ran} tests skipped"
         return Outcome(Result.SKIP, reason or None, 0)
     return Outcome(Result.PASS, returncode=0)
+
+
+def _unsaid(summary: GoSummary, name: str) -> Outcome:
+    """Return what is to be held of an ok without a word of the test."""
+    outer, _, inner = name.partition("/")
+    if inner and summary.ran:
+        return Outcome(Result.ERROR, f"{outer} has no test {inner}", 0, malformed=True)
+    # Left by a system call, say, which go takes for a good end.
+    reason = f"go says ok, but {name or 'no test'} did not say that it had ended"
+    return Outcome(Result.ERROR, reason, 0, contract=True)
 
 
 def _why(summary: GoSummary, name: str) -> str:

@@ -46,20 +46,23 @@ def test_functions_that_may_be_tests_are_those_that_go_takes_for_some() -> None:
 @pytest.mark.parametrize(
     ("uri", "run", "folder", "package"),
     [
-        ("calc/calc_test.go:TestAdd", "^TestAdd$", "calc", "."),
-        ("calc/calc_test.go:TestAdd/a.b/c", r"^TestAdd$/^a\.b$/^c$", "calc", "."),
-        ("calc/calc_test.go", "^(TestAdd|Test|ExampleAdd_more|FuzzAdd|Testé)$", "calc", "."),
-        ("calc", ".", "calc", "."),
-        ("calc:TestAdd", "^TestAdd$", "calc", "."),
+        ("calc/calc_test.go:TestAdd", "^TestAdd$", "calc", None),
+        ("calc/calc_test.go:TestAdd/a.b/c", r"^TestAdd$/^a\.b$/^c$", "calc", None),
+        ("calc/calc_test.go", "^(TestAdd|Test|ExampleAdd_more|FuzzAdd|Testé)$", "calc", None),
+        ("calc", ".", "calc", None),
+        ("calc:TestAdd", "^TestAdd$", "calc", None),
         ("example.com/calc:TestAdd", "^TestAdd$", "", "example.com/calc"),
     ],
 )
 def test_go_is_called_where_the_package_is_for_these_tests_alone(
-    tmp_path: Path, uri: str, run: str, folder: str, package: str
+    tmp_path: Path, uri: str, run: str, folder: str, package: str | None
 ) -> None:
     found = command(tmp_path, uri, args=("-race",), kwargs={"HOST": "lab"})
     assert found.argv[:2] == ("go", "test")
-    assert (pattern(found), found.argv[-2:]) == (run, ("-race", package))
+    assert pattern(found) == run
+    # That of the folder is not named: go would wait for all who hold what the test printed to.
+    rest = ("-race", package) if package else ("-race",)
+    assert found.argv[found.argv.index(run) + 1 :] == rest
     assert found.cwd.rstrip("/") == str(tmp_path / folder).rstrip("/")
     assert found.env["HOST"] == "lab"
 
@@ -86,14 +89,20 @@ def judged(summary: GoSummary, status: int | None, name: str = "TestA", said: st
 @pytest.mark.parametrize(
     ("summary", "status", "result", "reason"),
     [
-        (GoSummary(passed=1), 0, Result.PASS, None),
+        (GoSummary(passed=1, own="PASS"), 0, Result.PASS, None),
+        (
+            GoSummary(passed=1),
+            0,
+            Result.ERROR,
+            "go says ok, but TestA did not say that it had ended",
+        ),
         (
             GoSummary(),
             0,
             Result.ERROR,
             "go says ok, but TestA did not say that it had ended",
         ),
-        (GoSummary(skipped=1, logged="a.go:1: why"), 0, Result.SKIP, "a.go:1: why"),
+        (GoSummary(skipped=1, own="SKIP", logged="a.go:1: why"), 0, Result.SKIP, "a.go:1: why"),
         (GoSummary(failed=["TestA"], logged="a.go:1: no"), 1, Result.FAIL, "a.go:1: no"),
         (GoSummary(failed=["TestA"]), 1, Result.FAIL, "TestA failed"),
         (
@@ -104,7 +113,38 @@ def judged(summary: GoSummary, status: int | None, name: str = "TestA", said: st
         ),
         (GoSummary(unbuilt="build failed"), 1, Result.ERROR, "build failed"),
         (GoSummary(), 1, Result.ERROR, "the process ended before TestA had"),
-        (GoSummary(passed=1), None, Result.ERROR, "the process ended before TestA had"),
+        (GoSummary(passed=1), None, Result.ERROR, "go was killed by signal 9 (SIGKILL)"),
+        (
+            GoSummary(status="exit status 3", said="no way"),
+            1,
+            Result.ERROR,
+            "the process ended before TestA had: exit status 3, after 'no way'",
+        ),
+        (
+            GoSummary(status="exit status 2", said="main.main()", last_word="panic: p"),
+            1,
+            Result.ERROR,
+            "the process ended before TestA had: panic: p",
+        ),
+        (
+            GoSummary(passed=1, own="PASS", status="exit status 3"),
+            1,
+            Result.ERROR,
+            "TestA passed, but its process had no good end: exit status 3",
+        ),
+        (
+            GoSummary(skipped=1, own="SKIP", last_word="panic: p"),
+            1,
+            Result.ERROR,
+            "TestA was skipped, but its process had no good end: panic: p",
+        ),
+        (
+            GoSummary(failed=["TestA"], own="FAIL", logged="a.go:1: no"),
+            0,
+            Result.FAIL,
+            "a.go:1: no (though go says ok)",
+        ),
+        (GoSummary(failed=["TestA"], passed=1, own="PASS"), 0, Result.PASS, None),
         (
             GoSummary(last_word="fatal error: deadlock"),
             1,
@@ -120,7 +160,24 @@ def test_the_verdict_is_that_of_go(
     outcome = judged(summary, status)
     assert (outcome.result, outcome.fail_reason) == (result, reason)
     assert outcome.malformed == summary.has_none
-    assert outcome.contract == ("had" in (reason or ""))
+    assert outcome.contract == bool(
+        {"had", "killed"} & set((reason or "").replace(":", "").split())
+    )
+
+
+def test_a_test_within_another_that_is_not_there_is_an_error() -> None:
+    outcome = judged(GoSummary(passed=1), 0, "TestA/none")
+    assert (outcome.result, outcome.malformed) == (Result.ERROR, True)
+    assert outcome.fail_reason == "TestA has no test none"
+
+
+def test_the_end_of_a_test_is_found_under_the_name_that_go_prints(tmp_path: Path) -> None:
+    name = "TestA/two words\t\x01\x1f\a\u200b\U000e0001é日"
+    printed = r"TestA/two_words_\x01\x1f\a\u200b\U000e0001é日"
+    (tmp_path / "stdout").write_text(f"=== RUN   TestA\n    --- PASS: {printed} (0.00s)\n")
+    place = Place(str(tmp_path), "/out", "/work", str(tmp_path))
+    outcome = Golang().judge(Runnable("golang", f"a:{name}"), place, Exit(0), None)
+    assert outcome.result is Result.PASS
 
 
 def test_what_go_complains_of_is_repeated() -> None:
@@ -137,3 +194,10 @@ def test_of_several_tests_those_that_failed_are_named() -> None:
     )
     assert judged(GoSummary(skipped=2), 0, name="").fail_reason == "2 of 2 tests skipped"
     assert judged(GoSummary(passed=1, skipped=2), 0, name="").result is Result.PASS
+
+
+def test_of_several_tests_one_has_failed_if_so_their_conclusion_says() -> None:
+    hidden = GoSummary(passed=1, failed=["TestB"], conclusion="FAIL")
+    assert judged(hidden, 0, name="").result is Result.FAIL
+    printed = GoSummary(passed=1, failed=["TestB"], conclusion="PASS")
+    assert judged(printed, 0, name="").result is Result.PASS
