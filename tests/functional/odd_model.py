@@ -1,7 +1,7 @@
 """What each test in tests/fixtures/odd must come to, kind by kind.
 
 They end in ways in which tests should not, or leave their process in a state in which it should not
-be. Not responsible for holding runs against it (``model``).
+be. Not responsible for holding runs against it (``model``), nor for tests of Go (``odd_golang``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.functional.model import Expected, killed_late, leaky, refused, says
 
-__all__ = ["CASES", "FOLDER", "GO", "PROGRAMS", "PYTEST", "ROBOT", "TIMEOUT"]
+__all__ = ["CASES", "FOLDER", "PROGRAMS", "PYTEST", "ROBOT", "TIMEOUT"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "odd"
 TIMEOUT = 10.0
@@ -306,64 +306,3 @@ ROBOT: Sequence[Expected] = (
     _robot("Wild [cards]? *", "PASS"),
 )
 """The tests of odd.robot."""
-
-
-def _go(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
-    more.setdefault("outputs", {"stdout": says(b"=== RUN   Test")})
-    more.setdefault("returncode", 0 if status == "PASS" else 1)
-    return Expected(
-        f"golang/odd_test.go:Test{name}",
-        status,
-        cause,
-        f"(?s){detail}",
-        kind="golang",
-        takes=(0, TIMEOUT),
-        **more,
-    )
-
-
-def _go_gone(name: str, detail: str = "", returncode: int = 1) -> Expected:
-    how = detail or f"the process ended before Test{name} had"
-    return _go(name, "ERROR", how, "contract", returncode=returncode)
-
-
-def _go_ok(name: str) -> Expected:
-    return _go_gone(name, f"go says ok, but Test{name} did not say that it had ended", 0)
-
-
-GO: Sequence[Expected] = (
-    killed_late(
-        "golang/odd_test.go:TestIgnoresTerm",
-        returncode=-15,
-        timeout=TIMEOUT,
-        kind="golang",
-        outputs={"stdout": says(b"=== RUN   TestIgnoresTerm")},
-    ),
-    _go("Panics", "FAIL", r"panic: odd \[recovered.*"),
-    _go("PanicsWithBrokenError", "FAIL", ".*(no words|brokenError).*"),
-    _go("LogsBrokenError", "PASS"),
-    _go_gone("PanicsInGoroutine", "the process ended before .* had: panic: elsewhere"),
-    _go_gone("ExitsWith3", "the process ended before .* had: exit status 3"),
-    _go("ExitsWith0", "FAIL", r"panic: unexpected call to os.Exit\(0\) during test.*"),
-    _go_ok("LeavesBySyscall"),
-    _go_gone("KillsItself", "the process ended before .* had: signal: killed"),
-    _go("Segfaults", "FAIL", "panic: runtime error: invalid memory address .*"),
-    _go_gone("Deadlocks", "the process ended before .*: fatal error: all goroutines are asleep.*"),
-    _go("Goexits", "FAIL", ".*runtime.Goexit.*"),
-    _go_gone("OverflowsTheStack", "the process ended before .* had: fatal error: stack overflow"),
-    _go("LeavesGoroutine", "PASS"),
-    _go("LogsAfterTheEnd", "PASS"),
-    _go("PrintsNoUTF8", "PASS", outputs={"stdout": says(b"\xff\xfe\0--- PASS")}),
-    _go("PrintsFalseWords", "PASS"),
-    _go_ok("ClosesStdout"),
-    leaky(
-        "golang/odd_test.go:TestStartsADaemon",
-        "sleep 300",
-        kind="golang",
-        outputs={"stdout": says(b"--- PASS: TestStartsADaemon")},
-        takes=(0, TIMEOUT),
-    ),
-    _go("FailsWithOddWords", "FAIL", r"odd_test.go:\d+: nul \0 escape \x1b\[31m newline ?"),
-    _go("SkipsInSubtest", "PASS"),
-)
-"""The tests of golang/odd_test.go."""
