@@ -15,6 +15,9 @@ __all__ = ["MOVES", "Phase", "diagram", "is_legal"]
 class Phase(enum.Enum):
     """Where a task is."""
 
+    # There is one of each; the one that Enum has is written in Python.
+    __hash__ = object.__hash__
+
     REQUESTED = "REQUESTED"
     TRIAGING = "TRIAGING"
     PREPARING = "PREPARING"

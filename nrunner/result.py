@@ -16,6 +16,9 @@ __all__ = ["Cause", "Result", "Verdict"]
 class Result(enum.Enum):
     """What is shown for a task, in the words that Avocado's users know."""
 
+    # There is one of each; the one that Enum has is written in Python.
+    __hash__ = object.__hash__
+
     PASS = "PASS"
     FAIL = "FAIL"
     ERROR = "ERROR"
@@ -48,6 +51,9 @@ _OK = frozenset({Result.PASS, Result.SKIP, Result.WARN, Result.CANCEL})
 
 class Cause(enum.Enum):
     """Where a verdict comes from: see the table in docs/architecture.md."""
+
+    # There is one of each; the one that Enum has is written in Python.
+    __hash__ = object.__hash__
 
     TEST = "test"
     CONTRACT = "contract"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 
 from nrunner.runners.capture import Capture
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Slot", "open_log"]
 
 _STREAMS = ("stdout", "stderr")
+_SETTLED = 50_000_000
+_SETTLED_FOR_SURE = 5_000_000_000
+"""Nanoseconds."""
 _ADD = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """A test may have put a link or a pipe there: neither is followed nor waited for."""
 
@@ -41,6 +45,8 @@ class Slot:
         """Where a payload leaves its own report, apart from what a test may delete."""
         self._captures = {name: Capture(f"{folder}/{name}", loop) for name in _STREAMS}
         self._is_ready = False
+        self._empty: dict[str, tuple[int, int]] = {}
+        """What told of each folder that nothing had changed in it since it was empty."""
         self._cleaned = 0
 
     def open(self) -> tuple[int, int]:
@@ -129,9 +135,17 @@ class Slot:
 
     def _has_entries(self, folder: str) -> bool:
         try:
-            if not os.path.islink(folder):
+            found = os.lstat(folder)
+            mark = found.st_ino, found.st_ctime_ns
+            if self._empty.get(folder) == mark:
+                return False
+            if not stat.S_ISLNK(found.st_mode):
                 with os.scandir(folder) as entries:
-                    return next(entries, None) is not None
+                    if next(entries, None) is not None:
+                        return True
+                if _is_settled(found.st_ctime_ns):
+                    self._empty[folder] = mark
+                return False
         except OSError:
             pass
         self._is_ready = False
@@ -141,6 +155,15 @@ class Slot:
         except OSError:
             pass
         return False
+
+
+def _is_settled(changed: int) -> bool:
+    """Say whether a folder that changes now gets another time of change than this one.
+
+    Kernels count it in steps of 10 ms at most, and file systems keep whole seconds at worst.
+    """
+    since = time.time_ns() - changed
+    return since > _SETTLED and (changed % 1_000_000_000 != 0 or since > _SETTLED_FOR_SURE)
 
 
 def open_log(folder: str, name: str) -> BinaryIO:

@@ -28,7 +28,7 @@ MAX_BODY = 1 << 20
 
 
 # One encoder for all frames: json.dumps would make a new one for each.
-_dump = json.JSONEncoder(separators=(",", ":")).encode
+_dump = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
 
 from nrunner.runners.removal import remove_tree
-from nrunner.runners.slot import Slot
+from nrunner.runners.slot import Slot, _is_settled
 
 
 @pytest.fixture
@@ -180,3 +181,82 @@ def test_output_of_every_sort_is_added_to_what_is_there(
     assert os.path.lexists(kept / "pipe") != elsewhere
     assert not output.exists()
     assert precious.read_text() == "kept"
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the folders that were read."""
+    seen: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(
+        "nrunner.runners.slot.os.scandir", lambda path: seen.append(str(path)) or scandir(path)
+    )
+    return seen
+
+
+def settle(slot: Slot, log: Path) -> None:
+    """Have the slot know that its folders are empty, and have been for a while."""
+    since = max(Path(each).stat().st_ctime for each in (slot.work_dir, slot.output_dir))
+    while time.time() - since < 0.1:
+        time.sleep(0.01)
+    slot.collect(str(log))
+    slot.clean()
+
+
+def test_a_folder_in_which_nothing_was_changed_is_not_read_again(
+    slot: Slot, tmp_path: Path, looks: list[str]
+) -> None:
+    settle(slot, tmp_path / "log")
+    assert {slot.work_dir, slot.output_dir} <= {*looks}
+    looks.clear()
+    assert slot.collect(str(tmp_path / "log")) == ()
+    slot.clean()
+    assert looks == []
+
+
+def test_what_was_written_since_is_found_whatever_was_done_to_the_time_of_change(
+    slot: Slot, tmp_path: Path
+) -> None:
+    settle(slot, tmp_path / "log")
+    before = Path(slot.output_dir).stat()
+    Path(slot.output_dir, "kept").write_text("1")
+    os.utime(slot.output_dir, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert slot.collect(str(tmp_path / "log")) == ("output",)
+    assert (tmp_path / "log" / "output" / "kept").read_text() == "1"
+
+
+def test_a_file_that_came_right_after_a_look_is_found(slot: Slot, tmp_path: Path) -> None:
+    """The kernel may give it the same time of change: it counts in steps of milliseconds."""
+    for number in range(20):
+        log = tmp_path / f"log-{number}"
+        slot.open()
+        assert slot.collect(str(log)) == ()
+        Path(slot.output_dir, "kept").write_text("1")
+        assert slot.collect(str(log)) == ("output",)
+
+
+def test_another_folder_in_its_place_is_looked_into(slot: Slot, tmp_path: Path) -> None:
+    settle(slot, tmp_path / "log")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").write_text("1")
+    Path(slot.output_dir).rmdir()
+    other.rename(slot.output_dir)
+    assert slot.collect(str(tmp_path / "log")) == ("output",)
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("since", "fraction", "settled"),
+    [(0.04, 123, False), (0.06, 123, True), (0.06, 0, False), (4.9, 0, False), (5.1, 0, True)],
+)
+def test_a_time_of_change_is_believed_once_the_next_one_must_be_another(
+    monkeypatch: pytest.MonkeyPatch, since: float, fraction: int, settled: bool
+) -> None:
+    changed = 1_700_000_000 * SECOND + fraction
+    monkeypatch.setattr(
+        "nrunner.runners.slot.time.time_ns", lambda: changed + round(since * SECOND)
+    )
+    assert _is_settled(changed) is settled
