@@ -192,6 +192,8 @@ class ExecutableRunner(Runner):
             said = report.to_json()["result"]
             reason = f"{self._path} said {said!r}, then signal {end.signal} ended it"
             return Outcome(None, reason, end.returncode, contract=True)
+        if report.fail_class and not report.fail_reason:
+            return replace(report, fail_reason=report.fail_class)
         return report
 
 

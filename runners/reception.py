@@ -26,6 +26,7 @@ from nrunner.messages import (
     Whiteboard,
     parse,
 )
+from nrunner.record import replace
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.base import Outcome
 from nrunner.runners.door import Door
@@ -147,6 +148,14 @@ class Reception:
             return ""
         count = f"{self.refused} status messages" if self.refused > 1 else "a status message"
         return f"refused {count} of {self._attempt.order.id}: {self.reason}"
+
+    def blamed(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of an attempt, saying what was refused if its end was not heard."""
+        if not self.refused or self._attempt.said is not None or not outcome.fail_reason:
+            return outcome
+        what = f"{self.refused} messages of it were" if self.refused > 1 else "a message of it was"
+        reason = f"{outcome.fail_reason} ({what} refused: {self.reason})"
+        return replace(outcome, fail_reason=reason)
 
     def _admit(self, connection: socket.socket) -> None:
         mark = _mark_of_peer(connection)

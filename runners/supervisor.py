@@ -482,6 +482,8 @@ class Supervisor:
                     attempt.order.runnable, attempt.place, attempt.end, attempt.report()
                 )
                 outcome = _explained(self._memory.blamed(outcome))
+            if attempt.reception is not None:
+                outcome = attempt.reception.blamed(outcome)
         except OSError as error:
             attempt.trouble = f"its results cannot be kept: {error}"
         except RunnerError as error:

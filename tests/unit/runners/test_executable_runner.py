@@ -227,6 +227,11 @@ def test_its_message_is_believed_whatever_its_exit_status(status):
     assert judge(Exit(status), said) is said
 
 
+def test_where_it_has_no_words_for_an_exception_the_class_says_what_it_was():
+    said = Outcome(Result.ERROR, fail_class="MemoryError")
+    assert judge(Exit(0), said).fail_reason == "MemoryError"
+
+
 def test_a_signal_contradicts_any_message():
     outcome = judge(Exit(None, 11), Outcome(Result.PASS))
     assert outcome.contract

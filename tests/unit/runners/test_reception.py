@@ -12,6 +12,7 @@ import pytest
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.attempt import Attempt, Order, Settings
+from nrunner.runners.base import Outcome
 from nrunner.runners.loop import Loop
 from nrunner.runners.reception import Reception
 from nrunner.runners.slot import Slot
@@ -90,6 +91,24 @@ def test_people_are_told_how_many_messages_were_refused_and_why_the_first_was(re
     assert reception.summary() == 'refused a status message of 1-x: field "id": expected a string'
     reception.take(b"nonsense")
     assert reception.summary() == 'refused 2 status messages of 1-x: field "id": expected a string'
+
+
+def test_who_did_not_hear_the_end_is_told_that_something_was_refused(reception):
+    silent = Outcome(None, "ended without a finished message", contract=True)
+    assert reception.blamed(silent) is silent
+    reception.take(b"{}")
+    told = 'ended without a finished message (a message of it was refused: field "id": expected a'
+    assert reception.blamed(silent).fail_reason == f"{told} string)"
+    reception.take(b"{}")
+    assert "(2 messages of it were refused: " in (reception.blamed(silent).fail_reason or "")
+    assert reception.blamed(silent).contract
+
+
+def test_whose_end_was_heard_is_not_blamed_for_what_was_refused(reception):
+    say(reception, status="finished", result="fail", fail_reason="why")
+    say(reception, status="finished", result="pass")
+    outcome = Outcome(Result.FAIL, "why")
+    assert reception.blamed(outcome) is outcome
 
 
 def test_output_and_logs_are_appended_to_the_tasks_files(reception, attempt):
