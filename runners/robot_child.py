@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 from nrunner.runners import stack
 from nrunner.runners.unittest_child import report, vanish
+from nrunner.runners.unittest_result import reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def _run(spec: Spec) -> dict[str, Any]:
     except SystemExit:
         status = _BAD_DATA
     except Exception as error:
-        made.problem = f"{type(error).__name__}: {error}"
+        made.problem = reason_of(error)
     if made.listener.ended is None:
         reason = made.problem or _REASONS.get(status, "Robot Framework failed; stderr says why")
         return {"result": "error", "fail_reason": reason, "malformed": status == _BAD_DATA}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from nrunner.runners import robot_child
-from nrunner.runners.robot_child import _leads_to, _outcome, _patterns, _source, _split
+from nrunner.runners.robot_child import _leads_to, _outcome, _patterns, _run, _source, _split
 
 
 def test_the_name_of_a_test_begins_behind_the_part_that_is_a_file(tmp_path: Path) -> None:
@@ -64,6 +64,27 @@ def test_an_old_robot_reads_the_folder_and_takes_out_all_other_suites(
     assert _leads_to(str(tmp_path / "in"), made.only)
     assert _leads_to(str(file), made.only)
     assert not _leads_to(str(tmp_path / "i"), made.only)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError(), "MemoryError"), (OSError("no disk\nat all"), "OSError: no disk")],
+)
+def test_what_ends_robot_itself_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    class Command:
+        problem = ""
+
+        def execute_cli(self, *_: object, **__: object) -> int:
+            raise error
+
+    monkeypatch.setattr(robot_child, "_application", lambda _: Command)
+    monkeypatch.setattr(robot_child, "_source", lambda *_: [])
+    (tmp_path / "x.robot").touch()
+    uri = str(tmp_path / "x.robot")
+    spec = {"uri": uri, "base_dir": str(tmp_path), "output_dir": "x", "options": []}
+    assert _run(spec) == {"result": "error", "fail_reason": told, "malformed": False}
 
 
 def ended(*statuses: str) -> list[SimpleNamespace]:
