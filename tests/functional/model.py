@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
-    *("CASES", "PROGRAMS", "Expected", "differences", "killed_late", "leaky", "recipes", "refused"),
+    *("PROGRAMS", "Expected", "differences", "killed_late", "leaky", "recipes", "refused"),
     "says",
 ]
 
@@ -40,6 +40,8 @@ class Expected:
     returncode: int | None = 0
     outputs: Mapping[str, Content] = field(default_factory=dict)
     kind: str = "exec-test"
+    uri: str = ""
+    """What is run, where that is not its name."""
     args: tuple[str, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     leaks: str = ""
@@ -53,7 +55,9 @@ class Expected:
 
     def recipe(self) -> dict[str, Any]:
         """Return it as a recipe."""
-        recipe: dict[str, Any] = {"kind": self.kind, "uri": self.name}
+        recipe: dict[str, Any] = {"kind": self.kind, "uri": self.uri or self.name}
+        if self.uri:
+            recipe["identifier"] = self.name
         if self.args:
             recipe["args"] = list(self.args)
         if self.kwargs:
@@ -170,75 +174,6 @@ PROGRAMS: Sequence[Expected] = (
     ),
 )
 """Payloads that are programs; all of them can run at once."""
-
-
-def _case(name: str, status: str, cause: str = "test", detail: str = "", **more: Any) -> Expected:
-    more.setdefault("outputs", {} if status == "PASS" else {"stdout": says(b"Traceback")})
-    full = f"hostile_case.py:Hostile.{name}"
-    return Expected(full, status, cause, detail, kind="python-unittest", **more)
-
-
-def _hanging(name: str, returncode: int, outputs: Mapping[str, Content]) -> Expected:
-    full = f"hostile_case.py:Hostile.{name}"
-    return killed_late(full, returncode=returncode, kind="python-unittest", outputs=outputs)
-
-
-CASES: Sequence[Expected] = (
-    _case(
-        "test_aborts",
-        "ERROR",
-        "contract",
-        r"killed by signal 6 \(SIGABRT\)(, core dumped)? without a report",
-        returncode=-6,
-        outputs={},
-    ),
-    _case("test_closes_descriptors", "PASS", outputs={}),
-    _case("test_exits", "ERROR", detail="SystemExit: 0", returncode=1),
-    _case("test_forks_and_both_go_on", "PASS"),
-    _hanging("test_hangs_in_a_thread", -15, {}),
-    _hanging("test_ignores_term", -9, {}),
-    _case(
-        "test_kills_itself",
-        "ERROR",
-        "contract",
-        r"killed by signal 9 \(SIGKILL\) without a report",
-        returncode=-9,
-        outputs={},
-    ),
-    _case(
-        "test_leaves_a_child",
-        "WARN",
-        detail=r"left 1 process \(\d+ sleep 300, \d\.\d s old\) behind",
-        leaks="sleep 300",
-        outputs={"stderr": says(b"ResourceWarning")},
-    ),
-    _case(
-        "test_leaves_by_exit",
-        "ERROR",
-        "contract",
-        "exited with status 0 without a report",
-        outputs={},
-    ),
-    _case("test_passes", "PASS"),
-    _case(
-        "test_prints",
-        "PASS",
-        outputs={"stdout": says(bytes(range(256))), "stderr": b"to stderr\n"},
-    ),
-    _case(
-        "test_recurses",
-        "ERROR",
-        detail="RecursionError: maximum recursion depth exceeded.*",
-        returncode=1,
-    ),
-    _case(
-        "test_says_odd_things",
-        "FAIL",
-        detail=r"(?s)AssertionError: \x1b\[31m(long )+.*",
-        returncode=1,
-    ),
-)
-"""The tests of hostile_case.py."""
 
 
 def recipes(expected: Sequence[Expected]) -> list[dict[str, Any]]:

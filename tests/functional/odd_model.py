@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.functional.model import Expected, killed_late, leaky, refused, says
 
-__all__ = ["CASES", "FOLDER", "PROGRAMS", "PYTEST", "ROBOT", "TIMEOUT"]
+__all__ = ["FOLDER", "PROGRAMS", "PYTEST", "ROBOT", "TIMEOUT"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "odd"
 TIMEOUT = 10.0
@@ -24,6 +24,7 @@ What hangs comes first, so that the rest goes on beside it.
 _SEGFAULT = r"killed by signal 11 \(SIGSEGV\)(, core dumped)?"
 _ABORT = r"killed by signal 6 \(SIGABRT\)(, core dumped)?"
 _NO_TAP = "no plan and no tests in the output"
+_WITHOUT = " without a report"
 _NO_PROGRAM = r"cannot execute '.*': it is no program, nor a script that begins with #!"
 
 
@@ -81,76 +82,6 @@ PROGRAMS: Sequence[Expected] = (
     _tap("huge_number", "ERROR", r"not proper TAP: test \d+ is out of sequence, 1 was expected"),
 )
 """Programs: of kinds exec-test and tap, and what is no program at all."""
-
-
-def _case(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:
-    more.setdefault("outputs", {} if status == "PASS" else {"stdout": says(b"Traceback")})
-    more.setdefault("returncode", 0 if status == "PASS" else 1)
-    name = name if "." in name else f"Odd.test_{name}"
-    return Expected(
-        f"odd_case.py:{name}", status, cause, f"(?s){detail}", kind="python-unittest", **more
-    )
-
-
-def _gone(name: str, how: str, returncode: int = 1, *outputs: str) -> Expected:
-    """What breaks its contract: its process ends without a report, or belies it."""
-    written = {each: says(b"Error") for each in outputs}
-    return _case(name, "ERROR", how, "contract", returncode=returncode, outputs=written)
-
-
-_WITHOUT = " without a report"
-
-CASES: Sequence[Expected] = (
-    killed_late(
-        "odd_case.py:Odd.test_exit_handler_hangs",
-        returncode=-15,
-        timeout=TIMEOUT,
-        kind="python-unittest",
-    ),
-    _case("base_exception", "ERROR", "odd_case.Strange: strange"),
-    _gone("breaks_exit", f"exited with status 1{_WITHOUT}", 1, "stderr"),
-    _gone("breaks_open", f"exited with status 1{_WITHOUT}", 1, "stderr"),
-    _case("breaks_time", "PASS"),
-    _case("broken_repr_in_assertion", "FAIL", "AssertionError: <odd_case.Unprintable .*> != 1"),
-    _case("broken_skip", "ERROR", "ValueError: no words"),
-    _case("broken_str", "ERROR", r"odd_case.BrokenStr: \(its text cannot be read\)"),
-    _case("circle_of_causes", "ERROR", "ValueError: first"),
-    _case("clears_its_environment", "PASS"),
-    _case("closes_stderr", "PASS"),
-    _case("closes_stdout", "PASS"),
-    _gone("ends_itself_by_term", rf"killed by signal 15 \(SIGTERM\){_WITHOUT}", -15),
-    _case("exception_group", "ERROR", r"ExceptionGroup: two \(2 sub-exceptions\)"),
-    _gone("exit_handler_leaves", "reported PASS, then exited with status 5", 5),
-    _case("exit_handler_raises", "PASS", outputs={"stderr": says(b"ZeroDivisionError")}),
-    _case("exits_with_an_object", "ERROR", "SystemExit: <class 'odd_case.Unprintable'>"),
-    _case("fails_with_many_words", "FAIL", r"AssertionError: (word )+.*\.\.\."),
-    _case("fails_with_odd_words", "FAIL", r"AssertionError: nul \0 surrogate .* escape \x1b.*"),
-    _case("forgets_all_modules", "PASS"),
-    _case("generator_exit", "ERROR", "GeneratorExit"),
-    _case("has_no_stdout", "PASS"),
-    _case("ignores_signals", "PASS"),
-    _case("is_never_awaited", "PASS", outputs={"stderr": says(b"never awaited")}),
-    _case("is_traced", "PASS"),
-    _case("keyboard_interrupt", "ERROR", "KeyboardInterrupt"),
-    _case("leaves_a_daemon_thread", "PASS"),
-    _case("leaves_a_thread_that_ends", "PASS", takes=(0.3, TIMEOUT)),
-    _gone("leaves_by_status_3", f"exited with status 3{_WITHOUT}", 3),
-    _gone("may_open_no_more_files", f"exited with status 1{_WITHOUT}", 1, "stderr"),
-    _gone("may_write_nothing", f"exited with status 1{_WITHOUT}", 1, "stderr"),
-    _case("prints_after_the_end", "PASS", outputs={"stdout": b"after the end\n"}),
-    _case("prints_no_utf8", "PASS", outputs={"stdout": b"\xff\xfe\0"}),
-    _case("prints_without_a_newline", "PASS", outputs={"stdout": 1_000_000}),
-    _case("removes_its_folder", "PASS"),
-    _case("returns_a_value", "PASS", outputs={"stderr": says(b"DeprecationWarning")}),
-    _gone("segfaults", _SEGFAULT + _WITHOUT, -11),
-    _case("should_fail_and_leaves", "PASS"),
-    _case("subtests_break", "ERROR", "ValueError: no words"),
-    _case("thread_raises", "PASS", outputs={"stderr": says(b"BrokenStr")}),
-    _case("OddCleanup.test_cleanup_is_cancelled", "ERROR", "asyncio.exceptions.CancelledError"),
-    _case("OddSetUp.test_is_not_set_up", "ERROR", "odd_case.Strange: set up"),
-    _case("OddTearDown.test_is_not_torn_down", "ERROR", "odd_case.BrokenStr: .*"),
-)
-"""The tests of odd_case.py."""
 
 
 def _item(name: str, status: str, detail: str = "", cause: str = "test", **more: Any) -> Expected:

@@ -1,6 +1,6 @@
 """Payloads that do what no test should: the right verdict, nothing left running, bounded memory.
 
-What each must come to stands in ``model``.
+What each must come to stands in ``model``, that of unittests in ``odd_kind``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.functional import model
+from tests.functional import model, odd_kind
 from tests.functional.model import Expected
+from tests.functional.odd_body import HOSTILE
 from tests.functional.sandbox import Run, Sandbox, check_moves
 
 MOST_CONTROLLER = 150 << 20
@@ -108,10 +109,11 @@ def _dumps_core(folder: Path) -> bool:
 
 
 def test_hostile_unittests_get_the_verdicts_that_the_model_has(sandbox: Sandbox) -> None:
-    prepare(sandbox, model.CASES)
+    expected = odd_kind.modelled("python-unittest", HOSTILE, model.TIMEOUT)
+    prepare(sandbox, expected)
     end = sandbox.run("run", "hostile_case.py", "--max-parallel-tasks", "4")
     assert end.code == 9
-    assert_as_modelled(sandbox, model.CASES)
+    assert_as_modelled(sandbox, expected)
     assert not set(end.out) - {"\n"} - set(map(chr, range(32, 127)))
 
 
