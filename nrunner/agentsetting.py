@@ -13,7 +13,7 @@ from nrunner.plan import JobPlan
 
 __all__ = ["agent_settings", "common_folder"]
 
-_FOR_RUNNERS = ("cache.", "runner.")
+_FOR_RUNNERS = ("cache.", "runner.", "sysinfo.collect.")
 """Settings that reach agents."""
 _FAR = (
     *("fetch_most_bytes", "fetch_most_files"),

@@ -733,6 +733,7 @@ class Config:
 _SHARED = (
     *("runner.", "spawner.", "status.", "agent.", "cache.", "podman.", "ssh.", "results."),
     *("run.archive", "run.job_category", "run.leak", "run.requirement_timeout"),
+    *(f"sysinfo.collect.{each}" for each in ("commands_timeout", "installed_packages", "locale")),
 )
 
 _SETTINGS = [each for each in fields(Config) if "option" in each.metadata]

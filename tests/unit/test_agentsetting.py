@@ -26,8 +26,8 @@ def nobody_shares(monkeypatch):
 
 
 def test_what_is_set_for_runners_reaches_them_and_nothing_else_does():
-    told = settings(**{"runner.python": "py", "cache.offline": True, "status.tcp": "x"})
-    assert told["config"] == {"runner.python": "py", "cache.offline": True}
+    wanted = {"runner.python": "py", "cache.offline": True, "sysinfo.collect.locale": "C"}
+    assert settings(**wanted, **{"status.tcp": "x"})["config"] == wanted
 
 
 def test_a_folder_of_this_machine_is_told_only_where_it_is_seen():
