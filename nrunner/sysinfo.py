@@ -118,4 +118,6 @@ def make_survey(folder: Path, wanted: Mapping[str, Any], *, failed: bool = False
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGTERM)
+    if process.returncode < 0 and not said:
+        return f"it was ended by signal {-process.returncode}"
     return said.decode("utf-8", "replace").strip()[-500:] if process.returncode else ""

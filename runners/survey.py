@@ -9,13 +9,16 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import select
 import signal
 import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 TYPE_CHECKING = False
@@ -36,6 +39,10 @@ _LIST_PACKAGES = (
     " else exec apk list --installed; fi"
 )
 _TOGETHER = 4
+_PIECE = 1 << 16
+_LOOK = 0.1
+"""Seconds after which one looks whether a command is over whose children hold its output."""
+_LONGEST_NAME = 120
 _MOST = 1 << 20
 """Bytes that are kept of each."""
 
@@ -51,6 +58,8 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         left_out = []
         outcome = {"result": "error", "fail_reason": f"cannot write {error.filename}: {error}"}
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     for line in left_out:
         print(f"left out: {line}")
     if spec.get("report"):
@@ -81,7 +90,8 @@ def file_names(commands: Sequence[str], files: Sequence[str]) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    return "".join("_" if c == "/" or not c.isprintable() else c for c in name)[:120]
+    name = "".join("_" if c == "/" or not c.isprintable() else c for c in name)
+    return name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
 def collect(spec: Mapping[str, Any]) -> list[str]:
@@ -100,7 +110,8 @@ def collect(spec: Mapping[str, Any]) -> list[str]:
     ]
     left_out += _run_all(jobs, folder, spec)
     if left_out:
-        with open(os.path.join(folder, LEFT_OUT), "w", encoding="utf-8", errors="replace") as file:
+        path = os.path.join(folder, LEFT_OUT)
+        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(f"{line}\n" for line in left_out)
     return left_out
 
@@ -113,13 +124,21 @@ def _copy(path: str, target: str) -> Iterator[str]:
             return
         with open(path, "rb", opener=_without_waiting) as file:
             data = file.read(_MOST + 1)
-    except OSError as error:
-        yield (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:
+        yield _reason(error)
+        return
+    if data is None:
+        yield "there is nothing in it to be read at once"
         return
     with open(target, "wb") as kept:
         kept.write(data[:_MOST])
     if len(data) > _MOST:
         yield f"all but its first {_MOST} bytes"
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says: an OSError, or a ValueError where a text names nothing at all."""
+    return ((isinstance(error, OSError) and error.strerror) or str(error)).lower()
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -141,8 +160,8 @@ def _run_all(jobs: list[tuple[str, str]], folder: str, spec: Mapping[str, Any]) 
             name, command = job
             try:
                 reason = _run(command, os.path.join(folder, name), spec)
-            except OSError as error:
-                reason = str(error)
+            except (OSError, ValueError) as error:
+                reason = _reason(error)
             if reason:
                 said[name] = reason
 
@@ -160,30 +179,60 @@ def _run(command: str, target: str, spec: Mapping[str, Any]) -> Optional[str]:
     env.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
     if spec.get("locale"):
         env["LC_ALL"] = spec["locale"]
-    timeout = spec.get("timeout") or None
-    with open(target, "wb") as output:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=env,
+        start_new_session=True,
+    )
+    try:
+        reason = _keep(process, target, spec.get("timeout") or None)
+    finally:
         try:
-            process.wait(timeout)
-            reason = None
-        except subprocess.TimeoutExpired:
-            reason = f"did not end within {timeout:g} s"
-        finally:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except OSError:
-                pass  # nobody is left
-            process.wait()
-    if os.path.getsize(target) > _MOST:
-        os.truncate(target, _MOST)
-        return reason or f"all but its first {_MOST} bytes"
-    if process.returncode in (126, 127):
-        return reason or "there is no such command here"
-    return reason
+            os.killpg(process.pid, signal.SIGKILL)
+        except OSError:
+            pass  # nobody is left
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+    return reason or _end(process.returncode)
+
+
+def _keep(process: subprocess.Popen[bytes], target: str, timeout: Optional[float]) -> Optional[str]:
+    """Keep what a command prints until it has ended; return why that is not all of it."""
+    assert process.stdout is not None
+    output = process.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, select.POLLIN)
+    until = None if timeout is None else time.monotonic() + timeout
+    size = 0
+    with open(target, "wb") as kept:
+        while until is None or time.monotonic() < until:
+            if poll.poll(_LOOK * 1000):
+                piece = os.read(output, _PIECE)
+                if not piece:
+                    break
+                kept.write(piece[: _MOST - size])
+                size += len(piece)
+                if size > _MOST:
+                    return f"all but its first {_MOST} bytes"
+            elif process.poll() is not None:
+                return None
+    try:
+        process.wait(None if until is None else max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return f"did not end within {timeout:g} s"
+    return None
+
+
+def _end(returncode: int) -> Optional[str]:
+    """Return what is to be said of a command that ended so."""
+    if returncode < 0:
+        try:
+            name = f" ({signal.Signals(-returncode).name})"
+        except ValueError:
+            name = ""
+        return f"was killed by signal {-returncode}{name}"
+    return {126: "it cannot be executed here", 127: "there is no such command here"}.get(returncode)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import avocado
-from tests.functional import model, odd_golang, odd_kind, odd_model
+from tests.functional import model, odd_golang, odd_kind, odd_model, odd_survey
 from tests.functional.model import Expected
 from tests.functional.odd_body import AVOCADO, BODIES
 from tests.functional.odd_kind import KINDS, idle, modelled
@@ -89,6 +89,7 @@ def test_each_kind_has_sixty_odd_tests_and_more() -> None:
     programs = (*model.PROGRAMS, *odd_model.PROGRAMS)
     others = (*programs, *odd_model.PYTEST, *odd_model.ROBOT, *odd_golang.GO)
     names = {(each.kind, each.name) for each in (*bodies, *IDLE, *others)}
+    names |= {("sysinfo", each.text) for each in (*odd_survey.COMMANDS, *odd_survey.FILES)}
     counts = Counter(kind for kind, _ in names)
-    kinds = (*KINDS, *odd_kind.IDLE, "pytest", "golang")
+    kinds = (*KINDS, *odd_kind.IDLE, "pytest", "golang", "sysinfo")
     assert {kind: counts[kind] for kind in kinds if counts[kind] < 60} == {}

@@ -12,6 +12,15 @@ def test_commands_are_known_by_their_words_and_files_by_their_last_part() -> Non
     ]
 
 
+def test_a_name_is_no_longer_than_a_file_system_takes() -> None:
+    long = "\N{EURO SIGN}" * 300
+    assert file_names([long, long], [f"/x/{long}"]) == [
+        long[:40],
+        f"{long[:40]} (2)",
+        f"x_{long[:39]}",
+    ]
+
+
 def test_files_are_kept_up_to_a_limit_and_what_is_left_out_is_named(tmp_path: Path) -> None:
     (tmp_path / "small").write_text("few words")
     (tmp_path / "large").write_bytes(b"x" * (1 << 20) + b"rest")
