@@ -21,6 +21,7 @@ from nrunner.testing.executable_contract import (
     RunnerExecutableContract,
 )
 from nrunner.testing.receiver import receiving
+from tests.contract.sample_kind import GolangTests, PytestTests, PythonUnittestTests, RobotTests
 from tests.functional.sandbox import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,16 +44,6 @@ class T(unittest.TestCase):
     def test_sleep(self): time.sleep(1.2)
     def test_exit(self): os._exit(0)
     def test_endless(self): time.sleep(60)
-"""
-
-PYTEST = """
-import time
-def test_pass():
-    pass
-def test_fail():
-    assert 1 == 2
-def test_endless():
-    time.sleep(60)
 """
 
 
@@ -126,99 +117,20 @@ class TestTap(_Ours):
         return Runnable("tap", "/bin/sh", ("-c", "trap '' TERM; sleep 60 & sleep 60; sleep 60"))
 
 
-class TestPytest(_Ours):
-    kind = "pytest"
-
-    @pytest.fixture(autouse=True)
-    def _plugins(self, monkeypatch):
-        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-
-    def _test(self, folder, name):
-        (folder / "test_it.py").write_text(PYTEST)
-        config = {"runner.python": sys.executable}  # not every interpreter here has a pytest
-        return Runnable("pytest", f"test_it.py::test_{name}", config=config)
-
-    def passing(self, folder):
-        return self._test(folder, "pass")
-
-    def failing(self, folder):
-        return self._test(folder, "fail")
-
-    def endless(self, folder):
-        return self._test(folder, "endless")
+class TestPytest(PytestTests, _Ours):
+    pass
 
 
-class TestPythonUnittest(_Ours):
-    kind = "python-unittest"
-
-    def _test(self, folder, name):
-        (folder / "ut.py").write_text(UNITTEST)
-        return Runnable("python-unittest", f"ut.py:T.test_{name}")
-
-    def passing(self, folder):
-        return self._test(folder, "pass")
-
-    def failing(self, folder):
-        return self._test(folder, "fail")
-
-    def endless(self, folder):
-        return self._test(folder, "endless")
+class TestPythonUnittest(PythonUnittestTests, _Ours):
+    pass
 
 
-GO = """package it
-import ("testing"; "time")
-func TestGood(t *testing.T) {}
-func TestBad(t *testing.T) { t.Error("on purpose") }
-func TestEndless(t *testing.T) { time.Sleep(time.Minute) }
-"""
+class TestGolang(GolangTests, _Ours):
+    pass
 
 
-class TestGolang(_Ours):
-    kind = "golang"
-
-    def _test(self, folder, name):
-        (folder / "go.mod").write_text("module example.com/it\n")
-        (folder / "it_test.go").write_text(GO)
-        return Runnable("golang", f"it_test.go:{name}")
-
-    def passing(self, folder):
-        return self._test(folder, "TestGood")
-
-    def failing(self, folder):
-        return self._test(folder, "TestBad")
-
-    def endless(self, folder):
-        return self._test(folder, "TestEndless")
-
-
-ROBOT = """
-*** Test Cases ***
-Good
-    Log    fine
-Bad
-    Fail    on purpose
-Endless
-    Sleep    60
-"""
-
-
-class TestRobot(_Ours):
+class TestRobot(RobotTests, _Ours):
     """With Robot Framework in an interpreter that is another one than the executable's."""
-
-    kind = "robot"
-
-    def _test(self, folder, name):
-        (folder / "it.robot").write_text(ROBOT)
-        return Runnable("robot", f"it.robot:It.{name}", config={"runner.python": sys.executable})
-
-    def passing(self, folder):
-        return self._test(folder, "Good")
-
-    def failing(self, folder):
-        return self._test(folder, "Bad")
-
-    def endless(self, folder):
-        return self._test(folder, "Endless")
 
 
 class TestSysinfo(_Ours):

@@ -26,20 +26,7 @@ from nrunner.runners.robot import Robot
 from nrunner.runners.sysinfo import Sysinfo
 from nrunner.runners.tap import Tap
 from nrunner.testing.runner_contract import RequirementContract, RunnerContract
-
-UNITTEST = """
-import unittest
-class T(unittest.TestCase):
-    def test_good(self): pass
-    def test_bad(self): self.fail("on purpose")
-"""
-
-PYTEST = """
-def test_good():
-    pass
-def test_bad():
-    assert "good" == "bad"
-"""
+from tests.contract.sample_kind import GolangTests, PytestTests, PythonUnittestTests, RobotTests
 
 
 class TestNoop(RunnerContract):
@@ -78,95 +65,24 @@ class TestTap(RunnerContract):
         return Runnable("tap", "/bin/\0")
 
 
-class TestPytest(RunnerContract):
+class TestPytest(PytestTests, RunnerContract):
     def make_runner(self):
         return Pytest()
 
-    @pytest.fixture(autouse=True)
-    def plugins(self, monkeypatch):
-        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
-    def passing(self, folder):
-        (folder / "test_it.py").write_text(PYTEST)
-        return Runnable("pytest", "test_it.py::test_good")
-
-    def failing(self, folder):
-        (folder / "test_it.py").write_text(PYTEST)
-        return Runnable("pytest", "test_it.py::test_bad")
-
-    def impossible(self, folder):
-        (folder / "test_it.py").write_text(PYTEST)
-        return Runnable("pytest", "test_it.py::test_nosuch")
-
-
-class TestPythonUnittest(RunnerContract):
+class TestPythonUnittest(PythonUnittestTests, RunnerContract):
     def make_runner(self):
         return PythonUnittest()
 
-    def passing(self, folder):
-        (folder / "test_it.py").write_text(UNITTEST)
-        return Runnable("python-unittest", "test_it.py:T.test_good")
 
-    def failing(self, folder):
-        (folder / "test_it.py").write_text(UNITTEST)
-        return Runnable("python-unittest", "test_it.py:T.test_bad")
-
-    def impossible(self, folder):
-        (folder / "test_it.py").write_text(UNITTEST)
-        return Runnable("python-unittest", "test_it.py:T.test_nosuch")
-
-
-GO = """package it
-import "testing"
-func TestGood(t *testing.T) {}
-func TestBad(t *testing.T) { t.Error("on purpose") }
-"""
-
-
-class TestGolang(RunnerContract):
+class TestGolang(GolangTests, RunnerContract):
     def make_runner(self):
         return Golang()
 
-    def _test(self, folder, name):
-        (folder / "go.mod").write_text("module example.com/it\n")
-        (folder / "it_test.go").write_text(GO)
-        return Runnable("golang", f"it_test.go:{name}")
 
-    def passing(self, folder):
-        return self._test(folder, "TestGood")
-
-    def failing(self, folder):
-        return self._test(folder, "TestBad")
-
-    def impossible(self, folder):
-        return self._test(folder, "TestNone")
-
-
-ROBOT = """
-*** Test Cases ***
-Good
-    Log    fine
-Bad
-    Fail    on purpose
-"""
-
-
-class TestRobot(RunnerContract):
+class TestRobot(RobotTests, RunnerContract):
     def make_runner(self):
         return Robot()
-
-    def _test(self, folder, name):
-        (folder / "it.robot").write_text(ROBOT)
-        return Runnable("robot", f"it.robot:It.{name}")
-
-    def passing(self, folder):
-        return self._test(folder, "Good")
-
-    def failing(self, folder):
-        return self._test(folder, "Bad")
-
-    def impossible(self, folder):
-        return self._test(folder, "Nosuch")
 
 
 class TestSysinfo(RunnerContract):
