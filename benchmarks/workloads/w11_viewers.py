@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from benchmarks.adapters.driven import driven
 from benchmarks.adapters.ours import ours
-from benchmarks.tool import OURS, Broken, Case, Command, Reading, Site, Tool
+from benchmarks.tool import Case, Site, Tool
 
 __all__ = ["TITLE", "VIEWERS", "cases"]
 
 TITLE = "a job at which many look"
 VIEWERS = 501
 _TESTS = 100
-_DRIVER = Path(__file__).resolve().parents[1] / "drivers" / "viewers.py"
 
 
 def _sleepers(folder: Path, tests: int) -> tuple[str, ...]:
@@ -24,21 +23,12 @@ def _sleepers(folder: Path, tests: int) -> tuple[str, ...]:
 
 
 def _watched(viewers: int) -> Tool:
-    def prepare(site: Site) -> Command:
+    def words(site: Site) -> tuple[str, ...]:
         references = site.folder / "references"
         references.write_text("".join(f"{program}\n" for program in site.programs))
-        job = ours(site, (f"@{references}",))
-        words = (str(viewers), str(site.folder), *job.words)
-        return Command((site.find("python"), str(_DRIVER), *words))
+        return (str(viewers), str(site.folder), *ours(site, (f"@{references}",)).words)
 
-    return Tool(OURS, OURS, prepare, _read)
-
-
-def _read(site: Site, output: str) -> Reading:
-    try:
-        return Reading(figures=json.loads(output))
-    except ValueError as error:
-        raise Broken(output.strip()[-300:]) from error
+    return driven("viewers.py", words)
 
 
 def cases(short: bool) -> tuple[Case, ...]:

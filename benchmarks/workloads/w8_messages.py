@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from benchmarks.tool import OURS, Broken, Case, Command, Reading, Site, Tool
+from benchmarks.adapters.driven import driven
+from benchmarks.tool import Case, Tool
 
 __all__ = ["TITLE", "cases"]
 
 TITLE = "messages into the collector"
-_DRIVER = Path(__file__).resolve().parents[1] / "drivers" / "collector.py"
 _MESSAGES = {"status": 300_000, "log": 50_000}
 
 
 def _flood(connections: int, kind: str) -> Tool:
-    def prepare(site: Site) -> Command:
-        words = (str(connections), str(site.tests), kind)
-        return Command((site.find("python"), str(_DRIVER), *words))
-
-    return Tool(OURS, OURS, prepare, _read)
-
-
-def _read(site: Site, output: str) -> Reading:
-    try:
-        return Reading(figures=json.loads(output))
-    except ValueError as error:
-        raise Broken(output.strip()[-300:]) from error
+    return driven("collector.py", lambda site: (str(connections), str(site.tests), kind))
 
 
 def cases(short: bool) -> tuple[Case, ...]:
