@@ -60,7 +60,7 @@ def test_a_body_comes_to_what_its_end_means_for_its_kind(box: Sandbox) -> None:
 def test_bodies_as_tests_of_avocado_are_bounded_and_told_apart(box: Sandbox) -> None:
     """Its runner's word holds for what it notices; what it does not, shows by its process."""
     box.env["PATH"] += f"{os.pathsep}{avocado.programs()}"
-    timeout = 14 * odd_kind.GRACE
+    timeout = 18 * odd_kind.GRACE
     expected = modelled(AVOCADO, BODIES, timeout)
     assert run(box, expected, timeout, odd_kind.GRACE, parallel=8) == 9
 
