@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 from collections.abc import Mapping
+from functools import cache
 
 from nrunner.runners.base import Exit
 
@@ -33,7 +34,7 @@ def spawn(argv: tuple[str, ...], env: Mapping[str, str], cwd: str, stdout: int, 
         argv,
         env,
         file_actions=(
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, _nothing(), 0),
             (os.POSIX_SPAWN_DUP2, stdout, 1),
             (os.POSIX_SPAWN_DUP2, stderr, 2),
         ),
@@ -41,6 +42,13 @@ def spawn(argv: tuple[str, ...], env: Mapping[str, str], cwd: str, stdout: int, 
         setsigmask=(),
         setsigdef=_RESTORED,
     )
+
+
+@cache
+def _nothing() -> int:
+    """Return a file in which there is nothing to read; raise OSError."""
+    # Once for all payloads: whoever starts one waits until it has opened what it needs.
+    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def explain(error: OSError, program: str) -> str:

@@ -49,7 +49,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def orphans(mains: Collection[int]) -> list[int]:
     """Return children of this process that are no attempt's main process."""
-    return [pid for pid in procfs.children_of(os.getpid()) if pid not in mains]
+    return [pid for pid in procfs.own_children() if pid not in mains]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from functools import lru_cache
 
 from nrunner.record import dataclass
 
@@ -23,6 +24,7 @@ __all__ = [
     "command_of",
     "ended_children",
     "mark_of",
+    "own_children",
     "read_process",
     "snapshot",
     "tracer_of",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 
+_WHOLE = 2048
+"""Bytes that the kernel hands out at once, whatever file of /proc they are of."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -108,6 +112,23 @@ def children_of(pid: int) -> list[int]:
         return [each.pid for each in snapshot().values() if each.parent == pid]
     except OSError:
         return []
+
+
+def own_children() -> list[int]:
+    """Return the children that the main thread of this process has made, or was left."""
+    # Called at the end of each attempt: one call to the kernel instead of four.
+    pid = os.getpid()
+    try:
+        text = os.pread(_own_list(pid), _WHOLE, 0)
+    except OSError:
+        return children_of(pid)
+    # What is shorter than a page is all there is.
+    return [int(word) for word in text.split()] if len(text) < _WHOLE else children_of(pid)
+
+
+@lru_cache(maxsize=1)
+def _own_list(pid: int) -> int:
+    return os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def ended_children(pid: int) -> Optional[tuple[tuple[int, int], ...]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from nrunner.runners import cgroup
+from nrunner.runners import cgroup, procfs
 from tests.functional.sandbox import Sandbox, wait_until
 
 # Leaves its session, its environment and its files behind; says what it is called.
@@ -313,3 +313,16 @@ def test_nrunner_in_a_test_of_nrunner_finds_its_own_leaks(sandbox: Sandbox) -> N
     inner = (sandbox.job / test["outputs"]["stdout"]).read_text()
     assert re.search(r"WARN: left 1 process \(\d+ sleep 300", inner)
     assert not is_alive(pid_in(sandbox, "pid"))
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_our_own_children_are_seen_however_many_there_are(count):
+    before = set(procfs.own_children())
+    children = [os.posix_spawn("/bin/sleep", ("sleep", "60"), {}) for _ in range(count)]
+    try:
+        assert set(procfs.own_children()) - before == {*children}
+    finally:
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert set(procfs.own_children()) == before
