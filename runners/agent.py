@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Agent"]
 
-_BATCH_FOR = 0.004
+_BATCH_FOR = 0.01
 """Seconds that events may wait for others, while the controller has nothing to wait for."""
 _BATCH_BYTES = 1 << 15
 

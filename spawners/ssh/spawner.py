@@ -30,7 +30,7 @@ from nrunner.spawners.ssh.settings import Settings
 __all__ = ["SshSpawner", "make_spawner"]
 
 _UNDO_WITHIN = 4.0
-_ALONE_AHEAD = 32
+_ALONE_AHEAD = 64
 """How many attempts the only device has in stock. Of several, one that runs a single test gets the
 next once it is free: another may be sooner."""
 
