@@ -89,7 +89,16 @@ class Capture:
             self._take_over()
 
     def take(self) -> int:
-        """Take what the pipe holds, one piece at most; return how much that was."""
+        """Take what the pipe holds, one piece at most; return how much that was.
+
+        What is loud may be taken by a thread from then on, until `drain`.
+        """
+        taken = self._take()
+        if taken >= _LOUD and self._ends is not None:
+            self._mind_loudness(self._ends[0])
+        return taken
+
+    def _take(self) -> int:
         if self._ends is None:
             return 0
         try:
@@ -102,8 +111,6 @@ class Capture:
                 self._keep(data)
             except OSError as error:
                 self.trouble = f"{self.path}: {error.strerror}"
-        if len(data) >= _LOUD:
-            self._mind_loudness(self._ends[0])
         if self._on_taken is not None:
             self._on_taken()
         return len(data)
@@ -117,7 +124,7 @@ class Capture:
         self._take_over()
         left = _LARGE + _PIECE
         while left > 0:
-            taken = self.take()
+            taken = self._take()
             if not taken:
                 return
             left -= taken

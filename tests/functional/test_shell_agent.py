@@ -23,6 +23,7 @@ from nrunner.spawners.shell_words import cut
 from nrunner.testing.talk import Talk
 from tests.contract.shell_spawner import SHELLS, ShellHandle, ShellSpawner
 
+ROOT = Path(__file__).resolve().parents[2]
 JOB = f"shell-{os.getpid()}"
 WITHIN = 15.0
 
@@ -229,12 +230,16 @@ def test_a_disk_without_room_for_output_is_no_failure_of_a_test(tmp_path, shell)
 
 @everywhere
 def test_who_fails_while_there_is_no_room_for_its_own_files_is_told_of_it(tmp_path, shell):
-    # Our own folder is likely to be in there.
+    # Our own folder is likely to be in there, and what we run may be.
+    back = "".join(
+        f"/bin/mkdir -p {each}\n/bin/mount --bind /mnt/{each.relative_to('/tmp')} {each}\n"
+        for each in (tmp_path, ROOT)
+        if each.is_relative_to("/tmp")
+    )
     prepare = f"""
-        /bin/mount --bind {tmp_path} /mnt
+        /bin/mount --bind /tmp /mnt
         /bin/mount -t tmpfs -o size=64k tmpfs /tmp
-        /bin/mkdir -p {tmp_path}
-        /bin/mount --bind /mnt {tmp_path}
+        {back}
     """
 
     async def main() -> None:

@@ -142,6 +142,18 @@ def test_what_is_loud_is_moved_by_a_thread_to_the_last_byte(loud):
     assert loud.end() == loud.written
 
 
+def test_draining_a_loud_stream_is_done_by_one_alone(loud):
+    """Two who take at once would mix up the order of what they take."""
+    for _ in range(20):
+        before = loud.capture.size
+        while loud.capture.size < before + (2 << 20):
+            loud.capture.drain()
+            assert Mover.running == 0
+        while not Mover.running:
+            loud.loop.run_once()
+    assert loud.end() == loud.written
+
+
 def test_the_next_attempt_in_the_pipe_is_taken_by_the_loop_again(loud):
     loud.end()
     os.write(loud.capture.open(), b"next")
