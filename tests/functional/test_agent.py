@@ -340,8 +340,9 @@ def test_what_lingers_when_its_attempt_is_killed_is_a_leak(agents):
         talk.cancel(1, kill=True)
         end = await talk.hear(1, "ended")
         assert end["result"] == "pass"
-        (leak,) = end["leaks"]  # which may still be the shell that is about to become it
-        assert "sleep 1000" in leak["command"]
+        # Which may still be the shell that is about to become it, or in the middle of that.
+        (leak,) = end["leaks"]
+        assert "sleep" in leak["command"]
 
     agents.talk(body)
 
