@@ -14,7 +14,8 @@ from nrunner.record import dataclass, field
 
 __all__ = ["GoSummary", "read_go_output"]
 
-_ENDED = re.compile(rb"( *)(?:.*?)--- (PASS|FAIL|SKIP): (\S+) \(\d+\.\d+s\)$")
+# No blank can be part of both what is before and what was printed: tests print many of them.
+_ENDED = re.compile(rb"( *)(?:[^ ].*?)??--- (PASS|FAIL|SKIP): (\S+) \(\d+\.\d+s\)$")
 _LOG = re.compile(rb"(?: {4}(?! )|\s+(?=\S+\.go:\d))(\S.*?:\d+: .*)")
 _LAST_WORD = re.compile(
     rb"(?:panic|fatal error|flag provided but not defined|SIG[A-Z0-9]+): .*"

@@ -199,6 +199,7 @@ _WORDS = (
     _passes("words:TestPrintsRuns"),
     _passes("words:TestPrintsWithoutANewline", says(b"xxx--- PASS")),
     _passes("words:TestPrintsDashes"),
+    _passes("words:TestPrintsBlanks"),
     _gone("words:TestPrintsAndExits", "exit status 7, after 'no newline'"),
     _fails("words:TestFailsWithAMegabyte", r"words_test.go:\d+: x{900}x*"),
     _passes("words:TestHasNoStdout"),

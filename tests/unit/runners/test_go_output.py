@@ -1,3 +1,5 @@
+import time
+
 from nrunner.runners.go_output import GoSummary, read_go_output
 
 
@@ -113,3 +115,10 @@ def test_logs_of_files_of_other_languages_are_logs() -> None:
 def test_crashes_that_are_no_panics_have_a_last_word() -> None:
     for word in ("SIGABRT: abort", "unexpected fault address 0xdead", "fatal error: fault"):
         assert read(f"{word}\nfatal error: more\n").last_word == word
+
+
+def test_a_line_of_blanks_is_read_as_quickly_as_any_other() -> None:
+    """Who tries how many of them belong to what, one by one, is at it for a minute."""
+    before = time.process_time()
+    assert read_go_output([b" " * 65_000 + b"--- x\n"]).ran == 0
+    assert time.process_time() - before < 1
