@@ -210,7 +210,9 @@ def _keep(process: subprocess.Popen[bytes], target: str, timeout: Optional[float
     size = 0
     with open(target, "wb") as kept:
         while until is None or time.monotonic() < until:
-            if poll.poll(_LOOK * 1000):
+            # First whether it has ended, then whether there is more: all that it printed is there.
+            has_ended = process.poll() is not None
+            if poll.poll(0 if has_ended else _LOOK * 1000):
                 piece = os.read(output, _PIECE)
                 if not piece:
                     break
@@ -218,7 +220,7 @@ def _keep(process: subprocess.Popen[bytes], target: str, timeout: Optional[float
                 size += len(piece)
                 if size > _MOST:
                     return f"all but its first {_MOST} bytes"
-            elif process.poll() is not None:
+            elif has_ended:
                 return None
     try:
         process.wait(None if until is None else max(0.0, until - time.monotonic()))

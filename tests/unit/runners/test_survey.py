@@ -1,6 +1,9 @@
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from nrunner.runners.survey import LEFT_OUT, collect, file_names
+from nrunner.runners.survey import LEFT_OUT, _keep, collect, file_names
 
 
 def test_commands_are_known_by_their_words_and_files_by_their_last_part() -> None:
@@ -36,3 +39,21 @@ def test_files_are_kept_up_to_a_limit_and_what_is_left_out_is_named(tmp_path: Pa
     ]
     assert (folder / LEFT_OUT).read_text().splitlines() == left_out
     assert sorted(each.name for each in folder.iterdir()) == ["large", LEFT_OUT, "small"]
+
+
+def test_what_a_command_prints_right_before_its_end_is_kept_though_others_hold_its_output(
+    tmp_path: Path,
+) -> None:
+    reading, writing = os.pipe()
+    words = [b"last words"]
+
+    def poll() -> int:
+        """It prints them, and ends before anybody sees that."""
+        os.write(writing, words.pop() if words else b"")
+        return 0
+
+    process: Any = SimpleNamespace(stdout=os.fdopen(reading, "rb"), poll=poll, wait=lambda _: 0)
+    with process.stdout:
+        assert _keep(process, str(tmp_path / "kept"), 5.0) is None
+    os.close(writing)
+    assert (tmp_path / "kept").read_bytes() == b"last words"
