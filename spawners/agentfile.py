@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator
 from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
@@ -22,6 +23,8 @@ __all__ = ["agent_file", "portable_files"]
 
 _SHARED = ("__init__", "errors", "messages", "phase", "record", "result", "runnable")
 _FILE = r"agent-[0-9a-f]+\.pyz"
+_REMEMBERED_FOR = 30 * 86400.0
+"""Seconds; who is remembered no longer is made out once more, which takes milliseconds."""
 _MAIN = b"import sys\nfrom nrunner.runners.entry import main\nsys.exit(main())\n"
 
 
@@ -84,6 +87,14 @@ def _remember(folder: Path, known: str, name: str) -> None:
     with contextlib.suppress(OSError):  # it is made out again next time
         (folder / known).unlink(missing_ok=True)
         (folder / known).symlink_to(name)
+        _forget_old(folder, time.time() - _REMEMBERED_FOR)
+
+
+def _forget_old(folder: Path, before: float) -> None:
+    """Remove what was remembered before a second: sources that are moved leave it for ever."""
+    for link in folder.glob("agent-*.link"):
+        if link.lstat().st_mtime < before:
+            link.unlink(missing_ok=True)
 
 
 def _is_there(folder: Path, name: str) -> bool:

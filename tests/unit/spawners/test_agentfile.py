@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -157,3 +158,18 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path, monkeypat
     with pytest.raises(SpawnError, match="No space left on device"):
         agent_file(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_sources_were_known_as_long_ago_is_forgotten(tmp_path, monkeypatch):
+    """Each checkout and each installation leaves a memory of its own."""
+    agent_file(tmp_path)
+    old, late = tmp_path / "agent-00.link", tmp_path / "agent-01.link"
+    for link, days in ((old, 31), (late, 29)):
+        link.symlink_to("agent-00.pyz")
+        then = time.time() - days * 86400
+        os.utime(link, (then, then), follow_symlinks=False)
+    monkeypatch.setattr(agentfile, "_known_as", lambda: "agent-02.link")
+    agent_file(tmp_path)
+    links = [each for each in tmp_path.iterdir() if each.is_symlink()]
+    assert old not in links
+    assert {late, tmp_path / "agent-02.link"} < {*links}
