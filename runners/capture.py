@@ -188,7 +188,7 @@ class Capture:
             and self._taken >= _MUCH
             and self._on_taken is None
             and not self.trouble
-            and Mover.running < (os.cpu_count() or 1)
+            and Mover.running < len(os.sched_getaffinity(0))
         )
 
     def _take_over(self) -> None:

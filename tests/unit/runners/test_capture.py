@@ -200,6 +200,21 @@ def test_where_no_thread_is_to_be_had_the_loop_goes_on(tmp_path, monkeypatch):
     capture.close()
 
 
+def test_there_are_no_more_threads_than_processors_that_may_be_used(tmp_path, monkeypatch):
+    """Others may be there, and not for us."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    monkeypatch.setattr(Mover, "running", 1)
+    loop = Loop()
+    capture = Capture(str(tmp_path / "stdout"), loop)
+    writing = capture.open()
+    for _ in range(10):
+        os.write(writing, b"x" * 60_000)
+        loop.run_once()
+        assert Mover.running == 1
+    assert taken(capture) == b"x" * 600_000
+    capture.close()
+
+
 def test_draining_ends_though_somebody_goes_on_writing(capture):
     writing = capture.open()
     stop = threading.Event()
