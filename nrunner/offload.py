@@ -12,7 +12,10 @@ import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-__all__ = ["offload"]
+__all__ = ["THREAD_NAME", "offload"]
+
+THREAD_NAME = "offload"
+"""What each thread that does such work is called."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -41,7 +44,7 @@ async def offload(work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -
             loop.call_soon_threadsafe(end, result, error)
 
     try:
-        threading.Thread(target=run, name="offload", daemon=True).start()
+        threading.Thread(target=run, name=THREAD_NAME, daemon=True).start()
     except RuntimeError:
         # As many processes and threads as there may be: that is not worth a job's end.
         return work(*args, **kwargs)

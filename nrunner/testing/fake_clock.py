@@ -2,15 +2,20 @@
 
 For tests of asynchronous code without real time: an event loop whose timers jump. What waits an
 hour is over immediately, in the order it would have been; what waits for ever is an error that
-says so. Not for code that waits for other processes: they live in real time.
+says so. No time passes while a thread of ``nrunner.offload`` is at work. Not for code that waits
+for other processes: they live in real time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from nrunner.offload import THREAD_NAME
 
 __all__ = ["FakeClock", "StuckError"]
 
@@ -18,6 +23,10 @@ _T = TypeVar("_T")
 
 _PATIENCE = 0.5
 """Real seconds in which a thread may still say something before all is called stuck."""
+_AT_WORK = 3.0
+"""Real seconds that a thread of ours may work before it counts as hung, and time passes."""
+_GLANCE = 0.001
+"""Real seconds after which a thread is looked at again: it may have said all, and be ending."""
 
 
 class StuckError(AssertionError):
@@ -52,11 +61,30 @@ class _Selector(selectors.DefaultSelector):
     def __init__(self, clock: FakeClock) -> None:
         super().__init__()
         self._clock = clock
+        self._hung: set[threading.Thread] = set()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0 if timeout is not None else _PATIENCE)
+        ready = super().select(0) if timeout == 0 else self._await_threads()
+        if not ready and timeout is None:
+            ready = super().select(_PATIENCE)
         if not ready and timeout is None:
             raise StuckError("everybody waits, and no timer is set")
         if not ready and timeout is not None and timeout > 0:
             self._clock.now += timeout
         return ready
+
+    def _await_threads(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready as soon as something is, or no thread works that could say more."""
+        until = time.monotonic() + _AT_WORK
+        while True:
+            # Asked for before the look at what is ready: what a thread says last is seen there.
+            busy = _at_work() - self._hung
+            ready = super().select(_GLANCE if busy else 0)
+            if ready or not busy:
+                return ready
+            if time.monotonic() > until:
+                self._hung |= busy
+
+
+def _at_work() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == THREAD_NAME}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from nrunner.spawners.podman.layers import LAYER_LABEL
 from tests.containers import podman
 from tests.debian_image import PACKAGES, debian_image
 from tests.functional.sandbox import Sandbox
@@ -42,8 +43,10 @@ def layers() -> Iterator[set[str]]:
 
 
 def prepared() -> set[str]:
-    """Return the ids of images that were prepared for tests."""
-    return set(podman("images", "-q", "--no-trunc", "--filter", "label=nrunner.layer").split())
+    """Return the ids of images that were prepared from the one of Debian, and of no others."""
+    base = podman("image", "inspect", "-f", "{{.Id}}", debian_image())
+    wanted = f"label={LAYER_LABEL}.base={base}"
+    return set(podman("images", "-q", "--no-trunc", "--filter", wanted).split())
 
 
 def moved(box: Sandbox, number: int, phase: str) -> float:
