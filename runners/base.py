@@ -172,6 +172,8 @@ class Runner:
     description: str = ""
     configuration_used: tuple[str, ...] = ()
     """Keys of ``Runnable.config`` that it reads."""
+    reads_output: bool = False
+    """Whether `judge` reads all that was printed; where that is much, it is called in a thread."""
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Say what to execute, or, where nothing has to be, how it ended.

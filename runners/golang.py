@@ -39,6 +39,7 @@ class Golang(Runner):
 
     kind = "golang"
     description = "tests of Go"
+    reads_output = True
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the call of go that runs the test and no other."""

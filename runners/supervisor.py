@@ -49,6 +49,8 @@ _SURVEYED = (None, *_EXAMINED)
 """How an attempt ends after which there is time for a survey."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
+_MUCH = 1 << 20
+"""Bytes of output from which on a runner that reads them does so in a thread."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
 _NOBODY = Attempt(Order(0, 0, "", Runnable("noop"), ""))
@@ -468,19 +470,31 @@ class Supervisor:
 
     def _conclude(self, attempt: Attempt) -> None:
         """Everything of the attempt is gone: collect what it left and let its runner judge."""
-        outcome = Outcome(None)
         if attempt.reception is not None:
             attempt.reception.drain()
             if attempt.reception.refused:
                 self._emit(attempt, "notice", {"text": attempt.reception.summary()})
         try:
             attempt.collect()
-            if attempt.stop is None and attempt.broken:
-                outcome = Outcome(None, attempt.broken, contract=True)
-            elif attempt.stop is None and attempt.end is not None and attempt.runner is not None:
-                outcome = attempt.runner.judge(
-                    attempt.order.runnable, attempt.place, attempt.end, attempt.report()
-                )
+        except OSError as error:
+            attempt.trouble = f"its results cannot be kept: {error}"
+            self._finish(attempt, Outcome(None))
+            return
+        judge = functools.partial(_judge, attempt)
+        if _takes_long(attempt):
+            from nrunner.runners.deliberation import deliberate
+
+            self._retire(attempt)
+            deliberate(self._loop, judge, functools.partial(self._settle, attempt))
+        else:
+            self._settle(attempt, judge)
+
+    def _settle(self, attempt: Attempt, judge: Callable[[], Outcome]) -> None:
+        """Finish with what its runner judges, and what is known besides."""
+        outcome = Outcome(None)
+        try:
+            outcome = judge()
+            if attempt.stop is None and not attempt.broken:
                 outcome = _explained(self._memory.blamed(outcome))
             if attempt.reception is not None:
                 outcome = attempt.reception.blamed(outcome)
@@ -490,12 +504,16 @@ class Supervisor:
             outcome = Outcome(None, str(error), contract=True)
         self._finish(attempt, outcome)
 
-    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+    def _retire(self, attempt: Attempt) -> None:
+        """Nothing more is to happen to it but that its end is told."""
         attempt.stage = Stage.DONE
-        if self._pause.is_on:
-            self._pause.count(attempt)
         for timer in attempt.timers:
             timer.cancel()
+
+    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        self._retire(attempt)
+        if self._pause.is_on:
+            self._pause.count(attempt)
         if self.surveyor.wants(attempt.order, self.settings) and attempt.stop in _SURVEYED:
             attempt.ended = attempt.ended or time.monotonic()
             failed = outcome.result is None or not outcome.result.is_ok
@@ -542,6 +560,28 @@ class Supervisor:
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)
+
+
+def _judge(attempt: Attempt) -> Outcome:
+    """Return what became of it; raise RunnerError or OSError."""
+    if attempt.stop is not None:
+        return Outcome(None)
+    if attempt.broken:
+        return Outcome(None, attempt.broken, contract=True)
+    if attempt.end is None or attempt.runner is None:
+        return Outcome(None)
+    report = attempt.report()
+    return attempt.runner.judge(attempt.order.runnable, attempt.place, attempt.end, report)
+
+
+def _takes_long(attempt: Attempt) -> bool:
+    """Whether to judge it would keep all others waiting: there is much to read."""
+    if attempt.runner is None or not attempt.runner.reads_output or attempt.stop is not None:
+        return False
+    try:
+        return os.stat(attempt.place.stdout).st_size > _MUCH
+    except OSError:
+        return False
 
 
 def _explained(outcome: Outcome) -> Outcome:

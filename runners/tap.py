@@ -29,6 +29,7 @@ class Tap(Runner):
     kind = "tap"
     description = "programs that print the Test Anything Protocol"
     configuration_used = ("runner.exectest.clear_env",)
+    reads_output = True
 
     def command(self, runnable: Runnable, place: Place) -> Union[Command, Outcome]:
         """Return the program with its arguments."""

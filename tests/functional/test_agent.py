@@ -292,6 +292,26 @@ def test_nothing_runs_until_it_is_said_where_it_may_write(agents):
     agents.talk(body, slots_dir="")
 
 
+def test_tests_run_while_much_that_another_printed_is_read(agents):
+    """There are a million lines of TAP to be read, each of which may be the wrong one."""
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        script = f"seq -f 'ok %.0f' 1000000; echo not ok; echo 1..1000001; > {agents.folder}/said"
+        talk.run(1, Runnable("tap", "/bin/sh", ("-c", script)))
+        while not (agents.folder / "said").exists():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+        for number in range(2, 7):
+            talk.run(number, Runnable("exec-test", "/bin/true"))
+            await talk.hear(number, "ended")
+            assert "ended" not in talk.said(1), "they waited for a verdict"
+        talk.cancel(1, kill=True)
+        end = await talk.hear(1, "ended")
+        assert (end["result"], end["fail_reason"]) == ("fail", "1 of 1000001 tests failed: 1000001")
+        assert "stop" not in end, "it was over before it was cancelled"
+
+    agents.talk(body)
+
+
 def test_more_is_queued_than_runs_and_what_waits_can_be_cancelled(agents):
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
         for number in (1, 2, 3, 4):

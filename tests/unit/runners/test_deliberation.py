@@ -1,0 +1,56 @@
+"""Verdicts that are found in a thread: heard from the loop, once, whatever they are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nrunner.errors import RunnerError
+from nrunner.result import Result
+from nrunner.runners.base import Outcome
+from nrunner.runners.deliberation import Verdict, deliberate
+from nrunner.runners.loop import Loop
+
+
+def heard(judge: Callable[[], Outcome], *, meanwhile: Callable[[], None] = lambda: None) -> Verdict:
+    """Return what is heard of a verdict; no file stays open for it."""
+    loop = Loop()
+    verdicts: list[Verdict] = []
+    before = set(Path("/proc/self/fd").iterdir())
+    deliberate(loop, judge, verdicts.append)
+    assert verdicts == [], "it was told before the loop had a turn"
+    meanwhile()
+    while not verdicts:
+        loop.run_once()
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+    (verdict,) = verdicts
+    return verdict
+
+
+def test_a_verdict_is_found_while_the_loop_goes_on():
+    going_on = threading.Event()
+
+    def judge() -> Outcome:
+        assert going_on.wait(10), "whoever asked for it waited"
+        return Outcome(Result.FAIL, "not ok 3")
+
+    assert heard(judge, meanwhile=going_on.set)() == Outcome(Result.FAIL, "not ok 3")
+
+
+def test_what_kept_a_verdict_from_being_found_is_raised_where_it_is_asked_for():
+    def judge() -> Outcome:
+        raise RunnerError("no such key")
+
+    with pytest.raises(RunnerError, match="no such key"):
+        heard(judge)()
+
+
+def test_a_verdict_is_found_where_there_can_be_no_thread(monkeypatch):
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert heard(lambda: Outcome(Result.PASS))() == Outcome(Result.PASS)
