@@ -26,11 +26,15 @@ Verdict = Callable[[], Outcome]
 def deliberate(loop: Loop, judge: Verdict, then: Callable[[Verdict], None]) -> None:
     """Judge aside, and call `then` from the loop with what returns, or raises, what came of it.
 
-    Where there can be no thread it is done at once.
+    Where there can be no thread, or no file to wake the loop by, it is done at once.
     """
     import threading  # few agents ever need it
 
-    woken, wake = os.pipe2(os.O_CLOEXEC)
+    try:
+        woken, wake = os.pipe2(os.O_CLOEXEC)
+    except OSError:
+        then(judge)
+        return
     found: Optional[Outcome] = None
     error: Optional[BaseException] = None
 

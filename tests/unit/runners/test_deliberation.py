@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -54,3 +56,15 @@ def test_a_verdict_is_found_where_there_can_be_no_thread(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", start)
     assert heard(lambda: Outcome(Result.PASS))() == Outcome(Result.PASS)
+
+
+def test_a_verdict_is_found_where_no_file_can_be_opened(monkeypatch):
+    loop = Loop()
+    verdicts: list[Verdict] = []
+
+    def refuse(_flags: int) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe2", refuse)
+    deliberate(loop, lambda: Outcome(Result.PASS), verdicts.append)
+    assert [verdict() for verdict in verdicts] == [Outcome(Result.PASS)]
