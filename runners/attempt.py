@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
+    from nrunner.runners.deliberation import Deliberation
     from nrunner.runners.reception import Reception
 
 __all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage", "whole"]
@@ -44,9 +45,9 @@ class Settings:
     kept_dir: str = ""
     """Folder for what is made for requirements; below `slots_dir` unless it is said."""
     enclose: int = 0
+    """Bytes of files that the end of an attempt may carry, where the controller sees none."""
     least_free: int = 0
     """Bytes that the disk of the slots must have free before an attempt begins."""
-    """Bytes of files that the end of an attempt may carry, where the controller sees none."""
     reboots: bool = False
     """Whether tests may ask for a reboot of the machine."""
     slots: int = 1
@@ -208,6 +209,7 @@ class Attempt:
         "brand",
         "broken",
         "command",
+        "deliberation",
         "doing",
         "end",
         "ended",
@@ -254,6 +256,8 @@ class Attempt:
         self.began = 0.0
         self.ended = 0.0
         self.end: Optional[Exit] = None
+        self.deliberation: Optional[Deliberation] = None
+        """The search for its verdict, while that takes long."""
         self.said: Optional[Outcome] = None
         """What the payload said in a ``finished`` message of its own."""
         self.broken = ""

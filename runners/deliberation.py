@@ -17,16 +17,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-__all__ = ["Verdict", "deliberate"]
+__all__ = ["Deliberation", "Verdict", "deliberate"]
 
 Verdict = Callable[[], Outcome]
 """Returns an outcome, or raises what kept it from being found."""
 
 
-def deliberate(loop: Loop, judge: Verdict, then: Callable[[Verdict], None]) -> None:
+class Deliberation:
+    """A verdict that is being found."""
+
+    def __init__(self, loop: Loop, woken: int) -> None:
+        self._loop = loop
+        self._woken = woken
+
+    def abandon(self) -> None:
+        """Hear nothing of it any more; whoever reads may go on for nobody."""
+        self._loop.unwatch(self._woken)
+        os.close(self._woken)
+
+
+def deliberate(
+    loop: Loop, judge: Verdict, then: Callable[[Verdict], None]
+) -> Optional[Deliberation]:
     """Judge aside, and call `then` from the loop with what returns, or raises, what came of it.
 
-    Where there can be no thread, or no file to wake the loop by, it is done at once.
+    Where there can be no thread, or no file to wake the loop by, it is done at once; in the latter
+    case `then` was called already, and None is returned.
     """
     import threading  # few agents ever need it
 
@@ -34,7 +50,8 @@ def deliberate(loop: Loop, judge: Verdict, then: Callable[[Verdict], None]) -> N
         woken, wake = os.pipe2(os.O_CLOEXEC)
     except OSError:
         then(judge)
-        return
+        return None
+    deliberation = Deliberation(loop, woken)
     found: Optional[Outcome] = None
     error: Optional[BaseException] = None
 
@@ -53,8 +70,7 @@ def deliberate(loop: Loop, judge: Verdict, then: Callable[[Verdict], None]) -> N
         return found
 
     def end() -> None:
-        loop.unwatch(woken)
-        os.close(woken)
+        deliberation.abandon()
         then(verdict)
 
     loop.watch(woken, end)
@@ -62,3 +78,4 @@ def deliberate(loop: Loop, judge: Verdict, then: Callable[[Verdict], None]) -> N
         threading.Thread(target=run, name="deliberation", daemon=True).start()
     except RuntimeError:
         run()
+    return deliberation

@@ -51,6 +51,8 @@ _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _MUCH = 1 << 20
 """Bytes of output from which on a runner that reads them does so in a thread."""
+_FOR_VERDICT = 2.0
+"""Seconds in which a verdict may still be found of an attempt that was to be killed."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
 _NOBODY = Attempt(Order(0, 0, "", Runnable("noop"), ""))
@@ -419,6 +421,8 @@ class Supervisor:
                 if attempt.stage is Stage.LINGERING:
                     attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
                 self._undertaker.kill(attempt)
+                give_up = functools.partial(self._give_up_verdict, attempt, stop, detail)
+                self._loop.after(_FOR_VERDICT, give_up)
             return
         first = attempt.stop is None
         if first:
@@ -485,12 +489,14 @@ class Supervisor:
             from nrunner.runners.deliberation import deliberate
 
             self._retire(attempt)
-            deliberate(self._loop, judge, functools.partial(self._settle, attempt))
+            settle = functools.partial(self._settle, attempt)
+            attempt.deliberation = deliberate(self._loop, judge, settle)
         else:
             self._settle(attempt, judge)
 
     def _settle(self, attempt: Attempt, judge: Callable[[], Outcome]) -> None:
         """Finish with what its runner judges, and what is known besides."""
+        attempt.deliberation = None
         outcome = Outcome(None)
         try:
             outcome = judge()
@@ -503,6 +509,14 @@ class Supervisor:
         except RunnerError as error:
             outcome = Outcome(None, str(error), contract=True)
         self._finish(attempt, outcome)
+
+    def _give_up_verdict(self, attempt: Attempt, stop: str, detail: str) -> None:
+        """End an attempt whose verdict takes longer than people wait who have killed it."""
+        deliberation, attempt.deliberation = attempt.deliberation, None
+        if deliberation is not None:
+            deliberation.abandon()
+            attempt.stop, attempt.stop_detail = stop, detail
+            self._finish(attempt, Outcome(None))
 
     def _retire(self, attempt: Attempt) -> None:
         """Nothing more is to happen to it but that its end is told."""

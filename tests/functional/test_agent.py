@@ -312,6 +312,25 @@ def test_tests_run_while_much_that_another_printed_is_read(agents):
     agents.talk(body)
 
 
+def test_nobody_waits_long_for_the_verdict_of_what_was_to_be_killed(agents):
+    """Eight million lines take many seconds to read."""
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        script = f"yes ok | head -n 8000000; > {agents.folder}/said"
+        talk.run(1, Runnable("tap", "/bin/sh", ("-c", script)))
+        while not (agents.folder / "said").exists():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
+        talk.cancel(1, kill=True)
+        end = await talk.hear(1, "ended")
+        assert (end["result"], end["stop"]) == ("", "cancelled")
+        assert end["returncode"] == 0
+        assert "stdout" in end["outputs"]
+        talk.run(2, shell("true"))
+        assert (await talk.hear(2, "ended"))["result"] == "pass", "its slot is still taken"
+
+    agents.talk(body, slots=1)
+
+
 def test_more_is_queued_than_runs_and_what_waits_can_be_cancelled(agents):
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
         for number in (1, 2, 3, 4):

@@ -50,6 +50,28 @@ def test_what_kept_a_verdict_from_being_found_is_raised_where_it_is_asked_for():
         heard(judge)()
 
 
+def test_nothing_is_heard_of_a_verdict_that_was_given_up():
+    loop = Loop()
+    verdicts: list[Verdict] = []
+    found = threading.Event()
+    before = set(Path("/proc/self/fd").iterdir())
+
+    def judge() -> Outcome:
+        assert found.wait(10)
+        return Outcome(Result.PASS)
+
+    deliberation = deliberate(loop, judge, verdicts.append)
+    assert deliberation is not None
+    deliberation.abandon()
+    (thread,) = (each for each in threading.enumerate() if each.name == "deliberation")
+    found.set()
+    thread.join()
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+    loop.after(0.0, lambda: None)
+    loop.run_once()
+    assert verdicts == []
+
+
 def test_a_verdict_is_found_where_there_can_be_no_thread(monkeypatch):
     def start(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
