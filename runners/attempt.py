@@ -317,6 +317,12 @@ class Attempt:
             elif self.has_evidence:
                 self.outputs = (*self.outputs, EVIDENCE)
 
+    def retire(self) -> None:
+        """Have nothing more happen to it but that its end is told."""
+        self.stage = Stage.DONE
+        for timer in self.timers:
+            timer.cancel()
+
     def forget_report(self) -> None:
         """Remove the report that an attempt before may have left in this slot; raise OSError."""
         if self.slot is not None:

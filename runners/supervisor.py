@@ -23,10 +23,10 @@ from nrunner.runners.attempt import Attempt, Order, Settings, Stage
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Exit, Outcome
 from nrunner.runners.examiner import Examiner, Findings
+from nrunner.runners.judge import Judge
 from nrunner.runners.kin import Kin
 from nrunner.runners.launcher import Launcher
 from nrunner.runners.loop import Loop
-from nrunner.runners.memory import MemoryWatch
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.patience import PAUSE, Patience
 from nrunner.runners.pause import Pause
@@ -49,10 +49,6 @@ _SURVEYED = (None, *_EXAMINED)
 """How an attempt ends after which there is time for a survey."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
-_MUCH = 1 << 20
-"""Bytes of output from which on a runner that reads them does so in a thread."""
-_FOR_VERDICT = 2.0
-"""Seconds in which a verdict may still be found of an attempt that was to be killed."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
 
 _NOBODY = Attempt(Order(0, 0, "", Runnable("noop"), ""))
@@ -86,12 +82,12 @@ class Supervisor:
         self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
         self._examiner = Examiner(loop, self._kin.members)
         self._patience = Patience()
-        self._memory = MemoryWatch()
+        self._judge = Judge(loop, self._finish, self._notice_of)
         self._alarms = Alarms(loop, self._examiner, self._stop, emit)
         self._launcher = Launcher(
             loop, socket, self._nursery, self._series, self._launched, self._hear, self._give_up
         )
-        self._undertaker = Undertaker(loop, self._kin, self._attempts, self._conclude)
+        self._undertaker = Undertaker(loop, self._kin, self._attempts, self._judge.conclude)
         look_again = self._undertaker.look_again
         self._reaper = Reaper(loop, self._nursery, self._kin, self._over, look_again)
         self._pause = Pause(loop)
@@ -359,7 +355,7 @@ class Supervisor:
         if attempt.stop is not None:
             self._undertaker.kill(attempt)  # it was too late: the process is to end, too
         elif attempt.stage is Stage.RUNNING:
-            self._conclude(attempt)
+            self._judge.conclude(attempt)
 
     def lost(self, attempt: Attempt) -> None:
         """Hear that a process ended and its zygote did not say how."""
@@ -396,6 +392,9 @@ class Supervisor:
         """Have people told something that concerns no attempt that runs."""
         self._emit(_NOBODY, "notice", {"text": text})
 
+    def _notice_of(self, attempt: Attempt, text: str) -> None:
+        self._emit(attempt, "notice", {"text": text})
+
     def _env_of_interpreter(self, attempt: Attempt) -> dict[str, str]:
         return self._launcher.env_of_interpreter(attempt, self.settings)
 
@@ -421,8 +420,7 @@ class Supervisor:
                 if attempt.stage is Stage.LINGERING:
                     attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
                 self._undertaker.kill(attempt)
-                give_up = functools.partial(self._give_up_verdict, attempt, stop, detail)
-                self._loop.after(_FOR_VERDICT, give_up)
+                self._judge.hurry(attempt, stop, detail)
             return
         first = attempt.stop is None
         if first:
@@ -472,60 +470,8 @@ class Supervisor:
         self._undertaker.main_ended(attempt, hurries=hurries)
         return True
 
-    def _conclude(self, attempt: Attempt) -> None:
-        """Everything of the attempt is gone: collect what it left and let its runner judge."""
-        if attempt.reception is not None:
-            attempt.reception.drain()
-            if attempt.reception.refused:
-                self._emit(attempt, "notice", {"text": attempt.reception.summary()})
-        try:
-            attempt.collect()
-        except OSError as error:
-            attempt.trouble = f"its results cannot be kept: {error}"
-            self._finish(attempt, Outcome(None))
-            return
-        judge = functools.partial(_judge, attempt)
-        if _takes_long(attempt):
-            from nrunner.runners.deliberation import deliberate
-
-            self._retire(attempt)
-            settle = functools.partial(self._settle, attempt)
-            attempt.deliberation = deliberate(self._loop, judge, settle)
-        else:
-            self._settle(attempt, judge)
-
-    def _settle(self, attempt: Attempt, judge: Callable[[], Outcome]) -> None:
-        """Finish with what its runner judges, and what is known besides."""
-        attempt.deliberation = None
-        outcome = Outcome(None)
-        try:
-            outcome = judge()
-            if attempt.stop is None and not attempt.broken:
-                outcome = _explained(self._memory.blamed(outcome))
-            if attempt.reception is not None:
-                outcome = attempt.reception.blamed(outcome)
-        except OSError as error:
-            attempt.trouble = f"its results cannot be kept: {error}"
-        except RunnerError as error:
-            outcome = Outcome(None, str(error), contract=True)
-        self._finish(attempt, outcome)
-
-    def _give_up_verdict(self, attempt: Attempt, stop: str, detail: str) -> None:
-        """End an attempt whose verdict takes longer than people wait who have killed it."""
-        deliberation, attempt.deliberation = attempt.deliberation, None
-        if deliberation is not None:
-            deliberation.abandon()
-            attempt.stop, attempt.stop_detail = stop, detail
-            self._finish(attempt, Outcome(None))
-
-    def _retire(self, attempt: Attempt) -> None:
-        """Nothing more is to happen to it but that its end is told."""
-        attempt.stage = Stage.DONE
-        for timer in attempt.timers:
-            timer.cancel()
-
     def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        self._retire(attempt)
+        attempt.retire()
         if self._pause.is_on:
             self._pause.count(attempt)
         if self.surveyor.wants(attempt.order, self.settings) and attempt.stop in _SURVEYED:
@@ -574,36 +520,6 @@ class Supervisor:
         self._close_series(series)
         self._kill_strays(left)
         self._slots.give_back(series.slot, renew=True)
-
-
-def _judge(attempt: Attempt) -> Outcome:
-    """Return what became of it; raise RunnerError or OSError."""
-    if attempt.stop is not None:
-        return Outcome(None)
-    if attempt.broken:
-        return Outcome(None, attempt.broken, contract=True)
-    if attempt.end is None or attempt.runner is None:
-        return Outcome(None)
-    report = attempt.report()
-    return attempt.runner.judge(attempt.order.runnable, attempt.place, attempt.end, report)
-
-
-def _takes_long(attempt: Attempt) -> bool:
-    """Whether to judge it would keep all others waiting: there is much to read."""
-    if attempt.runner is None or not attempt.runner.reads_output or attempt.stop is not None:
-        return False
-    try:
-        return os.stat(attempt.place.stdout).st_size > _MUCH
-    except OSError:
-        return False
-
-
-def _explained(outcome: Outcome) -> Outcome:
-    if not outcome.fail_reason:
-        return outcome
-    from nrunner.runners.room import blamed, full
-
-    return blamed(outcome, full())
 
 
 def _wish(attempt: Attempt) -> dict[str, object]:

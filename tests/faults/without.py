@@ -647,7 +647,7 @@ ROWS = (
     ),
     Row(
         "no space in a container's own file system",
-        "runners/supervisor.py",
+        "runners/judge.py",
         "    return blamed(outcome, full())\n",
         "    return blamed(outcome, ())\n",
         "tests/functional/test_podman_run.py"
