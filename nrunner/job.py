@@ -20,6 +20,7 @@ from nrunner.agentsetting import agent_settings, common_folder
 from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
 from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
+from nrunner.jobsurvey import JobSurveys
 from nrunner.journal import FORMAT, Journal
 from nrunner.lag import Lag
 from nrunner.launch import Launch, limits_of, parallel
@@ -35,7 +36,6 @@ from nrunner.leftover import remove_old
 from nrunner.lock import JobLock, Stage
 from nrunner.machine import Machine
 from nrunner.mishap import Mishaps
-from nrunner.offload import offload
 from nrunner.pause import Pause
 from nrunner.plan import JobPlan
 from nrunner.questions import Questions
@@ -322,11 +322,15 @@ class Job:
             self._reporter.learn(learned)
 
     async def _watched(self, scheduler: Scheduler, journal: Journal, machine: Machine) -> None:
+        surveys = self._surveys(journal)
+
         def stop(kill: bool, by: str) -> None:
             scheduler.stop(stop_by_user(time.monotonic(), kill=kill, by=by))
+            surveys.hurry(kill=kill)
 
         def past_limit(limit: float) -> None:
             scheduler.stop(stop_by_timeout(time.monotonic(), limit))
+            surveys.hurry(kill=False)
 
         say = partial(self._say, journal)
         pause = Pause(
@@ -362,27 +366,19 @@ class Job:
                         if self._alone:
                             heard.enter_context(pause.caught(help_with))
                             heard.enter_context(questions.heard())
-                        await self._survey("pre", journal)
+                        await surveys.make("pre")
                         await scheduler.run()
-                        await self._survey("post", journal)
+                        code = self._reporter.tally.exit_code(False)
+                        await surveys.make("post", failed=code != ExitCode.OK)
                 finally:
                     self._stop = None
                     self._interrupted = scheduler.interrupted
                     for helper in helpers:
                         helper.cancel()
 
-    async def _survey(self, when: str, journal: Journal) -> None:
-        """Collect what is known of this system, if the job is to; an earlier survey stays."""
-        wanted = self._plan.config.get("sysinfo.survey") or {}
-        folder = self.folder.sysinfo / when
-        if not wanted.get("job") or self._plan.dry_run or folder.exists():
-            return
-        from nrunner.sysinfo import make_survey  # few jobs need it
-
-        failed = self._reporter.tally.exit_code(False) != ExitCode.OK
-        problem = await offload(make_survey, folder, wanted, failed=failed and when == "post")
-        if problem:
-            self._note(journal, f"system information is not complete: {problem}")
+    def _surveys(self, journal: Journal) -> JobSurveys:
+        wanted = {} if self._plan.dry_run else self._plan.config.get("sysinfo.survey") or {}
+        return JobSurveys(self.folder.sysinfo, wanted, partial(self._note, journal))
 
     def _tell_situation(self, machine: Machine) -> None:
         """Answer whoever asks where the job is; it is kept nowhere."""

@@ -6,20 +6,18 @@ collecting (``nrunner.runners.survey``), nor for surveys where tests run, which 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nrunner.config import Config
-from nrunner.errors import UsageError
+from nrunner.errors import ResultsError, UsageError
 from nrunner.runners.self_command import self_command
 
-__all__ = ["COMMANDS", "FILES", "SURVEY", "lists_of", "make_survey", "survey_of"]
+__all__ = ["COMMANDS", "FILES", "SURVEY", "Survey", "lists_of", "survey_of"]
 
 SURVEY = "sysinfo.survey"
 """Key of a plan's configuration: the lists, and whether there is a survey of each test."""
@@ -85,39 +83,58 @@ def _lines(name: str, path: Path, config: Config) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def make_survey(folder: Path, wanted: Mapping[str, Any], *, failed: bool = False) -> str:
-    """Make a survey of this system in a folder; return what went wrong. Blocks."""
+class Survey:
+    """A survey of this system that is being made, by a process that ends when we do."""
+
+    def __init__(self, folder: Path, wanted: Mapping[str, Any], *, failed: bool = False) -> None:
+        """Begin one in a folder; raise ResultsError if that is not possible.
+
+        A job that `failed` may want more.
+        """
+        python, *home = self_command("survey")
+        spec = json.dumps(_spec(folder, wanted, failed=failed))
+        leash, held = os.pipe()
+        self._held = os.fdopen(held, "wb")
+        with os.fdopen(leash) as end:
+            try:
+                self._process = subprocess.Popen(
+                    [python, "-I", "-S", *home, spec],
+                    stdin=end,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                self._held.close()
+                raise ResultsError(str(error.strerror or error).lower()) from error
+
+    def end(self) -> None:
+        """Have it end soon, with what it has."""
+        self._held.close()
+
+    def wait(self) -> str:
+        """Return what went wrong, empty if nothing did. Blocks; to be called once."""
+        with self._process as process, self._held:
+            try:
+                _, said = process.communicate(timeout=_LONGEST)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+                said = f"it did not end within {_LONGEST:g} s".encode()
+        if process.returncode < 0 and not said:
+            return f"it was ended by signal {-process.returncode}"
+        return said.decode("utf-8", "replace").strip()[-500:] if process.returncode else ""
+
+
+def _spec(folder: Path, wanted: Mapping[str, Any], *, failed: bool) -> dict[str, Any]:
     more = ("fail_commands", "fail_files") if failed else ()
     lists = {name: list(wanted[name]) for name in ("commands", "files")}
     for name in more:
         lists[name[5:]] += [each for each in wanted[name] if each not in lists[name[5:]]]
-    spec = {
+    return {
         **lists,
         "folder": str(folder),
         "packages": wanted["sysinfo.collect.installed_packages"],
         "locale": wanted["sysinfo.collect.locale"],
         "timeout": wanted["sysinfo.collect.commands_timeout"],
+        "leashed": True,
     }
-    python, *home = self_command("survey")
-    try:
-        process = subprocess.Popen(
-            [python, "-I", "-S", *home, json.dumps(spec)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return error.strerror or str(error)
-    with process:
-        try:
-            _, said = process.communicate(timeout=_LONGEST)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            said = f"it did not end within {_LONGEST:g} s".encode()
-        finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGTERM)
-    if process.returncode < 0 and not said:
-        return f"it was ended by signal {-process.returncode}"
-    return said.decode("utf-8", "replace").strip()[-500:] if process.returncode else ""

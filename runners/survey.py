@@ -1,9 +1,11 @@
 """A survey of a system: what some commands print, and what is in some files, each in a file.
 
 Run as a process of its own, with a JSON argument: ``folder``, ``commands``, ``files``, ``packages``
-(whether to list those that are installed), ``locale``, ``timeout`` (seconds for each command) and
-``report``, where to leave an Outcome. What cannot be had is named in ``left-out.txt``. Not
-responsible for what is worth knowing (``nrunner.sysinfo``).
+(whether to list those that are installed), ``locale``, ``timeout`` (seconds for each command),
+``report``, where to leave an Outcome, and ``leashed``: whether it is to end once nobody holds the
+other end of its standard input any more. Asked to end by that or by SIGTERM, it ends its commands,
+and keeps what it has. What cannot be had is named in ``left-out.txt``. Not responsible for what is
+worth knowing (``nrunner.sysinfo``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -19,13 +21,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["LEFT_OUT", "PACKAGES", "collect", "file_names", "main"]
+__all__ = ["LEFT_OUT", "PACKAGES", "Survey", "file_names", "main"]
 
 LEFT_OUT = "left-out.txt"
 """Names what could not be had, and why."""
@@ -38,6 +40,7 @@ _LIST_PACKAGES = (
     " elif command -v pacman >/dev/null; then exec pacman -Q;"
     " else exec apk list --installed; fi"
 )
+_ENDED = "it was ended before it was complete"
 _TOGETHER = 4
 _PIECE = 1 << 16
 _LOOK = 0.1
@@ -50,11 +53,15 @@ _MOST = 1 << 20
 def main(argv: list[str]) -> int:
     """Make the survey that the JSON argument describes; return the exit status."""
     spec = json.loads(argv[0])
-    # Asked to end, it ends what it has started, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    survey = Survey(spec)
+    signal.signal(signal.SIGTERM, lambda *_: survey.end())
+    if spec.get("leashed"):
+        threading.Thread(target=_feel, args=(survey.end,), daemon=True).start()
     try:
-        left_out = collect(spec)
+        left_out = survey.make()
         outcome = {"result": "pass"}
+        if survey.is_ended:
+            outcome = {"result": "error", "fail_reason": _ENDED}
     except OSError as error:
         left_out = []
         outcome = {"result": "error", "fail_reason": f"cannot write {error.filename}: {error}"}
@@ -68,6 +75,13 @@ def main(argv: list[str]) -> int:
     elif "fail_reason" in outcome:
         print(outcome["fail_reason"], file=sys.stderr)
     return 0 if outcome["result"] == "pass" else 1
+
+
+def _feel(end: Callable[[], None]) -> None:
+    """Wait until nobody holds the other end of the standard input any more."""
+    while os.read(0, _PIECE):
+        pass
+    end()
 
 
 def file_names(commands: Sequence[str], files: Sequence[str]) -> list[str]:
@@ -94,26 +108,87 @@ def _safe(name: str) -> str:
     return name.encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
 
 
-def collect(spec: Mapping[str, Any]) -> list[str]:
-    """Make the survey; return what was left out, and why. Raise OSError if it cannot be written."""
-    folder = spec["folder"]
-    os.makedirs(folder, exist_ok=True)
-    commands, files = list(spec.get("commands", ())), list(spec.get("files", ()))
-    names = file_names(commands, files)
-    jobs = list(zip(names[: len(commands)], commands))  # noqa: B905 - strict is newer than 3.9
-    if spec.get("packages"):
-        jobs.append((PACKAGES, _LIST_PACKAGES))
-    left_out = [
-        f"{path}: {reason}"
-        for name, path in zip(names[len(commands) :], files)  # noqa: B905
-        for reason in _copy(path, os.path.join(folder, name))
-    ]
-    left_out += _run_all(jobs, folder, spec)
-    if left_out:
-        path = os.path.join(folder, LEFT_OUT)
-        with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(f"{line}\n" for line in left_out)
-    return left_out
+class Survey:
+    """One survey; it can be ended early, from any thread and in a signal's handler."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._spec = spec
+        self._folder: str = spec["folder"]
+        self._running: set[int] = set()
+        """The processes of commands, each the first of a session."""
+        self.is_ended = False
+
+    def end(self) -> None:
+        """End the commands that run, and start no more."""
+        self.is_ended = True
+        for pid in tuple(self._running):
+            _kill(pid)
+
+    def make(self) -> list[str]:
+        """Make it; return what was left out, and why. Raise OSError if it cannot be written."""
+        spec, folder = self._spec, self._folder
+        os.makedirs(folder, exist_ok=True)
+        commands, files = list(spec.get("commands", ())), list(spec.get("files", ()))
+        names = file_names(commands, files)
+        jobs = list(zip(names[: len(commands)], commands))  # noqa: B905 - strict is newer than 3.9
+        if spec.get("packages"):
+            jobs.append((PACKAGES, _LIST_PACKAGES))
+        left_out = [
+            f"{path}: {reason}"
+            for name, path in zip(names[len(commands) :], files)  # noqa: B905
+            for reason in _copy(path, os.path.join(folder, name))
+        ]
+        left_out += self._run_all(jobs)
+        if left_out:
+            path = os.path.join(folder, LEFT_OUT)
+            with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(f"{line}\n" for line in left_out)
+        return left_out
+
+    def _run_all(self, jobs: list[tuple[str, str]]) -> list[str]:
+        """Run commands, some at once; return what is to be said of them."""
+        said: dict[str, str] = {}
+        rest = iter(list(jobs))
+        lock = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    job = next(rest, None)
+                if job is None:
+                    return
+                name, command = job
+                try:
+                    reason = self._run(command, os.path.join(self._folder, name))
+                except (OSError, ValueError) as error:
+                    reason = _reason(error)
+                if reason:
+                    said[name] = reason
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(_TOGETHER)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return [f"{name}: {said[name]}" for name, _ in jobs if name in said]
+
+    def _run(self, command: str, target: str) -> Optional[str]:
+        """Keep what a command prints; return what is to be said of it."""
+        if self.is_ended:
+            return _ENDED
+        process = _start(command, self._spec.get("locale") or "")
+        self._running.add(process.pid)
+        if self.is_ended:
+            _kill(process.pid)  # it was not known yet to whoever ended the others
+        try:
+            reason = _keep(process, target, self._spec.get("timeout") or None)
+        finally:
+            _kill(process.pid)
+            self._running.discard(process.pid)
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        return _ENDED if self.is_ended else reason or _end(process.returncode)
 
 
 def _copy(path: str, target: str) -> Iterator[str]:
@@ -145,41 +220,12 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _run_all(jobs: list[tuple[str, str]], folder: str, spec: Mapping[str, Any]) -> list[str]:
-    """Run commands, some at once; return what is to be said of them."""
-    said: dict[str, str] = {}
-    rest = iter(list(jobs))
-    lock = threading.Lock()
-
-    def work() -> None:
-        while True:
-            with lock:
-                job = next(rest, None)
-            if job is None:
-                return
-            name, command = job
-            try:
-                reason = _run(command, os.path.join(folder, name), spec)
-            except (OSError, ValueError) as error:
-                reason = _reason(error)
-            if reason:
-                said[name] = reason
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(_TOGETHER)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [f"{name}: {said[name]}" for name, _ in jobs if name in said]
-
-
-def _run(command: str, target: str, spec: Mapping[str, Any]) -> Optional[str]:
-    """Keep what a command prints; return what is to be said of it."""
+def _start(command: str, locale: str) -> subprocess.Popen[bytes]:
     env = dict(os.environ)
     env.setdefault("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-    if spec.get("locale"):
-        env["LC_ALL"] = spec["locale"]
-    process = subprocess.Popen(
+    if locale:
+        env["LC_ALL"] = locale
+    return subprocess.Popen(
         ["/bin/sh", "-c", command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -187,17 +233,13 @@ def _run(command: str, target: str, spec: Mapping[str, Any]) -> Optional[str]:
         env=env,
         start_new_session=True,
     )
+
+
+def _kill(group: int) -> None:
     try:
-        reason = _keep(process, target, spec.get("timeout") or None)
-    finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:
-            pass  # nobody is left
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-    return reason or _end(process.returncode)
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass  # nobody is left
 
 
 def _keep(process: subprocess.Popen[bytes], target: str, timeout: Optional[float]) -> Optional[str]:

@@ -13,7 +13,7 @@ import click
 from nrunner.cli.output import say
 from nrunner.cli.settings import configuration, working_folder
 from nrunner.errors import ExitCode, ResultsError
-from nrunner.sysinfo import lists_of, make_survey
+from nrunner.sysinfo import Survey, lists_of
 
 __all__ = ["sysinfo"]
 
@@ -28,7 +28,7 @@ def sysinfo(folder: Path | None) -> int:
     """
     here = working_folder()
     target = here / (folder or f"sysinfo-{datetime.now():%Y-%m-%d-%H.%M.%S}")
-    problem = make_survey(target / "pre", lists_of(configuration(), here))
+    problem = Survey(target / "pre", lists_of(configuration(), here)).wait()
     if problem:
         raise ResultsError(f"collect system information: {problem}")
     say(f"Logged system information to {target}")

@@ -96,6 +96,38 @@ def test_a_test_that_waits_for_its_facts_can_be_cancelled(box: Sandbox) -> None:
     box.wait_nothing_runs()
 
 
+def hanging(box: Sandbox) -> Sandbox:
+    """Have a command that prints something, and hangs for ever."""
+    box.write("commands", "echo begun; echo begun >> begun; exec sleep 300\n")
+    box.env["NRUNNER_SYSINFO_COLLECT_COMMANDS_TIMEOUT"] = "0"
+    return box
+
+
+def test_a_job_that_waits_for_its_facts_can_be_interrupted(box: Sandbox) -> None:
+    run = hanging(box).start("run", "/bin/true", "--sysinfo")
+    wait_until((box.here / "begun").exists, "a survey began")
+    run.signal(signal.SIGINT)
+    assert run.wait().code == 8
+    box.wait_nothing_runs()
+    [test] = box.results()["tests"]
+    assert test["status"] == "CANCEL"
+    assert names(box.job / "sysinfo") == ["pre"], "who is waited for no more asks again"
+    left_out = (box.job / "sysinfo/pre/left-out.txt").read_text()
+    assert "it was ended before it was complete" in left_out
+    [kept] = (box.job / "sysinfo/pre").glob("echo begun*")
+    assert kept.read_text() == "begun\n"
+    assert "system information is not complete" in (box.job / "job.log").read_text()
+
+
+@pytest.mark.parametrize("command", [("sysinfo", "facts"), ("run", "/bin/true", "--sysinfo")])
+def test_a_survey_ends_with_who_makes_it(box: Sandbox, command: tuple[str, ...]) -> None:
+    run = hanging(box).start(*command)
+    wait_until((box.here / "begun").exists, "a survey began")
+    run.signal(signal.SIGKILL)
+    run.wait()
+    box.wait_nothing_runs()
+
+
 def test_a_command_that_does_not_end_is_given_up_alone(box: Sandbox) -> None:
     box.write("commands", "echo so far; sleep 300\nuptime\n")
     box.env["NRUNNER_SYSINFO_COLLECT_COMMANDS_TIMEOUT"] = "0.3"

@@ -153,6 +153,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.difference",
             "nrunner.gallery",
             "nrunner.jobdata",
+            "nrunner.jobsurvey",
             "nrunner.leftover",
             "nrunner.merger",
             "nrunner.pastjob",

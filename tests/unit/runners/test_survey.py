@@ -3,7 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from nrunner.runners.survey import LEFT_OUT, _keep, collect, file_names
+from nrunner.runners.survey import LEFT_OUT, Survey, _keep, file_names
 
 
 def test_commands_are_known_by_their_words_and_files_by_their_last_part() -> None:
@@ -29,7 +29,7 @@ def test_files_are_kept_up_to_a_limit_and_what_is_left_out_is_named(tmp_path: Pa
     (tmp_path / "large").write_bytes(b"x" * (1 << 20) + b"rest")
     files = [str(tmp_path / name) for name in ("small", "large", "none")]
     folder = tmp_path / "kept"
-    left_out = collect({"folder": str(folder), "files": [*files, str(tmp_path)]})
+    left_out = Survey({"folder": str(folder), "files": [*files, str(tmp_path)]}).make()
     assert (folder / "small").read_text() == "few words"
     assert (folder / "large").stat().st_size == 1 << 20
     assert left_out == [
@@ -39,6 +39,17 @@ def test_files_are_kept_up_to_a_limit_and_what_is_left_out_is_named(tmp_path: Pa
     ]
     assert (folder / LEFT_OUT).read_text().splitlines() == left_out
     assert sorted(each.name for each in folder.iterdir()) == ["large", LEFT_OUT, "small"]
+
+
+def test_a_survey_that_was_ended_runs_no_command_and_keeps_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    commands = [f"touch {tmp_path}/ran", "true"]
+    survey = Survey({"folder": str(folder), "commands": commands, "files": ["/proc/version"]})
+    survey.end()
+    names = file_names(commands, [])
+    assert survey.make() == [f"{each}: it was ended before it was complete" for each in names]
+    assert sorted(each.name for each in folder.iterdir()) == [LEFT_OUT, "version"]
+    assert not (tmp_path / "ran").exists()
 
 
 def test_what_a_command_prints_right_before_its_end_is_kept_though_others_hold_its_output(
