@@ -10,12 +10,11 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from nrunner.resolver.base import Context
+from nrunner.termination import terminations_interrupt
 
 __all__ = ["BoundedError", "last_line", "run_bounded", "run_leashed"]
 
@@ -28,7 +27,6 @@ _LEASH = (
 """Ends its process group once nobody holds the other end of its standard input any more.
 
 That is done by a process of its own, which is no child of the program."""
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class BoundedError(Exception):
@@ -58,7 +56,7 @@ def run_leashed(argv: Sequence[str], context: Context, stdout: int, stderr: int)
         reason = "permission denied" if Path(argv[0]).is_file() else "no such file or directory"
         raise BoundedError(f"could not start {argv[0]}: {reason}")
     leash, held = os.pipe()
-    with _signals_interrupt(), os.fdopen(leash) as end, os.fdopen(held, "w"):
+    with terminations_interrupt(), os.fdopen(leash) as end, os.fdopen(held, "w"):
         try:
             child = subprocess.Popen(
                 (*_LEASH, *argv),
@@ -81,29 +79,6 @@ def run_leashed(argv: Sequence[str], context: Context, stdout: int, stderr: int)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP count as Ctrl-C, where they would end this process at once.
-
-    There is no job yet that could end what it has started, which would be left running.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = [each for each in _SIGNALS if signal.getsignal(each) is signal.SIG_DFL]
-    for each in ours:
-        signal.signal(each, _interrupt)
-    try:
-        yield
-    finally:
-        for each in ours:
-            signal.signal(each, signal.SIG_DFL)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def last_line(path: Path) -> str:

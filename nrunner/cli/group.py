@@ -14,6 +14,7 @@ from nrunner import __version__
 from nrunner.cli.front import ABOUT, COMMANDS, EPILOG
 from nrunner.cli.output import say_error
 from nrunner.errors import ExitCode
+from nrunner.termination import terminations_interrupt
 
 __all__ = ["LazyGroup", "cli", "complete", "invoke"]
 
@@ -68,7 +69,8 @@ def complete(instruction: str) -> int:
 def invoke(arguments: list[str]) -> int:
     """Read a command line and do what it says; return the exit code."""
     try:
-        with cli.make_context("nrunner", list(arguments), obj=tuple(arguments)) as context:
+        context = cli.make_context("nrunner", list(arguments), obj=tuple(arguments))
+        with context, terminations_interrupt():
             result = cli.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from nrunner.inventory import Dut as Entry
 from nrunner.inventory import read_inventory
 from nrunner.runnable import Runnable
 from tests.duts import Dut, bench, write_inventory
+from tests.functional.sandbox import wait_until
 from tests.functional.ssh_device import SLEEPS, WORK, left, new_site, run
 
 
@@ -298,3 +300,15 @@ def test_a_device_that_fails_once_is_retired_and_what_it_said_is_kept(
     assert health.state is State.RETIRED
     assert health.reason.startswith("1 of 2 loops of its training failed (loop 2: could not run")
     said(capsys, "release", dut.name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_training_that_is_ended_ends_the_hook_that_it_waits_for(lab, dut, tmp_path, number):
+    hooked(lab, dut, power_cycle=f"echo $$ >{tmp_path}/begun; exec sleep 300")
+    words = (sys.executable, "-m", "nrunner", "dut", "train", dut.name, "--yes")
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as training:
+        wait_until(lambda: (tmp_path / "begun").exists(), "its power is being switched")
+        training.send_signal(number)
+        _, said_last = training.communicate(timeout=30)
+    assert (training.returncode, said_last) == (8, b"nrunner: interrupted\n")
+    assert not Path(f"/proc/{(tmp_path / 'begun').read_text().strip()}").exists()

@@ -68,6 +68,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.schemas",
             "nrunner.shape",
             "nrunner.tags",
+            "nrunner.termination",
             "nrunner.tomlfile",
             "nrunner.userfolder",
             "nrunner.variant",
