@@ -23,8 +23,8 @@ __all__ = ["agent_file", "portable_files"]
 
 _SHARED = ("__init__", "errors", "messages", "phase", "record", "result", "runnable")
 _FILE = r"agent-[0-9a-f]+\.pyz"
-_REMEMBERED_FOR = 30 * 86400.0
-"""Seconds; who is remembered no longer is made out once more, which takes milliseconds."""
+_KEPT_FOR = 30 * 86400.0
+"""Seconds since it was last used: no job runs on what is older."""
 _MAIN = b"import sys\nfrom nrunner.runners.entry import main\nsys.exit(main())\n"
 
 
@@ -78,23 +78,33 @@ def _remembered(folder: Path, known: str) -> str:
     """Return the file that was made of the same sources, empty if there is none to be trusted."""
     try:
         name = str((folder / known).readlink())
-        return name if re.fullmatch(_FILE, name) and _is_there(folder, name) else ""
+        if not re.fullmatch(_FILE, name) or not _is_there(folder, name):
+            return ""
     except OSError:
         return ""
+    with contextlib.suppress(OSError):
+        os.utime(folder / known, follow_symlinks=False)  # it was used
+    return name
 
 
 def _remember(folder: Path, known: str, name: str) -> None:
     with contextlib.suppress(OSError):  # it is made out again next time
         (folder / known).unlink(missing_ok=True)
         (folder / known).symlink_to(name)
-        _forget_old(folder, time.time() - _REMEMBERED_FOR)
+        _forget_old(folder, time.time() - _KEPT_FOR)
 
 
 def _forget_old(folder: Path, before: float) -> None:
-    """Remove what was remembered before a second: sources that are moved leave it for ever."""
+    """Remove what was not used since a second: sources that are moved or replaced leave it."""
+    used: set[str] = set()
     for link in folder.glob("agent-*.link"):
         if link.lstat().st_mtime < before:
             link.unlink(missing_ok=True)
+        else:
+            used.add(str(link.readlink()))
+    for file in (*folder.glob("agent-*.pyz"), *folder.glob(".agent-*")):
+        if file.name not in used and file.lstat().st_mtime < before:
+            file.unlink(missing_ok=True)
 
 
 def _is_there(folder: Path, name: str) -> bool:

@@ -160,16 +160,42 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_sources_were_known_as_long_ago_is_forgotten(tmp_path, monkeypatch):
-    """Each checkout and each installation leaves a memory of its own."""
-    agent_file(tmp_path)
-    old, late = tmp_path / "agent-00.link", tmp_path / "agent-01.link"
-    for link, days in ((old, 31), (late, 29)):
-        link.symlink_to("agent-00.pyz")
-        then = time.time() - days * 86400
-        os.utime(link, (then, then), follow_symlinks=False)
+def aged(path: Path, days: float) -> Path:
+    """Have a file, or the link itself, not have changed for some days."""
+    then = time.time() - days * 86400
+    os.utime(path, (then, then), follow_symlinks=False)
+    return path
+
+
+def link_to(name: str, path: Path) -> Path:
+    path.symlink_to(name)
+    return path
+
+
+def test_what_was_not_used_for_long_is_removed(tmp_path, monkeypatch):
+    """Each checkout and each installation leaves a memory, and each version an agent."""
+    first = agent_file(tmp_path)
+    files = {name: tmp_path / name for name in ("agent-0a.pyz", "agent-0b.pyz", ".agent-half")}
+    for file in files.values():
+        file.write_text("")
+        aged(file, 31)
+    new = tmp_path / "agent-0c.pyz"
+    new.write_text("")
+    old = aged(link_to("agent-0a.pyz", tmp_path / "agent-00.link"), 31)
+    late = aged(link_to("agent-0b.pyz", tmp_path / "agent-01.link"), 29)
     monkeypatch.setattr(agentfile, "_known_as", lambda: "agent-02.link")
-    agent_file(tmp_path)
-    links = [each for each in tmp_path.iterdir() if each.is_symlink()]
-    assert old not in links
-    assert {late, tmp_path / "agent-02.link"} < {*links}
+    assert agent_file(tmp_path) == first
+    left = {*tmp_path.iterdir()}
+    assert not left & {old, files["agent-0a.pyz"], files[".agent-half"]}
+    assert {late, files["agent-0b.pyz"], new, first} < left
+
+
+def test_an_agent_that_is_used_again_and_again_is_never_old(tmp_path, monkeypatch):
+    first = aged(agent_file(tmp_path), 31)
+    [link] = [aged(each, 31) for each in tmp_path.iterdir() if each.is_symlink()]
+    assert agent_file(tmp_path) == first
+    monkeypatch.setattr(agentfile, "_known_as", lambda: "agent-02.link")
+    (tmp_path / "agent-0a.pyz").write_text("")
+    monkeypatch.setattr(agentfile, "source_hash", lambda _: b"\x0a")
+    assert agent_file(tmp_path).name == "agent-0a.pyz"
+    assert {first, link} < {*tmp_path.iterdir()}
