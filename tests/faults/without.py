@@ -531,6 +531,36 @@ ROWS = (
         "::test_a_folder_in_which_others_may_write_is_not_used",
     ),
     Row(
+        "nrunner is killed while it collects facts of the system",
+        "nrunner/sysinfo.py",
+        '        "leashed": True,\n',
+        "",
+        "tests/functional/test_sysinfo.py::test_a_survey_ends_with_who_makes_it",
+    ),
+    Row(
+        "a job is interrupted while facts of the system are collected",
+        "nrunner/jobsurvey.py",
+        "            self._current.end()\n",
+        "            pass\n",
+        "tests/functional/test_sysinfo.py::test_a_job_that_waits_for_its_facts_can_be_interrupted",
+    ),
+    Row(
+        "a command is ended by SIGTERM while a hook of the lab runs",
+        "nrunner/cli/group.py",
+        "        with context, terminations_interrupt():\n",
+        "        with context:\n",
+        "tests/functional/test_dut.py"
+        "::test_a_training_that_is_ended_ends_the_hook_that_it_waits_for",
+    ),
+    Row(
+        "a verdict takes long, and its attempt is to be killed",
+        "runners/judge.py",
+        "                deliberation.abandon()\n",
+        "                return\n",
+        "tests/functional/test_agent.py"
+        "::test_nobody_waits_long_for_the_verdict_of_what_was_to_be_killed",
+    ),
+    Row(
         "few descriptors: fewer tests at once",
         "runners/agent.py",
         "            settings = replace(settings, slots=most)\n",
