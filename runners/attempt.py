@@ -289,6 +289,7 @@ class Attempt:
             settings.job_id,
             slot.report.path,
             quiet=True,
+            slot_dir=slot.folder,
         )
         return self.place
 

@@ -51,6 +51,8 @@ class Place:
     """Path, outside all that a test may delete, for a payload that leaves an Outcome as JSON."""
     quiet: bool = False
     """Whether nobody wants to read that all went well."""
+    slot_dir: str = ""
+    """The slot's own folder: what is made there is found by the attempts that come after it."""
 
     @property
     def stdout(self) -> str:

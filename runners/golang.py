@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from nrunner.errors import RunnerError
 from nrunner.result import Result
@@ -48,11 +48,13 @@ class Golang(Runner):
             raise RunnerError('kind "golang" needs a uri such as "calc/calc_test.go:TestAdd"')
         target, _, name = uri.partition(":")
         folder, packages, pattern = _found(target, name, place.base_dir)
-        # No limit of go's own, and no result of an earlier time.
-        argv = ("go", "test", "-v", "-count=1", "-timeout=0", "-run", pattern, *runnable.args)
         env = environment(place, folder)
         env.update(words_of(runnable.kwargs))
-        return Command((*argv, *packages), folder, env)
+        is_kept = place.slot_dir and not packages and _may_be_kept(runnable.args, env)
+        kept = ("-o", _kept_in(place.slot_dir)) if is_kept else ()
+        # No limit of go's own, and no result of an earlier time.
+        options = ("-v", "-count=1", "-timeout=0", *kept, "-run", pattern, *runnable.args)
+        return Command(("go", "test", *options, *packages), folder, env)
 
     def judge(
         self, runnable: Runnable, place: Place, end: Exit, report: Optional[Outcome]
@@ -61,6 +63,29 @@ class Golang(Runner):
         name = _as_printed(str(runnable.uri).partition(":")[2])
         summary = read_go_output(_lines(place.stdout), name)
         return verdict(summary, name, end, lambda: _complaints(place.stderr))
+
+
+def _may_be_kept(args: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether go may be told where to leave the program that it links.
+
+    Not where these words may say that themselves, or name packages. Nor where it is linked in some
+    other file system than ours, from where it is copied: who is killed then leaves half of it.
+    """
+    if "GOTMPDIR" in env or "GOTMPDIR" in os.environ:
+        return False
+    names = [each.lstrip("-").partition("=")[0] for each in args if each[:1] == "-"]
+    own = any(name in ("c", "o") or name.endswith("profile") for name in names)
+    return len(names) == len(args) and not own
+
+
+def _kept_in(slot_dir: str) -> str:
+    """Return where the program stays for the next test of a slot: go sees whether it is the same.
+
+    That is a folder of its own, since a test may look beside its program.
+    """
+    folder = f"{slot_dir}/go"
+    os.makedirs(folder, 0o700, exist_ok=True)
+    return f"{folder}/package.test"
 
 
 def _found(target: str, name: str, base_dir: str) -> tuple[str, tuple[str, ...], str]:

@@ -73,6 +73,43 @@ def words_of_go(box: Sandbox, pattern: str) -> dict[str, str]:
     }
 
 
+KEPT = """package kept
+
+import (
+	"os"
+	"testing"
+)
+
+func TestA(t *testing.T) {}
+func TestB(t *testing.T) {
+	text := "package kept\\nconst value = 2\\n"
+	if err := os.WriteFile("value.go", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+func TestC(t *testing.T) {
+	if value != 2 {
+		t.Fatal("it is the program from before the change")
+	}
+}
+func TestD(t *testing.T) { os.Remove(os.Args[0]) }
+func TestE(t *testing.T) {}
+"""
+
+
+def test_a_package_is_linked_once_and_again_after_a_change(box: Sandbox) -> None:
+    box.env["GOFLAGS"] = "-x"
+    box.write("mod/kept/value.go", "package kept\nconst value = 1\n", executable=False)
+    box.write("mod/kept/kept_test.go", KEPT, executable=False)
+    assert box.run("run", "mod/kept", "--max-parallel-tasks", "1").code == 0
+    said = {
+        name[-1]: (box.job / test["outputs"]["stderr"]).read_text()
+        for name, test in box.tests().items()
+    }
+    linked = {name for name, text in said.items() if "/link -o " in text}
+    assert linked == {"A", "C", "E"}, "after nothing, a change, and a loss"
+
+
 def test_each_test_is_a_task_that_ends_as_go_says(box: Sandbox) -> None:
     assert box.run("run", "mod").code == 1
     tests = {name.partition(":")[2]: test for name, test in box.tests().items()}

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,10 @@ func Testé(t *testing.T) {}
 """
 
 
-def command(folder: Path, uri: str | None, **rest: object) -> Command:
+def command(folder: Path, uri: str | None, slot: str = "", **rest: object) -> Command:
     (folder / "calc").mkdir(exist_ok=True)
     (folder / "calc/calc_test.go").write_text(SOURCE)
-    place = Place("/log", "/out", "/work", str(folder))
+    place = Place("/log", "/out", "/work", str(folder), slot_dir=slot)
     answer = Golang().command(Runnable("golang", uri, **rest), place)  # type: ignore[arg-type]
     assert isinstance(answer, Command)
     return answer
@@ -37,6 +38,39 @@ def command(folder: Path, uri: str | None, **rest: object) -> Command:
 
 def pattern(found: Command) -> str:
     return found.argv[found.argv.index("-run") + 1]
+
+
+@pytest.mark.parametrize(
+    ("args", "kept"),
+    [
+        ((), True),
+        (("-race", "-tags=lab,fast", "--cover", "-cpu=4"), True),
+        (("-tags", "lab"), False),
+        (("./...",), False),
+        (("-o=mine",), False),
+        (("-c",), False),
+        (("-cpuprofile=cpu.out",), False),
+    ],
+)
+def test_what_go_links_stays_in_the_slot_unless_the_user_has_a_say(
+    tmp_path: Path, args: tuple[str, ...], kept: bool
+) -> None:
+    slot = tmp_path / "slot"
+    slot.mkdir()
+    found = command(tmp_path, "calc:TestAdd", str(slot), args=args)
+    place = f"{slot}/go/package.test"
+    assert (("-o", place) in itertools.pairwise(found.argv)) is kept
+    assert (slot / "go").is_dir() is kept
+
+
+def test_what_go_links_elsewhere_or_of_a_named_package_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = str(tmp_path)
+    assert "-o" not in command(tmp_path, "example.com/calc:TestAdd", slot).argv
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, kwargs={"GOTMPDIR": "/t"}).argv
+    monkeypatch.setenv("GOTMPDIR", "/t")
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot).argv
 
 
 def test_functions_that_may_be_tests_are_those_that_go_takes_for_some() -> None:
