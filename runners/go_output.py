@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from nrunner.record import dataclass, field
 
-__all__ = ["GoSummary", "read_go_output"]
+__all__ = ["GoSummary", "Names", "read_go_output"]
 
 # No blank can be part of both what is before and what was printed: tests print many of them.
 _ENDED = re.compile(rb"( *)(?:[^ ].*?)??--- (PASS|FAIL|SKIP): (\S+) \(\d+\.\d+s\)$")
@@ -32,6 +32,22 @@ _STATUS = re.compile(rb"(?:exit status \d+|signal: [^:]+)$")
 _NONE = b"testing: warning: no tests to run"
 _UNBUILT = re.compile(rb"FAIL\t.* \[((?:build|setup) failed)\]")
 _LONGEST = 1000
+_KEPT = 100
+"""Names that are kept of those that a package may print without end."""
+
+
+@dataclass
+class Names:
+    """Names of tests: how many there are, and the first of them."""
+
+    first: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, name: str) -> None:
+        """Count a name, and keep it if it is one of the first."""
+        self.count += 1
+        if len(self.first) < _KEPT:
+            self.first.append(name)
 
 
 @dataclass
@@ -40,10 +56,10 @@ class GoSummary:
 
     passed: int = 0
     skipped: int = 0
-    failed: list[str] = field(default_factory=list)
-    """Names of tests that failed, without those within other tests."""
-    inner: list[str] = field(default_factory=list)
-    """Names of tests within other tests that failed."""
+    failed: Names = field(default_factory=Names)
+    """Tests that failed, without those within other tests."""
+    inner: Names = field(default_factory=Names)
+    """Tests within other tests that failed."""
     own: str = ""
     """How the test that was asked for ended: PASS, FAIL or SKIP; what was said last counts."""
     logged: str = ""
@@ -64,7 +80,7 @@ class GoSummary:
     @property
     def ran(self) -> int:
         """How many tests ended."""
-        return self.passed + self.skipped + len(self.failed)
+        return self.passed + self.skipped + self.failed.count
 
 
 def read_go_output(pieces: Iterable[bytes], name: str = "") -> GoSummary:
@@ -133,18 +149,19 @@ class _Reading:
 
     def _take_inner_end(self, name: str, word: str) -> None:
         if word == "FAIL":
-            self.summary.inner.append(name)
+            self.summary.inner.add(name)
         if name == self._name:
             self.summary.logged = self._logged_within
 
     def _take_outer_end(self, name: str, word: str) -> None:
         summary = self.summary
-        if word == "FAIL" or not summary.failed:
+        if word == "FAIL" or not summary.failed.count:
             # What looked like a panic before, a test has printed.
             summary.last_word = ""
         summary.passed += word == "PASS"
         summary.skipped += word == "SKIP"
-        summary.failed += [name] if word == "FAIL" else []
+        if word == "FAIL":
+            summary.failed.add(name)
         summary.logged = summary.logged if word == "PASS" else self._logged
         self._logged_within, self._logged, self._said = self._logged, "", b""
 

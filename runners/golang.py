@@ -17,7 +17,7 @@ from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
-from nrunner.runners.go_output import GoSummary, read_go_output
+from nrunner.runners.go_output import GoSummary, Names, read_go_output
 from nrunner.runners.go_source import names_in
 from nrunner.runners.payload import describe, environment, words_of
 
@@ -153,7 +153,7 @@ def verdict(summary: GoSummary, name: str, end: Exit, complaints: Callable[[], s
         return Outcome(Result.ERROR, f"{summary.unbuilt}: {said}" if said else summary.unbuilt)
     if end.signal is None and end.status == 0:
         return _good(summary, name)
-    if summary.failed:
+    if summary.failed.count:
         return Outcome(Result.FAIL, _why(summary, name), end.returncode)
     if end.signal is None and not summary.last_word and not summary.ran:
         said = complaints()
@@ -179,7 +179,8 @@ def _good(summary: GoSummary, name: str) -> Outcome:
     if summary.has_none and not summary.ran:
         reason = f"go finds no test {name}" if name else "go finds no tests"
         return Outcome(Result.ERROR, reason, 0, malformed=True)
-    if summary.own == "FAIL" or (not name and summary.failed and summary.conclusion == "FAIL"):
+    has_failed = not name and summary.failed.count and summary.conclusion == "FAIL"
+    if summary.own == "FAIL" or has_failed:
         # As with a TestMain that does not hand on what its tests came to.
         return Outcome(Result.FAIL, f"{_why(summary, name)} (though go says ok)", 0)
     if not (summary.own if name else summary.ran):
@@ -203,12 +204,12 @@ def _unsaid(summary: GoSummary, name: str) -> Outcome:
 def _why(summary: GoSummary, name: str) -> str:
     """Say which tests failed, and the last that was said of it."""
     if not name:
-        return f"{len(summary.failed)} of {summary.ran} tests failed: {_some(summary.failed)}"
+        return f"{summary.failed.count} of {summary.ran} tests failed: {_some(summary.failed)}"
     said = summary.last_word or summary.logged
-    inner = _some([each.partition("/")[2] for each in summary.inner])
+    inner = _some(summary.inner, lambda each: each.partition("/")[2])
     return ": ".join(filter(None, (inner, said))) or f"{name} failed"
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _some(names: Names, short: Callable[[str], str] = str) -> str:
+    more = f" and {names.count - _NAMED} more" if names.count > _NAMED else ""
+    return ", ".join(map(short, names.first[:_NAMED])) + more

@@ -13,7 +13,7 @@ def test_tests_within_a_test_are_not_counted_but_named() -> None:
         "--- FAIL: TestAdd (0.00s)\n    --- PASS: TestAdd/b (0.00s)\n"
         "    --- FAIL: TestAdd/a (1.25s)\nFAIL\nFAIL\texample.com/calc\t0.002s\n"
     )
-    assert (found.ran, found.failed, found.inner) == (1, ["TestAdd"], ["TestAdd/a"])
+    assert (found.ran, found.failed.first, found.inner.first) == (1, ["TestAdd"], ["TestAdd/a"])
     assert found.logged == "x_test.go:12: got 4, want 5"
     assert not found.unbuilt
 
@@ -35,7 +35,7 @@ def test_what_was_logged_belongs_to_the_test_that_ended_next() -> None:
 
 def test_the_first_of_gos_last_words_is_kept() -> None:
     found = read("--- FAIL: TestP (0.00s)\npanic: boom [recovered]\n\tpanic: boom\nexit status 2\n")
-    assert (found.last_word, found.failed) == ("panic: boom [recovered]", ["TestP"])
+    assert (found.last_word, found.failed.first) == ("panic: boom [recovered]", ["TestP"])
 
 
 def test_what_was_not_built_and_what_is_not_there_is_noticed() -> None:
@@ -60,7 +60,7 @@ def test_what_is_said_at_the_end_of_a_line_that_comes_in_pieces_is_understood() 
 def test_of_one_test_only_its_own_end_counts_and_the_last_if_there_are_several() -> None:
     text = "=== RUN   TestA\n--- FAIL: TestB (0.00s)\n--- FAIL: TestA (0.00s)\n"
     found = read(text + "--- PASS: TestA (0.00s)\n", "TestA")
-    assert (found.own, found.failed, found.passed) == ("PASS", ["TestA"], 1)
+    assert (found.own, found.failed.first, found.passed) == ("PASS", ["TestA"], 1)
     assert read("--- PASS: TestB (0.00s)\n", "TestA").ran == 0
 
 
@@ -122,3 +122,9 @@ def test_a_line_of_blanks_is_read_as_quickly_as_any_other() -> None:
     before = time.process_time()
     assert read_go_output([b" " * 65_000 + b"--- x\n"]).ran == 0
     assert time.process_time() - before < 1
+
+
+def test_of_names_without_end_the_first_are_kept_and_all_are_counted() -> None:
+    found = read("".join(f"--- FAIL: Test{number} (0.00s)\n" for number in range(1000)))
+    assert found.ran == found.failed.count == 1000
+    assert found.failed.first == [f"Test{number}" for number in range(100)]

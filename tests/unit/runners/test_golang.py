@@ -7,7 +7,7 @@ from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place
-from nrunner.runners.go_output import GoSummary
+from nrunner.runners.go_output import GoSummary, Names
 from nrunner.runners.go_source import names_in
 from nrunner.runners.golang import Golang, verdict
 
@@ -137,10 +137,14 @@ def judged(summary: GoSummary, status: int | None, name: str = "TestA", said: st
             "go says ok, but TestA did not say that it had ended",
         ),
         (GoSummary(skipped=1, own="SKIP", logged="a.go:1: why"), 0, Result.SKIP, "a.go:1: why"),
-        (GoSummary(failed=["TestA"], logged="a.go:1: no"), 1, Result.FAIL, "a.go:1: no"),
-        (GoSummary(failed=["TestA"]), 1, Result.FAIL, "TestA failed"),
+        (GoSummary(failed=Names(["TestA"], 1), logged="a.go:1: no"), 1, Result.FAIL, "a.go:1: no"),
+        (GoSummary(failed=Names(["TestA"], 1)), 1, Result.FAIL, "TestA failed"),
         (
-            GoSummary(failed=["TestA"], inner=["TestA/x", "TestA/x/y"], last_word="panic: p"),
+            GoSummary(
+                failed=Names(["TestA"], 1),
+                inner=Names(["TestA/x", "TestA/x/y"], 2),
+                last_word="panic: p",
+            ),
             1,
             Result.FAIL,
             "x, x/y: panic: p",
@@ -173,12 +177,12 @@ def judged(summary: GoSummary, status: int | None, name: str = "TestA", said: st
             "TestA was skipped, but its process had no good end: panic: p",
         ),
         (
-            GoSummary(failed=["TestA"], own="FAIL", logged="a.go:1: no"),
+            GoSummary(failed=Names(["TestA"], 1), own="FAIL", logged="a.go:1: no"),
             0,
             Result.FAIL,
             "a.go:1: no (though go says ok)",
         ),
-        (GoSummary(failed=["TestA"], passed=1, own="PASS"), 0, Result.PASS, None),
+        (GoSummary(failed=Names(["TestA"], 1), passed=1, own="PASS"), 0, Result.PASS, None),
         (
             GoSummary(last_word="fatal error: deadlock"),
             1,
@@ -222,7 +226,7 @@ def test_what_go_complains_of_is_repeated() -> None:
 
 
 def test_of_several_tests_those_that_failed_are_named() -> None:
-    many = GoSummary(passed=3, failed=[f"Test{n}" for n in range(12)])
+    many = GoSummary(passed=3, failed=Names([f"Test{n}" for n in range(12)], 12))
     assert judged(many, 1, name="").fail_reason == (
         "12 of 15 tests failed: " + ", ".join(f"Test{n}" for n in range(10)) + " and 2 more"
     )
@@ -231,7 +235,7 @@ def test_of_several_tests_those_that_failed_are_named() -> None:
 
 
 def test_of_several_tests_one_has_failed_if_so_their_conclusion_says() -> None:
-    hidden = GoSummary(passed=1, failed=["TestB"], conclusion="FAIL")
+    hidden = GoSummary(passed=1, failed=Names(["TestB"], 1), conclusion="FAIL")
     assert judged(hidden, 0, name="").result is Result.FAIL
-    printed = GoSummary(passed=1, failed=["TestB"], conclusion="PASS")
+    printed = GoSummary(passed=1, failed=Names(["TestB"], 1), conclusion="PASS")
     assert judged(printed, 0, name="").result is Result.PASS
