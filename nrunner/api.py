@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,23 +216,26 @@ class Job:
 
 def _suites(given: Sequence[Suite | Reference] | Suite | Reference) -> tuple[Suite, ...]:
     """Return suites; references among them become one."""
-    if isinstance(given, Suite):
-        return (given,)
-    if isinstance(given, (str, os.PathLike)):
-        return (Suite([given]),)
-    suites = [each for each in given if isinstance(each, Suite)]
-    references = [each for each in given if not isinstance(each, Suite)]
+    several = _listed(given)
+    suites = [each for each in several if isinstance(each, Suite)]
+    references = [each for each in several if not isinstance(each, Suite)]
     return (*([Suite(references)] if references or not suites else []), *suites)
 
 
 def _references(given: Sequence[Reference] | Reference) -> tuple[str, ...]:
     """Return references as text; raise UsageError for what is none, rather than leave it out."""
-    # The letters of a text are not meant: its "/" would be searched for tests, with all below.
-    several = (given,) if isinstance(given, (str, os.PathLike)) else given
+    several = _listed(given)
     for each in several:
         if not isinstance(each, (str, os.PathLike)):
             raise UsageError(f"use {each!r} as a reference: expected text or a path")
     return tuple(os.fsdecode(each) for each in several)
+
+
+def _listed(given: Any) -> list[Any]:
+    """Return what is given in a list; a single thing need be in none."""
+    # The letters of a text are not meant: its "/" would be searched for tests, with all below.
+    is_one = isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable)
+    return [given] if is_one else list(given)
 
 
 class _Ear:

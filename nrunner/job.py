@@ -399,8 +399,11 @@ class Job:
 
     def _prepare_end(self, steps: Iterator[None]) -> None:
         """Do what would take time at the end, bit by bit while agents start."""
-        if next(steps, self) is None:
-            asyncio.get_running_loop().call_soon(self._prepare_end, steps)
+        try:
+            next(steps)
+        except StopIteration:
+            return
+        asyncio.get_running_loop().call_soon(self._prepare_end, steps)
 
     def _preparations(self) -> Iterator[None]:
         """Load what writes reports: nrunner may be another one by the job's end."""

@@ -123,6 +123,8 @@ def test_what_is_no_reference_is_refused_and_not_left_out(here: Path) -> None:
     for suites in ["good.sh", 3], nrunner.Suite(["good.sh", 3]):  # type: ignore[list-item]
         with pytest.raises(nrunner.NrunnerError, match="use 3 as a reference: expected text"):
             nrunner.Job(suites, base_dir=here).plan()  # type: ignore[arg-type]
+    with pytest.raises(nrunner.NrunnerError, match="use None as a reference: expected text"):
+        nrunner.Job(None, base_dir=here).plan()  # type: ignore[arg-type]
 
 
 def test_files_count_unless_they_are_not_to(here: Path) -> None:
