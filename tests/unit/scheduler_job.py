@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -125,36 +126,16 @@ def run_tasks(
         made = spawner()
         journal = Journal(path)
         prepare(journal)
-        job = JobReport("job", tmp_path, (), len(tasks), 0.0)
-        reporter = Reporter(job, JobClock(0.0, time.monotonic()), (ears,))
         limits = Limits(parallel)
         for place, slots in options.get("pooled", {}).items():
             limits.set_place(place, slots)
-        machine = Machine(tasks, limits, **options)
-        settings = {
-            "job_id": "job",
-            "results_dir": str(tmp_path),
-            "slots_dir": str(tmp_path / "slots"),
-            "base_dir": str(tmp_path),
-        }
-        scheduler = Scheduler(
-            machine,
-            made,
-            journal,
-            reporter,
-            settings=settings,
-            log_dir=lambda each, *_: str(tmp_path / "logs" / str(each.number)),
-        )
-        ears.scheduler = scheduler
+        scheduler = _scheduler(tmp_path, Machine(tasks, limits, **options), made, journal, ears)
         try:
             async with asyncio.TaskGroup() as group:
                 if beside is not None:
                     group.create_task(beside(scheduler))
-                if expect is None:
+                with pytest.raises(expect) if expect is not None else nullcontext():
                     await scheduler.run()
-                else:
-                    with pytest.raises(expect):
-                        await scheduler.run()
             assert len(asyncio.all_tasks()) == 1, "somebody still waits for something"
         finally:
             journal.close()
@@ -169,6 +150,27 @@ def run_tasks(
     if expect is None:
         check(done, tasks)
     return done
+
+
+def _scheduler(
+    tmp_path: Path, machine: Machine, spawner: FakeSpawner, journal: Journal, ears: Ears
+) -> Scheduler:
+    job = JobReport("job", tmp_path, (), machine.total, 0.0)
+    settings = {
+        "job_id": "job",
+        "results_dir": str(tmp_path),
+        "slots_dir": str(tmp_path / "slots"),
+        "base_dir": str(tmp_path),
+    }
+    ears.scheduler = Scheduler(
+        machine,
+        spawner,
+        journal,
+        Reporter(job, JobClock(0.0, time.monotonic()), (ears,)),
+        settings=settings,
+        log_dir=lambda each, *_: str(tmp_path / "logs" / str(each.number)),
+    )
+    return ears.scheduler
 
 
 def check(done: Done, tasks: Sequence[Task]) -> None:
