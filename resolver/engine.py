@@ -51,6 +51,9 @@ def resolve(
 def _resolve_one(
     reference: str, resolvers: Sequence[Resolver], context: Context
 ) -> list[Resolution]:
+    if ":" not in reference and is_file(context.base_dir, reference):
+        # As nearly all are: there is nothing else to look for.
+        return [_ask(reference, "", reference, resolvers, context)]
     reason = impossible(reference, context.base_dir)
     if reason:
         return [_refusal(reference, reason)]
@@ -153,6 +156,8 @@ def _ask(
     reference: str, prefix: str, rest: str, resolvers: Sequence[Resolver], context: Context
 ) -> Resolution:
     answer, declined = _first(prefix + rest, resolvers, context)
+    if answer is not None and not declined and answer.reference == reference:
+        return answer
     if answer is not None:
         return replace(answer, reference=reference, declined=tuple(declined))
     reasons = [f"{each.resolver}: {each.reason}" for each in declined]

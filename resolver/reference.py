@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _LONGEST_SHOWN = 200
+_SIGNS_OF_PATTERNS = frozenset("*?[")
 
 
 def expand(references: Iterable[str], stdin: IO[bytes] | IO[str]) -> list[str]:
@@ -61,7 +62,7 @@ def is_folder(base_dir: Path, name: str) -> bool:
 
 def is_pattern(reference: str) -> bool:
     """Say whether this may be a glob."""
-    return any(character in reference for character in "*?[")
+    return not _SIGNS_OF_PATTERNS.isdisjoint(reference)
 
 
 def impossible(reference: str, base_dir: Path) -> str:
