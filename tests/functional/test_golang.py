@@ -110,6 +110,124 @@ def test_a_package_is_linked_once_and_again_after_a_change(box: Sandbox) -> None
     assert linked == {"A", "C", "E"}, "after nothing, a change, and a loss"
 
 
+BESIDE = """package beside
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func look(t *testing.T) {
+	if name := filepath.Base(os.Args[0]); name != "NAME.test" {
+		t.Fatalf("it is called %s", name)
+	}
+	if err := os.Mkdir(filepath.Join(filepath.Dir(os.Args[0]), "mine"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+func TestA(t *testing.T) { look(t) }
+func TestB(t *testing.T) { look(t) }
+"""
+
+
+def test_the_program_of_tests_is_called_as_go_calls_it_and_finds_nothing_of_another_test(
+    box: Sandbox,
+) -> None:
+    box.write("root/go.mod", 'module "example.com/cobra/v2" // 2\n\ngo 1.19\n', executable=False)
+    for folder, name in ("root", "cobra"), ("mod/calm", "calm"), ("mod/quiet/v2", "quiet"):
+        text = BESIDE.replace("NAME", name)
+        box.write(f"{folder}/beside_test.go", text, executable=False)
+    end = box.run("run", "root", "mod/calm", "mod/quiet", "--max-parallel-tasks", "1")
+    reasons = {name: test["fail_reason"] for name, test in box.tests().items()}
+    assert len(reasons) == 6
+    assert (end.code, set(reasons.values())) == (0, {None})
+
+
+BREAKING = """package breaking
+
+import (
+	"os"
+	"testing"
+)
+
+func TestA(t *testing.T) {}
+func TestB(t *testing.T) {
+	text := "package breaking\\nvar x int = no\\n"
+	if err := os.WriteFile("value.go", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+func TestC(t *testing.T) {}
+func TestD(t *testing.T) {}
+"""
+
+
+def test_each_test_after_a_change_that_does_not_build_is_told_why(box: Sandbox) -> None:
+    box.write("mod/breaking/breaking_test.go", BREAKING, executable=False)
+    assert box.run("run", "mod/breaking", "--max-parallel-tasks", "1").code == 1
+    tests = {name[-1]: test for name, test in box.tests().items()}
+    assert [tests[name]["status"] for name in "ABCD"] == ["PASS", "PASS", "ERROR", "ERROR"]
+    for name in "CD":
+        assert tests[name]["fail_reason"] == "build failed: ./value.go:2:13: undefined: no"
+
+
+DEADLY_LINKER = """#!/bin/sh
+"$@" || exit
+case $* in
+*/link\\ -o*) ! mkdir {once} 2>/dev/null || kill -9 $PPID ;;
+esac
+"""
+
+
+def test_a_test_whose_go_is_killed_while_it_links_leaves_the_next_ones_as_they_were(
+    box: Sandbox,
+) -> None:
+    linker = box.write("linker", DEADLY_LINKER.format(once=box.here / "once"))
+    box.write("mod/ended/ended_test.go", BESIDE.replace("NAME", "ended"), executable=False)
+    uri = "mod/ended/ended_test.go"
+    recipes = [{"kind": "golang", "uri": f"{uri}:Test{name}"} for name in "ABB"]
+    box.write("ended.json", json.dumps(recipes), executable=False)
+    box.env["GOFLAGS"] = f"-toolexec={linker}"
+    assert box.run("run", "ended.json", "--max-parallel-tasks", "1").code == 1
+    killed, *good = box.results()["tests"]
+    assert killed["fail_reason"] == "go was killed by signal 9 (SIGKILL)"
+    assert [test["status"] for test in good] == ["PASS", "PASS"]
+
+
+MEETING = """package meeting
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func meet(t *testing.T, mine, other string) {
+	if err := os.WriteFile(mine, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for tries := 0; tries < 3000; tries++ {
+		time.Sleep(10 * time.Millisecond)
+		if _, err := os.Stat(other); err == nil {
+			return
+		}
+	}
+	t.Fatal("the other did not come")
+}
+func TestA(t *testing.T) { meet(t, "a", "b") }
+func TestB(t *testing.T) { meet(t, "b", "a") }
+func TestC(t *testing.T) { meet(t, "c", "d") }
+func TestD(t *testing.T) { meet(t, "d", "c") }
+"""
+
+
+def test_tests_of_a_package_run_at_once_in_two_slots(box: Sandbox) -> None:
+    box.write("mod/meeting/meeting_test.go", MEETING, executable=False)
+    assert box.run("run", "mod/meeting", "--max-parallel-tasks", "2").code == 0
+    assert len(box.tests()) == 4
+
+
 def test_each_test_is_a_task_that_ends_as_go_says(box: Sandbox) -> None:
     assert box.run("run", "mod").code == 1
     tests = {name.partition(":")[2]: test for name, test in box.tests().items()}

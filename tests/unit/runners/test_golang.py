@@ -8,7 +8,7 @@ from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place
 from nrunner.runners.go_output import GoSummary, Names
-from nrunner.runners.go_source import names_in
+from nrunner.runners.go_source import names_in, program_of
 from nrunner.runners.golang import Golang, verdict
 
 SOURCE = """package calc
@@ -58,7 +58,7 @@ def test_what_go_links_stays_in_the_slot_unless_the_user_has_a_say(
     slot = tmp_path / "slot"
     slot.mkdir()
     found = command(tmp_path, "calc:TestAdd", str(slot), args=args)
-    place = f"{slot}/go/package.test"
+    place = f"{slot}/go/calc.test"
     assert (("-o", place) in itertools.pairwise(found.argv)) is kept
     assert (slot / "go").is_dir() is kept
 
@@ -68,9 +68,57 @@ def test_what_go_links_elsewhere_or_of_a_named_package_does_not_stay(
 ) -> None:
     slot = str(tmp_path)
     assert "-o" not in command(tmp_path, "example.com/calc:TestAdd", slot).argv
-    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, kwargs={"GOTMPDIR": "/t"}).argv
+    for name in "GOTMPDIR", "TMPDIR":
+        assert "-o" not in command(tmp_path, "calc:TestAdd", slot, kwargs={name: "/t"}).argv
+    flags = {"GOFLAGS": "-race -memprofile=mem.out"}
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, kwargs=flags).argv
+    assert "-o" in command(tmp_path, "calc:TestAdd", slot, kwargs={"GOFLAGS": "-race"}).argv
     monkeypatch.setenv("GOTMPDIR", "/t")
     assert "-o" not in command(tmp_path, "calc:TestAdd", slot).argv
+
+
+def test_beside_what_stays_in_the_slot_nothing_does(tmp_path: Path) -> None:
+    (tmp_path / "go/folder").mkdir(parents=True)
+    for name in "other.test", "calc.test", "folder/file":
+        (tmp_path / "go" / name).touch()
+    command(tmp_path, "calc:TestAdd", str(tmp_path))
+    assert [each.name for each in (tmp_path / "go").iterdir()] == ["calc.test"]
+
+
+def test_nothing_is_removed_where_a_test_has_put_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious/file"
+    precious.parent.mkdir()
+    precious.touch()
+    (tmp_path / "go").symlink_to(precious.parent)
+    assert "-o" in command(tmp_path, "calc:TestAdd", str(tmp_path)).argv
+    assert precious.exists()
+    assert not (tmp_path / "go").is_symlink()
+
+
+def test_without_a_place_for_it_nothing_stays(tmp_path: Path) -> None:
+    (tmp_path / "go").write_text("in the way")
+    assert "-o" not in command(tmp_path, "calc:TestAdd", str(tmp_path)).argv
+    (tmp_path / "link").symlink_to(tmp_path / "calc")
+    (tmp_path / "go").unlink()
+    assert "-o" not in command(tmp_path, "link:TestAdd", str(tmp_path)).argv
+    assert "-o" in command(tmp_path, "calc:TestAdd", str(tmp_path)).argv
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "program"),
+    [
+        ("calc", "", "calc.test"),
+        ("v1", "", "v1.test"),
+        ("v2", "", ""),
+        ("here", "// module a/b\nmodule example.com/cobra // of it\n", "cobra.test"),
+        ("here", 'module "example.com/cobra/v12"\n', "cobra.test"),
+        ("here", "module gopkg.in/yaml.v2\n", "yaml.v2.test"),
+        ("here", "module v2\n", ""),
+        ("here", "module (\n\ta/b\n)\n", ""),
+    ],
+)
+def test_the_program_of_tests_is_called_as_go_does(folder: str, module: str, program: str) -> None:
+    assert program_of(folder, module) == program
 
 
 def test_functions_that_may_be_tests_are_those_that_go_takes_for_some() -> None:
