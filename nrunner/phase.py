@@ -7,16 +7,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
-import enum
+from nrunner.record import Word
 
 __all__ = ["MOVES", "Phase", "diagram", "is_legal"]
 
 
-class Phase(enum.Enum):
+class Phase(Word):
     """Where a task is."""
-
-    # There is one of each; the one that Enum has is written in Python.
-    __hash__ = object.__hash__
 
     REQUESTED = "REQUESTED"
     TRIAGING = "TRIAGING"

@@ -1,8 +1,8 @@
-"""Dataclasses that cost little to make: the decorator, for all modules that a start goes through.
+"""Dataclasses that cost little to make, and enums that cost little to look up.
 
-The standard library's compiles six functions for a class, half a millisecond, and there are some
-fifty of them between a command line and its first test; importing it brings ``inspect``. Here one
-function is compiled, and only once an object is made. All else behaves like the standard
+The standard library's decorator compiles six functions for a class, half a millisecond, and there
+are some fifty of them between a command line and its first test; importing it brings ``inspect``.
+Here one function is compiled, and only once an object is made. All else behaves like the standard
 library's, whose functions (``dataclasses.replace``, ``fields``, ``asdict``) take these classes,
 too; a test holds the two together. Not here: ``order``, ``kw_only``, ``InitVar``. Modules must
 begin with ``from __future__ import annotations``.
@@ -11,6 +11,7 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
+import enum
 from operator import attrgetter
 
 TYPE_CHECKING = False
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
     from dataclasses import Field, dataclass, field, fields, replace
     from typing import Any, Callable
 
-__all__ = ["dataclass", "field", "fields", "replace", "to_dict"]
+__all__ = ["Word", "dataclass", "field", "fields", "replace", "to_dict"]
 
 _NOTHING: Any = type("_Nothing", (), {"__repr__": lambda self: "<factory>"})()
 _set = object.__setattr__
+
+
+class Word(enum.Enum):
+    """A base of enums by which much is looked up."""
+
+    # There is one of each; the one that Enum has is written in Python.
+    __hash__ = object.__hash__
+
 
 if not TYPE_CHECKING:  # checkers know these as the standard library's
 

@@ -6,18 +6,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
-import enum
-
-from nrunner.record import dataclass
+from nrunner.record import Word, dataclass
 
 __all__ = ["Cause", "Result", "Verdict"]
 
 
-class Result(enum.Enum):
+class Result(Word):
     """What is shown for a task, in the words that Avocado's users know."""
-
-    # There is one of each; the one that Enum has is written in Python.
-    __hash__ = object.__hash__
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -49,11 +44,8 @@ class Result(enum.Enum):
 _OK = frozenset({Result.PASS, Result.SKIP, Result.WARN, Result.CANCEL})
 
 
-class Cause(enum.Enum):
+class Cause(Word):
     """Where a verdict comes from: see the table in docs/architecture.md."""
-
-    # There is one of each; the one that Enum has is written in Python.
-    __hash__ = object.__hash__
 
     TEST = "test"
     CONTRACT = "contract"

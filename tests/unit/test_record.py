@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 import pytest
 
 from nrunner import record
+from nrunner.phase import Phase
+from nrunner.result import Cause, Result
 
 
 def made(module: Any, **options: bool) -> SimpleNamespace:
@@ -174,3 +176,8 @@ def test_a_class_below_one_of_ours_may_have_an_initializer_of_its_own():
             super().__init__(1, "below")
 
     assert (Below().y, Below().y, Kept(2).x) == ("below", "below", 2)
+
+
+def test_enums_that_are_looked_up_much_have_the_hash_of_objects() -> None:
+    assert {each.__hash__ for each in (Phase, Result, Cause)} == {object.__hash__}
+    assert Result("PASS") is Result.PASS
