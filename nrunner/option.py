@@ -393,8 +393,8 @@ class Pairs(Sort):
         if not isinstance(value, Mapping):
             raise ValueError(f"expected a table of strings, got {_shown(value)}")
         for name, each in value.items():
-            if not re.fullmatch(r"[^=\0]+", name):
-                raise ValueError(f"{name!r} cannot be the name of a variable")
+            if not re.fullmatch(r"[^=\s\0]+", name):
+                raise ValueError(f'{name!r} cannot be a name: expected no blanks and no "="')
             if not isinstance(each, str) or "\0" in each:
                 raise ValueError(f'"{name}": expected a string, got {_shown(each)}')
         return dict(value)
@@ -403,7 +403,7 @@ class Pairs(Sort):
         """Describe a table of strings."""
         return {
             "type": "object",
-            "propertyNames": {"pattern": r"^[^=\u0000]+$"},
+            "propertyNames": {"pattern": r"^[^=\s\u0000]+$"},
             "additionalProperties": {"type": "string", "pattern": r"^[^\u0000]*$"},
         }
 

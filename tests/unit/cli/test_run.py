@@ -194,6 +194,7 @@ def test_a_job_file_gives_suites_and_flags_beat_it(job, here):
         (["a.sh", "--spawner", "proces"], ExitCode.USAGE, "did you mean 'process'"),
         (["a.sh", "--show", "ap"], ExitCode.USAGE, "'ap'"),
         (["a.sh", "-p", "A"], ExitCode.USAGE, "use -p: expected NAME=VALUE, got 'A'"),
+        (["a.sh", "-p", "BAD NAME=1"], ExitCode.USAGE, "use -p: 'BAD NAME' cannot be a name"),
         (["a.sh", "--filter-by-tags", "a,,b"], ExitCode.USAGE, "use --filter-by-tags: tag filter"),
         (["@nothing"], ExitCode.USAGE, "read reference @nothing"),
         (["a.sh", "gone.sh"], ExitCode.JOB_FAILED, "gone.sh: does not exist"),
