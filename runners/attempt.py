@@ -290,6 +290,7 @@ class Attempt:
             slot.report.path,
             quiet=True,
             slot_dir=slot.folder,
+            env={**settings.env, **order.env},
         )
         return self.place
 

@@ -53,6 +53,8 @@ class Place:
     """Whether nobody wants to read that all went well."""
     slot_dir: str = ""
     """The slot's own folder: what is made there is found by the attempts that come after it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the user gives all payloads; those of a command beat them."""
 
     @property
     def stdout(self) -> str:

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 
 from nrunner.errors import RunnerError
 from nrunner.result import Result
 from nrunner.runnable import Runnable
 from nrunner.runners.base import Command, Exit, Outcome, Place, Runner
 from nrunner.runners.go_output import GoSummary, Names, read_go_output
-from nrunner.runners.go_source import names_in, program_of
+from nrunner.runners.go_program import kept_program
+from nrunner.runners.go_source import names_in
 from nrunner.runners.payload import describe, environment, words_of
-from nrunner.runners.removal import remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Golang(Runner):
         folder, packages, pattern = _found(target, name, place.base_dir)
         env = environment(place, folder)
         env.update(words_of(runnable.kwargs))
-        kept = () if packages else _kept(runnable, place.slot_dir, folder, env)
+        program = "" if packages else kept_program(place, runnable.args, env, folder)
+        kept = ("-o", program) if program else ()
         # No limit of go's own, and no result of an earlier time.
         options = ("-v", "-count=1", "-timeout=0", *kept, "-run", pattern, *runnable.args)
         return Command(("go", "test", *options, *packages), folder, env)
@@ -63,62 +64,6 @@ class Golang(Runner):
         name = _as_printed(str(runnable.uri).partition(":")[2])
         summary = read_go_output(_lines(place.stdout), name)
         return verdict(summary, name, end, lambda: _complaints(place.stderr))
-
-
-def _kept(runnable: Runnable, slot_dir: str, folder: str, env: Mapping[str, str]) -> Sequence[str]:
-    """Return the options by which go leaves the program that it links to the next test of a slot.
-
-    go sees whether it is still the same, and runs that one then. There are none where it would not
-    be called as go calls it, nor where there is no place for it.
-    """
-    if not slot_dir or not _may_be_kept(runnable, env):
-        return ()
-    try:
-        program = _program_in(os.path.abspath(folder))
-        return ("-o", _place_of(program, f"{slot_dir}/go")) if program else ()
-    except OSError:
-        return ()
-
-
-def _may_be_kept(runnable: Runnable, env: Mapping[str, str]) -> bool:
-    """Whether go may be told where to leave the program that it links.
-
-    Not where these words may say that themselves, or name packages. Nor where it is linked in some
-    other file system than ours, from where it is copied: who is killed then leaves half of it.
-    """
-    if "TMPDIR" in runnable.kwargs or "GOTMPDIR" in env or "GOTMPDIR" in os.environ:
-        return False
-    flags = env.get("GOFLAGS", os.environ.get("GOFLAGS", "")).split()
-    names = [each.lstrip("-").partition("=")[0] for each in (*runnable.args, *flags)]
-    own = any(name in ("c", "o", "modfile") or name.endswith("profile") for name in names)
-    return not own and all(each[:1] == "-" for each in runnable.args)
-
-
-def _program_in(folder: str) -> str:
-    """Return what go calls the program of the tests in a folder, "" if that is not sure."""
-    if os.path.islink(folder):
-        return ""
-    try:
-        with open(f"{folder}/go.mod", encoding="utf-8", errors="replace") as file:
-            return program_of(os.path.basename(folder), file.read())
-    except FileNotFoundError:
-        return program_of(os.path.basename(folder))
-
-
-def _place_of(program: str, folder: str) -> str:
-    """Return where a program stays, in a folder in which there is nothing else.
-
-    Tests may leave something beside their program, and look whether there is something.
-    """
-    if os.path.islink(folder):
-        os.unlink(folder)
-    os.makedirs(folder, 0o700, exist_ok=True)
-    # Without what it may have of the one that it is in: go copies into folders that are setgid.
-    os.chmod(folder, 0o700)
-    for each in os.listdir(folder):
-        if each != program:
-            remove_tree(f"{folder}/{each}")
-    return f"{folder}/{program}"
 
 
 def _found(target: str, name: str, base_dir: str) -> tuple[str, tuple[str, ...], str]:

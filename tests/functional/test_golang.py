@@ -110,6 +110,17 @@ def test_a_package_is_linked_once_and_again_after_a_change(box: Sandbox) -> None
     assert linked == {"A", "C", "E"}, "after nothing, a change, and a loss"
 
 
+def test_a_slot_links_nothing_into_itself_where_the_user_names_the_folder(box: Sandbox) -> None:
+    box.env["GOFLAGS"] = "-x"
+    tests = "".join(f"func Test{name}(t *testing.T) {{}}\n" for name in "AB")
+    box.write("mod/two/two_test.go", f'package two\n\nimport "testing"\n\n{tests}')
+    box.write("elsewhere/keep", "", executable=False)
+    more = ("-p", f"GOTMPDIR={box.here}/elsewhere", "--max-parallel-tasks", "1")
+    assert box.run("run", "mod/two", *more).code == 0
+    said = [(box.job / each["outputs"]["stderr"]).read_text() for each in box.tests().values()]
+    assert [("/link -o " in text, "/.slots/" in text) for text in said] == [(True, False)] * 2
+
+
 BESIDE = """package beside
 
 import (

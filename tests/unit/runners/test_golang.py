@@ -27,10 +27,16 @@ func Testé(t *testing.T) {}
 """
 
 
-def command(folder: Path, uri: str | None, slot: str = "", **rest: object) -> Command:
+def command(
+    folder: Path,
+    uri: str | None,
+    slot: str = "",
+    given: dict[str, str] | None = None,
+    **rest: object,
+) -> Command:
     (folder / "calc").mkdir(exist_ok=True)
     (folder / "calc/calc_test.go").write_text(SOURCE)
-    place = Place("/log", "/out", "/work", str(folder), slot_dir=slot)
+    place = Place("/log", "/out", "/work", str(folder), slot_dir=slot, env=given or {})
     answer = Golang().command(Runnable("golang", uri, **rest), place)  # type: ignore[arg-type]
     assert isinstance(answer, Command)
     return answer
@@ -73,8 +79,25 @@ def test_what_go_links_elsewhere_or_of_a_named_package_does_not_stay(
     flags = {"GOFLAGS": "-race -memprofile=mem.out"}
     assert "-o" not in command(tmp_path, "calc:TestAdd", slot, kwargs=flags).argv
     assert "-o" in command(tmp_path, "calc:TestAdd", slot, kwargs={"GOFLAGS": "-race"}).argv
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, {"GOTMPDIR": "/t"}).argv
+    assert "-o" in command(tmp_path, "calc:TestAdd", slot, {"GOTMPDIR": "", "TMPDIR": "/t"}).argv
     monkeypatch.setenv("GOTMPDIR", "/t")
     assert "-o" not in command(tmp_path, "calc:TestAdd", slot).argv
+
+
+def test_what_go_itself_was_told_to_do_counts_unless_the_environment_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    settings = tmp_path / "config/go/env"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("GOPROXY=off\nGOTMPDIR=/t\nGOFLAGS=-o=mine\n")
+    given = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    slot = str(tmp_path / "slot")
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, given).argv
+    settings.write_text("GOFLAGS=-o=mine\n")
+    assert "-o" not in command(tmp_path, "calc:TestAdd", slot, given).argv
+    given["GOFLAGS"] = "-race -tags=lab"
+    assert "-o" in command(tmp_path, "calc:TestAdd", slot, given).argv
 
 
 def test_beside_what_stays_in_the_slot_nothing_does(tmp_path: Path) -> None:
