@@ -118,6 +118,13 @@ def test_nothing_is_removed_where_a_test_has_put_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "go").is_symlink()
 
 
+def test_what_stays_is_renamed_into_its_place_and_not_copied(tmp_path: Path) -> None:
+    tmp_path.chmod(0o2700)
+    assert "-o" in command(tmp_path, "calc:TestAdd", str(tmp_path)).argv
+    # Into a folder that is setgid, as one within such a one is made, go copies.
+    assert (tmp_path / "go").stat().st_mode & 0o7777 == 0o700
+
+
 def test_without_a_place_for_it_nothing_stays(tmp_path: Path) -> None:
     (tmp_path / "go").write_text("in the way")
     assert "-o" not in command(tmp_path, "calc:TestAdd", str(tmp_path)).argv
