@@ -12,13 +12,12 @@ Portable: runs on Python 3.7 with the standard library alone.
 from __future__ import annotations
 
 import _socket
-import json
 import os
 
 from nrunner.runners.brand import wear
 from nrunner.runners.unittest_child import report
 from nrunner.runners.unittest_result import flush
-from nrunner.runners.zygote_wire import LONGEST_REQUEST
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,5 +98,4 @@ class _Link:
             data = self._socket.recv(LONGEST_REQUEST)
         except OSError:
             return None
-        request: Optional[Request] = json.loads(data) if data else None
-        return request
+        return decode_request(data) if data else None

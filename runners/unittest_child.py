@@ -114,7 +114,9 @@ def prepare(spec: Mapping[str, Any], workshop: Workshop, output: int) -> Union[P
     prepared = workshop.make(names, output) if spec.get("quiet") else None
     if prepared is None:
         return workshop.module, names
-    show_warnings()
+    if not workshop.shows_warnings:
+        show_warnings()
+        workshop.shows_warnings = True
     return prepared
 
 

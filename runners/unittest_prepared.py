@@ -32,6 +32,8 @@ class Workshop:
 
     def __init__(self, module: ModuleType) -> None:
         self.module = module
+        self.shows_warnings = False
+        """Whether warnings are shown here as unittest shows them."""
         self._stream = Stream()
         self._result = QuietResult(self._stream)
         self._known: dict[str, Optional[_Class]] = {}

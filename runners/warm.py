@@ -8,14 +8,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import enum
-import json
 import socket
 from collections.abc import Mapping, Sequence
 
 from nrunner.record import dataclass, field
 from nrunner.runners.attempt import Attempt
 from nrunner.runners.procfs import Process
-from nrunner.runners.zygote_wire import LONGEST_REQUEST
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, encode_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class Zygote:
 
     def send(self, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         """Send a request with open files; return whether that was possible."""
-        data = json.dumps(request).encode()
+        data = encode_request(request)
         if len(data) > LONGEST_REQUEST:
             return False
         try:

@@ -1,7 +1,8 @@
 """A zygote: a warm interpreter of the user's choice, in which each test is a fork.
 
 Started by the agent as ``zygote FD`` (unittest) or ``pytest-zygote FD``. Over the socket FD come
-requests, one packet each: a JSON object, and the open files that go with it. The answers are words:
+requests, one packet each: a marshalled dictionary, and the open files that go with it. The answers
+are words:
 
 - ``forked NUMBER PID``: the child itself says this before it does anything else, so a request
   that was not answered did not run;
@@ -27,14 +28,13 @@ import _socket
 import atexit
 import gc
 import importlib
-import json
 import os
 import select
 import sys
 
 from nrunner.runners import brand, resident, stack
 from nrunner.runners.footprint import Footprint
-from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER, decode_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_MOST_FILES = 3
+_ROOM_FOR_FILES = _socket.CMSG_SPACE(4 * 3)
 
 # Not the module signal itself, whose enums would take a tenth of the time of each fork.
 _signal: Any = importlib.import_module("_signal")
@@ -133,6 +133,8 @@ class _Zygote:
         self._mark = mark
         self._craft = craft
         self._workshop: Any = None
+        self._room = [bytearray(LONGEST_REQUEST)]
+        """For each request; to find room anew costs more."""
         self._words = b""
         """What the next fork says first."""
         self.prepared: Any = None
@@ -212,7 +214,8 @@ class _Zygote:
 
     def _prepare(self, request: Request, files: list[int]) -> None:
         """Do what need not be done in the fork, which would have to copy all that it touches."""
-        os.environ.update(request.get("env", {}))
+        for name, value in request.get("env", {}).items():
+            os.environ[name] = value  # update() would ask first what kind of mapping this is
         if "spec" in request:
             stack.answer_at(request["spec"]["report"])
             if self._workshop is not None:
@@ -224,19 +227,17 @@ class _Zygote:
 
     def _receive(self) -> tuple[Request, list[int]]:
         try:
-            data, ancillary, _, _ = self._socket.recvmsg(
-                LONGEST_REQUEST, _socket.CMSG_SPACE(4 * _MOST_FILES), _socket.MSG_CMSG_CLOEXEC
+            count, ancillary, _, _ = self._socket.recvmsg_into(
+                self._room, _ROOM_FOR_FILES, _socket.MSG_CMSG_CLOEXEC
             )
         except OSError:
-            data, ancillary = b"", []
-        if not data:
+            count, ancillary = 0, []
+        if not count:
             os._exit(0)
-        files = [
-            int.from_bytes(content[start : start + 4], sys.byteorder)
-            for _, _, content in ancillary
-            for start in range(0, len(content), 4)
-        ]
-        return json.loads(data), files
+        files: list[int] = []
+        for _, _, content in ancillary:
+            files.extend(memoryview(content).cast("i"))
+        return decode_request(self._room[0]), files
 
     def _reap(self) -> None:
         while True:

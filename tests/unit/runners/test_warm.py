@@ -1,0 +1,57 @@
+"""What an agent tells its zygotes."""
+
+from __future__ import annotations
+
+import pytest
+
+from nrunner.runnable import Runnable
+from nrunner.runners.attempt import Attempt, Order
+from nrunner.runners.warm import Kind, Module, Zygote, socket_pair
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request
+
+ATTEMPT = Attempt(Order(1, 1, "1-x", Runnable("python-unittest", "x"), "/log"))
+
+
+class Ends:
+    """A zygote that the agent knows, and what arrives there."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket_pair()
+        self.zygote = Zygote(Kind(("python",), "/"), Module("m"), ours)
+        self._number = 0
+
+    def ask(self, **env: str) -> bool:
+        self._number += 1
+        return self.zygote.ask(ATTEMPT, {"number": self._number, "spec": {}, "env": env}, ())
+
+    def told(self) -> dict[str, str]:
+        env: dict[str, str] = decode_request(self._theirs.recv(LONGEST_REQUEST))["env"]
+        return env
+
+    def receive_into(self, room: bytearray) -> None:
+        self._theirs.recv_into(room)
+
+    def close(self) -> None:
+        self.zygote.socket.close()
+        self._theirs.close()
+
+
+@pytest.fixture
+def ends():
+    ends = Ends()
+    yield ends
+    ends.close()
+
+
+def test_a_zygote_that_has_run_nothing_is_told_all_variables_each_time(ends):
+    for _ in range(2):
+        assert ends.ask(A="1", B="2")
+        assert ends.told() == {"A": "1", "B": "2"}
+
+
+def test_a_request_is_read_whatever_an_earlier_longer_one_left_behind_it(ends):
+    room = bytearray(LONGEST_REQUEST)
+    for env in ({"A": "1" * 1000}, {"A": "\udcff", "B": ""}):
+        ends.ask(**env)
+        ends.receive_into(room)
+        assert decode_request(room)["env"] == env
