@@ -245,6 +245,7 @@ class Nursery:
                 return False
         heir = self._watch(Zygote(base.kind, module, ours))
         heir.parent, heir.last = base, waiting.request["number"]
+        heir.env = waiting.request["env"]
         self._expected[heir.last] = heir
         module.sharing = Sharing.LEARNING
         return True
@@ -259,6 +260,7 @@ class Nursery:
                 ours.close()
                 return zygote
         twin = self._watch(Zygote(zygote.kind, module, ours))
+        twin.env = zygote.env
         module.zygotes.append(twin)
         return twin
 

@@ -66,6 +66,8 @@ class Zygote:
         """Why it ends, if we know it better than its wait status says."""
         self.last = 0
         """Number of the last request."""
+        self.env: Optional[Mapping[str, str]] = None
+        """The variables of the last request, which it still has; None if all are to be told."""
         self.asked: dict[int, Attempt] = {}
         """What was asked for and is not forked yet, by number."""
         self.running: dict[int, Attempt] = {}
@@ -89,11 +91,21 @@ class Zygote:
 
     def ask(self, attempt: Attempt, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         """Ask for a fork; return whether there will be an answer."""
-        if not self.send(request, files):
+        if not self.send(self._shortened(request), files):
             return False
+        if self.env is not None:
+            self.env = request["env"]
         self.last = request["number"]
         self.asked[self.last] = attempt
         return True
+
+    def _shortened(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Leave out the variables that it has: each that is set costs it pages of memory."""
+        if self.env is None:
+            return request
+        has = self.env.get
+        changed = {name: value for name, value in request["env"].items() if has(name) != value}
+        return {**request, "env": changed}
 
 
 @dataclass

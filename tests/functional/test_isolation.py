@@ -238,6 +238,39 @@ def test_tests_are_forked_from_one_interpreter(sandbox: Sandbox) -> None:
     sandbox.wait_nothing_runs()
 
 
+VARIABLES = """
+import os, subprocess, unittest
+NAMES = ("NRUNNER_TEST_LOGDIR", "AVOCADO_TEST_LOGFILE", "TMPDIR", "NRUNNER_ATTEMPT")
+class T(unittest.TestCase):
+    def look(self):
+        shown = subprocess.run(["env"], stdout=subprocess.PIPE).stdout.decode().splitlines()
+        for name in NAMES:
+            self.assertIn(f"{name}={os.environ[name]}", shown)
+        print(self.id().rpartition("_")[2], *(os.environ[name] for name in NAMES))
+    def test_a(self): self.look()
+    def test_b(self): self.look()
+    def test_c(self): self.look()
+    def test_d(self): self.look()
+    def test_e(self): self.look()
+    def test_f(self): self.look()
+"""
+
+
+def test_each_of_the_tests_of_a_module_has_its_own_variables(sandbox: Sandbox) -> None:
+    sandbox.write("test_variables.py", VARIABLES)
+    assert sandbox.run("run", "--max-parallel-tasks", "2", "test_variables.py").code == 0
+    seen = set()
+    for path in (sandbox.job / "test-results").glob("[0-9]*/stdout"):
+        letter, log_dir, log_file, work, mark = path.read_text().split()
+        assert path.parent.name.endswith(f"test_{letter}")
+        assert log_dir == str(path.parent)
+        assert log_file == str(path.parent / "debug.log")
+        assert work.endswith("/work")
+        assert mark.split(":")[1] == str(int(path.parent.name.partition("-")[0]))
+        seen.add(letter)
+    assert seen == set("abcdef")
+
+
 LUCKY = """
 import os, random, sys, unittest, uuid
 TOKEN = {draw}

@@ -49,6 +49,23 @@ def test_a_zygote_that_has_run_nothing_is_told_all_variables_each_time(ends):
         assert ends.told() == {"A": "1", "B": "2"}
 
 
+def test_a_zygote_of_a_module_is_told_the_variables_that_changed(ends):
+    ends.zygote.env = {"A": "1", "B": "2"}
+    assert ends.ask(A="1", B="3")
+    assert ends.told() == {"B": "3"}
+    assert ends.ask(A="1", B="2", C="ä")
+    assert ends.told() == {"B": "2", "C": "ä"}
+    assert ends.ask(A="1", B="2", C="ä")
+    assert ends.told() == {}
+
+
+def test_variables_that_could_not_be_told_are_told_with_the_next_request(ends):
+    ends.zygote.env = {"A": "1"}
+    assert not ends.ask(A="x" * LONGEST_REQUEST, B="2")
+    assert ends.ask(A="1", B="2")
+    assert ends.told() == {"B": "2"}
+
+
 def test_a_request_is_read_whatever_an_earlier_longer_one_left_behind_it(ends):
     room = bytearray(LONGEST_REQUEST)
     for env in ({"A": "1" * 1000}, {"A": "\udcff", "B": ""}):
