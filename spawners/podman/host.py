@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from nrunner.errors import SpawnError
@@ -16,6 +17,7 @@ from nrunner.record import dataclass
 
 __all__ = ["PodmanHost", "own_ulimits"]
 
+_PID_MAX = Path("/proc/sys/kernel/pid_max")
 # What podman asks for by itself.
 _WISHES = (("nofile", resource.RLIMIT_NOFILE, 1 << 20), ("nproc", resource.RLIMIT_NPROC, 1 << 22))
 
@@ -59,10 +61,19 @@ class PodmanHost:
 
 
 def own_ulimits() -> dict[str, int]:
-    """Return those limits of ours that podman would go beyond, which it may not be allowed to."""
-    limits = {name: (resource.getrlimit(kind)[1], most) for name, kind, most in _WISHES}
-    return {
-        name: hard
-        for name, (hard, most) in limits.items()
-        if hard != resource.RLIM_INFINITY and hard < most
-    }
+    """Return those limits of ours that podman would go beyond, which it may not be allowed to.
+
+    podman takes as many processes for itself as there can be pids, and can give no more after that.
+    """
+    hard = {name: resource.getrlimit(kind)[1] for name, kind, _ in _WISHES}
+    limits = {name: hard[name] for name in hard if hard[name] != resource.RLIM_INFINITY}
+    if "nproc" in limits:
+        limits["nproc"] = min(limits["nproc"], _most_pids())
+    return {name: limits[name] for name, _, most in _WISHES if limits.get(name, most) < most}
+
+
+def _most_pids() -> int:
+    try:
+        return int(_PID_MAX.read_text())
+    except (OSError, ValueError):
+        return sys.maxsize
