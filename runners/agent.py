@@ -329,6 +329,7 @@ class Agent:
             # Nobody else could make it: attempts run there.
             os.makedirs(settings.base_dir, 0o700, exist_ok=True)
         self._supervisor.settings = settings
+        self._supervisor.set_spare(min(settings.slots, most - settings.slots))
         # Nothing runs before this, so nothing was said that would have to be kept.
         self._spool.keep_in(str(head.get("spool") or self._folder + "/spool"))
         if self._tenure is not None:

@@ -223,6 +223,7 @@ class Attempt:
         "pid",
         "place",
         "reception",
+        "refusals",
         "runner",
         "said",
         "slot",
@@ -253,6 +254,8 @@ class Attempt:
         self.doing = ""
         """What it was doing when it passed a limit."""
         self.has_evidence = False
+        self.refusals = 0
+        """How many zygotes were to fork it, and did not."""
         self.began = 0.0
         self.ended = 0.0
         self.end: Optional[Exit] = None

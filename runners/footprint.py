@@ -79,7 +79,9 @@ class Footprint:
         self._environ["_data"] = self._data
         if self._register is not None:
             setattr(os, "register_at_fork", self._register)  # noqa: B010
-        _replace(self._watched, self._real, sys.modules.values())
+        # To look through all that were there before would touch each of their objects.
+        new = [sys.modules.get(name) for name in set(sys.modules) - self._modules]
+        _replace(self._watched, self._real, [os, *new])
 
     def reason(self) -> str:
         """Return why the module must not be shared, empty if nothing speaks against it."""
@@ -195,7 +197,7 @@ def _replace(
 ) -> None:
     """Undo what ``from os import getpid`` kept of our own functions."""
     wanted = {id(each): new[name] for name, each in old.items()}
-    for module in list(modules):
+    for module in modules:
         names = getattr(module, "__dict__", {})
         for name, value in list(names.items()):
             if id(value) in wanted:

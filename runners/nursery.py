@@ -16,7 +16,7 @@ import socket
 from collections.abc import Callable, Mapping
 
 from nrunner.runners import child, killing, procfs
-from nrunner.runners.attempt import Attempt
+from nrunner.runners.attempt import Attempt, Order
 from nrunner.runners.base import Command
 from nrunner.runners.loop import Loop
 from nrunner.runners.payload import describe
@@ -58,6 +58,12 @@ if TYPE_CHECKING:
         def refused(self, attempt: Attempt) -> None:
             """An attempt was not started after all."""
 
+        def follows(self, attempt: Attempt) -> None:
+            """An attempt that stood by is forked, since the one before it has ended."""
+
+        def stood_down(self, attempt: Attempt) -> None:
+            """An attempt that stood by was not started, and will not be."""
+
         def has_printed(self, attempt: Attempt) -> bool:
             """Return whether there is output of an attempt until now."""
 
@@ -81,6 +87,8 @@ class Nursery:
         self._kinds: dict[_Key, Kind] = {}
         self._zygotes: dict[int, Zygote] = {}
         """By pid, until their end is known."""
+        self._open: dict[int, Zygote] = {}
+        """By the socket, for as long as something may be said there; the process may be gone."""
         self._heirs: dict[int, Zygote] = {}
         """Processes of attempts that may become zygotes, by pid."""
         self._expected: dict[int, Zygote] = {}
@@ -98,6 +106,47 @@ class Nursery:
         kind = self._kind(attempt, command)
         waiting = Waiting(attempt, self._request(attempt, command), files)
         return self._assign(kind, command.warm.module, waiting)
+
+    def has_room_for(self, order: Order) -> bool:
+        """Whether it seems that an attempt could stand by."""
+        return any(
+            _are_alike(order, each.order)
+            for zygote in self._zygotes.values()
+            if zygote.module is not None and zygote.has_room
+            for each in zygote.running.values()
+        )
+
+    def stand_by(self, attempt: Attempt, command: Command, files: tuple[int, int]) -> bool:
+        """Have an attempt forked as soon as one of its module has ended; return whether it will."""
+        if command.warm is None or not command.warm.module:
+            return False
+        module = self._kind(attempt, command).modules.get(command.warm.module)
+        zygote = module.next_room() if module is not None else None
+        return zygote is not None and zygote.ask_later(
+            attempt, self._request(attempt, command), files
+        )
+
+    def start(self, attempt: Attempt) -> None:
+        """Have an attempt forked now that stands by."""
+        for zygote, number in self._standing(attempt):
+            if not zygote.go(number):
+                zygote.asked.pop(number)
+                self._listener.refused(attempt)
+
+    def stand_down(self, attempt: Attempt) -> None:
+        """Take back an attempt that stands by; it may be forked already."""
+        for zygote, number in self._standing(attempt):
+            if not zygote.drop():
+                zygote.standing.pop(number)
+                self._listener.stood_down(attempt)
+
+    def _standing(self, attempt: Attempt) -> list[tuple[Zygote, int]]:
+        return [
+            (zygote, number)
+            for zygote in self._open.values()
+            for number, each in zygote.standing.items()
+            if each is attempt
+        ]
 
     def take_first(
         self, attempt: Attempt, command: Command, files: tuple[int, int]
@@ -149,7 +198,8 @@ class Nursery:
                         self._listener.refused(attempt)
                         return
         for zygote in self._zygotes.values():
-            if attempt in zygote.asked.values() and zygote.process is not None:
+            asked = (*zygote.asked.values(), *zygote.standing.values())
+            if attempt in asked and zygote.process is not None:
                 zygote.fate = "did not answer and was killed"
                 killing.signal_all([zygote.process], signal.SIGKILL)
 
@@ -167,14 +217,15 @@ class Nursery:
 
     def catch_up(self) -> None:
         """Take whatever the zygotes have said until now."""
-        for zygote in (*self._zygotes.values(), *self._heirs.values()):
-            self._listen(zygote)
+        for zygote in list(self._open.values()):
+            if zygote.tenant is None:  # those of a series are heard when they are wanted
+                self._listen(zygote)
 
     def close(self) -> None:
         """Hang up: zygotes end by themselves."""
-        for zygote in (*self._zygotes.values(), *self._heirs.values()):
-            if not zygote.is_closed:
-                self._loop.unwatch(zygote.socket.fileno())
+        for number, zygote in self._open.items():
+            if zygote.tenant is None:
+                self._loop.unwatch(number)
                 zygote.socket.close()
 
     # Choosing and starting.
@@ -207,9 +258,13 @@ class Nursery:
         if module is not None and module.sharing is Sharing.LEARNING:
             module.waiting.append(waiting)
             return True
-        if module is not None and module.sharing is Sharing.SHARED:
+        while module is not None and module.sharing is Sharing.SHARED:
             zygote = self._choose(module)
-            return zygote.ask(waiting.attempt, waiting.request, waiting.files)
+            if zygote.ask(waiting.attempt, waiting.request, waiting.files):
+                return True
+            self._listen(zygote)
+            if not zygote.is_closed:
+                return False  # it is there, but cannot be asked
         base = kind.zygote or self._start(kind, self._env(waiting.attempt))
         if base is None:
             return False
@@ -265,7 +320,9 @@ class Nursery:
         return twin
 
     def _watch(self, zygote: Zygote) -> Zygote:
-        self._loop.watch(zygote.socket.fileno(), lambda: self._hear(zygote))
+        number = zygote.socket.fileno()
+        self._open[number] = zygote
+        self._loop.watch(number, lambda: self._hear(zygote))
         return zygote
 
     def _is_ready(self, zygote: Zygote, pid: int) -> None:
@@ -312,10 +369,18 @@ class Nursery:
         self._listener.forked(attempt, pid)
 
     def _hear_ended(self, zygote: Zygote, words: list[str]) -> None:
-        pid, status = int(words[0]), int(words[1])
+        pid, (status, number) = int(words[0]), map(int, words[1].split())
+        if number in zygote.standing:
+            follower = zygote.asked[number] = zygote.standing.pop(number)
+            self._listener.follows(follower)
         if not self.reaped(pid, status):
             zygote.running.pop(pid, None)
             self._listener.ended(pid, status)
+
+    def _hear_dropped(self, zygote: Zygote, words: list[str]) -> None:
+        attempt = zygote.standing.pop(int(words[0]), None)
+        if attempt is not None:
+            self._listener.stood_down(attempt)
 
     def _hear_done(self, resident: Zygote, words: list[str]) -> None:
         """The process of a series has run an attempt, and waits for the next one."""
@@ -370,7 +435,9 @@ class Nursery:
     def _hang_up(self, zygote: Zygote, _words: object = None) -> None:
         """The conversation is over: what was not forked until now never will be."""
         zygote.is_closed = True
-        self._loop.unwatch(zygote.socket.fileno())
+        number = zygote.socket.fileno()
+        self._loop.unwatch(number)
+        del self._open[number]
         zygote.socket.close()
         self._expected.pop(zygote.last, None)
         is_heir = zygote.module is not None and zygote not in zygote.module.zygotes
@@ -380,12 +447,16 @@ class Nursery:
             zygote.kind.failures += 1
         for attempt in asked.values():
             self._listener.refused(attempt)
+        standing, zygote.standing = zygote.standing, {}
+        for attempt in standing.values():
+            self._listener.stood_down(attempt)
         if is_heir and zygote.module is not None:
             zygote.module.sharing = Sharing.ALONE
             self._go_on(zygote.kind, zygote.module)
 
     def _bury(self, zygote: Zygote, status: int) -> None:
         """A zygote is gone: the ends of those it forked are told to the agent from now on."""
+        self._listen(zygote)  # which those are
         self._forget(zygote)
         if not zygote.is_dismissed:
             self._listener.notice(_obituary(zygote, status))
@@ -424,6 +495,7 @@ class Nursery:
         "": _hang_up,
         "alone": _hear_alone,
         "done": _hear_done,
+        "dropped": _hear_dropped,
         "ended": _hear_ended,
         "forked": _hear_forked,
         "imported": _hear_imported,
@@ -431,6 +503,16 @@ class Nursery:
         "twin": _hear_twin,
         "unfit": _hear_unfit,
     }
+
+
+def _are_alike(order: Order, other: Order) -> bool:
+    """Whether two seem to be tests of one module, as far as that can be told at once."""
+    one, two = order.runnable, other.runnable
+    return (
+        one.kind == two.kind
+        and one.config == two.config
+        and str(one.uri).partition(":")[0] == str(two.uri).partition(":")[0]
+    )
 
 
 def _answer(zygote: Zygote, word: bytes) -> None:

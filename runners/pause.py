@@ -45,6 +45,11 @@ class Pause:
             self._suspension = Suspension(lambda: killing.descendants(spared))
         return len(self._suspension)
 
+    def spread(self) -> None:
+        """Stop what was started just as the pause began."""
+        if self._suspension is not None:
+            self._suspension.sweep()
+
     def end(self, attempts: Iterable[Attempt]) -> None:
         """Let go on what was stopped of these attempts."""
         if self._suspension is None:

@@ -32,7 +32,9 @@ from nrunner.runners.patience import PAUSE, Patience
 from nrunner.runners.pause import Pause
 from nrunner.runners.procfs import Process
 from nrunner.runners.reaper import Reaper
+from nrunner.runners.reserve import Reserve, Unwanted
 from nrunner.runners.series import Roster, Series
+from nrunner.runners.slot import Slot
 from nrunner.runners.slot_pool import SlotPool
 from nrunner.runners.surveyor import FOLDER, Surveyor
 from nrunner.runners.undertaker import Undertaker
@@ -47,6 +49,10 @@ _EXAMINED = ("timeout", "silence")
 """Who is ended for these reasons hangs, as it seems: people will ask what it did."""
 _SURVEYED = (None, *_EXAMINED)
 """How an attempt ends after which there is time for a survey."""
+_ANSWER_WITHIN = 2.0
+"""Seconds that a zygote has to give back an attempt that stood by."""
+_MOST_REFUSALS = 5
+"""After so many zygotes that ended before they forked an attempt, it gets none."""
 _LOW = 2
 """So few orders for the process of a series may be used up before others are here."""
 _SHORT_OF_MEANS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EIO)
@@ -76,6 +82,7 @@ class Supervisor:
         """What runs or waits, by task and attempt."""
         self._mains: dict[int, Attempt] = {}
         self._slots = SlotPool(loop)
+        self._reserve = Reserve()
         self._errands = False
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
         self._series = Roster(loop, self._nursery.dismiss)
@@ -92,18 +99,24 @@ class Supervisor:
         self._reaper = Reaper(loop, self._nursery, self._kin, self._over, look_again)
         self._pause = Pause(loop)
         self.surveyor = Surveyor(self.run, self.cancel, self.notice)
-        self._layer = "subreaper" if child.set_subreaper() else "session"
+        self._is_subreaper = child.set_subreaper()
+        self._layer = "subreaper" if self._is_subreaper else "session"
         loop.on_signal(signal.SIGCHLD, self._reaper.reap)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
-        return not self._attempts and not self._backlog
+        return not (self._attempts or self._backlog or self._reserve)
 
     @property
     def has_backlog(self) -> bool:
         """Whether more than one attempt waits: whoever orders them has nothing to hurry for."""
         return len(self._backlog) > 1 and self._backlog.shortest_aside > _LOW
+
+    def set_spare(self, slots: int) -> None:
+        """Say how many attempts may stand by, beside as many as run at once."""
+        # Without a subreaper zygotes do not see what tests leave behind.
+        self._reserve.most = slots if self._is_subreaper else 0
 
     def is_grouped(self) -> None:
         """Note that all that is started from now on is in a control group of its own."""
@@ -148,14 +161,21 @@ class Supervisor:
         if running is not None:
             self._stop(running, "cancelled", detail, kill=kill, examine=examine)
             return
+        standing = self._reserve.get((task, attempt))
+        if standing is not None:
+            self._stand_down(standing, Unwanted("cancelled", "cancelled", detail))
+            return
         for order in self._backlog:
             if (order.task, order.attempt) == (task, attempt):
                 self._withdraw(order, "cancelled", detail)
 
     def stop_all(self, reason: str, detail: str, *, kill: bool) -> None:
         """End everything early."""
+        cause = "infra" if reason == "orphaned" else "cancelled"
         for order in self._backlog:
-            self._withdraw(order, "infra" if reason == "orphaned" else "cancelled", detail)
+            self._withdraw(order, cause, detail)
+        for attempt in self._reserve:
+            self._stand_down(attempt, Unwanted(cause, reason, detail))
         for attempt in list(self._attempts.values()):
             self._stop(attempt, reason, detail, kill=kill)
         for series in self._series.idle() if kill else ():
@@ -163,8 +183,16 @@ class Supervisor:
 
     def _withdraw(self, order: Order, cause: str, detail: str) -> None:
         self._backlog.remove(order)
-        self._here.discard((order.task, order.attempt))
-        self._emit(Attempt(order), "not_started", {"cause": cause, "reason": detail})
+        self._tell_withdrawn(Attempt(order), cause, detail)
+
+    def _tell_withdrawn(self, attempt: Attempt, cause: str, detail: str) -> None:
+        self._here.discard(attempt.key)
+        self._emit(attempt, "not_started", {"cause": cause, "reason": detail})
+
+    def _stand_down(self, attempt: Attempt, unwanted: Unwanted) -> None:
+        if self._reserve.discard(attempt, unwanted):
+            self._nursery.stand_down(attempt)
+            self._loop.after(_ANSWER_WITHIN, lambda: self._nursery.abandon(attempt))
 
     def _hear(self, attempt: Attempt) -> None:
         """A payload said that it is finished: it has a grace to end, too."""
@@ -211,25 +239,27 @@ class Supervisor:
             return
         for series in self._series.idle():
             self._continue(series)
+        while self._reserve and self._has_room():
+            attempt = self._reserve.first()
+            if attempt is None:
+                break
+            self._enlist(attempt)
+            self._nursery.start(attempt)
         while True:
             order = self._backlog.first()
-            if order is None or not (order.is_errand or self._has_room()):
+            if order is None or self._patience.is_waiting:
                 return
-            if self._patience.is_waiting:
+            if order.is_errand or self._has_room():
+                self._take(Attempt(self._backlog.pop()))
+            elif not self._may_stand_by(order) or not self._stand_by(Attempt(self._backlog.pop())):
                 return
-            self._take(Attempt(self._backlog.pop()))
 
     def _take(self, attempt: Attempt) -> None:
         """Start an attempt in a slot of its own, and its series if it has one."""
         self._attempts[attempt.key] = attempt
         self._taking(*attempt.key)
         try:
-            slot = attempt.slot = self._slots.take(self.settings.slots_dir)
-            if self.settings.least_free:
-                from nrunner.runners.room import check
-
-                check(self.settings.slots_dir, self.settings.least_free)
-            files = slot.open()
+            slot, files = self._settle(attempt)
         except OSError as error:
             if not self._put_off(attempt, error):
                 self._fail(attempt, "infra", str(error))
@@ -238,6 +268,53 @@ class Supervisor:
             self._series.open(attempt, slot)
             self._backlog.open(attempt.order.series)
         self._begin(attempt, files)
+
+    def _settle(self, attempt: Attempt) -> tuple[Slot, tuple[int, int]]:
+        """Give an attempt a slot; return that, and where it writes its output. Raise OSError."""
+        slot = attempt.slot = self._slots.take(self.settings.slots_dir)
+        if self.settings.least_free:
+            from nrunner.runners.room import check
+
+            check(self.settings.slots_dir, self.settings.least_free)
+        return slot, slot.open()
+
+    def _may_stand_by(self, order: Order) -> bool:
+        return (
+            self._reserve.may_take(order)
+            and self._nursery.has_room_for(order)
+            and not self.surveyor.wants(order, self.settings)
+        )
+
+    def _stand_by(self, attempt: Attempt) -> bool:
+        """Have an attempt stand by, to run once another has ended; return whether it does."""
+        self._taking(*attempt.key)
+        try:
+            _, files = self._settle(attempt)
+            attempt.brand = self._kin.brands.of(attempt.key)
+            has_outcome = self._launcher.prepare(attempt, self.settings) is not None
+            command = attempt.command
+            if command and not has_outcome and self._nursery.stand_by(attempt, command, files):
+                self._reserve.add(attempt)
+                return True
+        except (OSError, RunnerError, RequirementError, ValueError):
+            pass  # it is told when its turn comes
+        self._reserve.pass_over(attempt.order)
+        self._put_back(attempt)
+        return False
+
+    def _put_back(self, attempt: Attempt) -> None:
+        """Have an attempt wait like any other that has no slot yet."""
+        if attempt.slot is not None:
+            self._slots.give_back(attempt.slot, renew=False)
+        self._backlog.put_back(attempt.order)
+
+    def _enlist(self, attempt: Attempt) -> Optional[Unwanted]:
+        """Count an attempt that stood by among those that run; return why it should not."""
+        unwanted = self._reserve.remove(attempt)
+        self._attempts[attempt.key] = attempt
+        attempt.began = time.monotonic()
+        self._alarms.set(attempt)
+        return unwanted
 
     def _continue(self, series: Series) -> None:
         """Start the next attempt of a series whose process is ready, if it is here."""
@@ -315,8 +392,11 @@ class Supervisor:
             self._emit(attempt, "started", {"time": attempt.began})
             self._finish(attempt, outcome)
             return
-        self._launcher.launch(attempt, files, self.settings)
+        self._launch(attempt, files)
         self._alarms.set(attempt)
+
+    def _launch(self, attempt: Attempt, files: tuple[int, int]) -> None:
+        self._launcher.launch(attempt, files, self.settings)
 
     def _spawn(self, attempt: Attempt, files: tuple[int, int]) -> None:
         self._launcher.spawn(attempt, files, self.settings)
@@ -343,6 +423,23 @@ class Supervisor:
         if series is not None:
             series.pid = pid
         self._launched(attempt, pid)
+        self._pause.spread()
+
+    def follows(self, attempt: Attempt) -> None:
+        """Hear that an attempt which stood by is about to be forked: another has ended."""
+        unwanted = self._enlist(attempt)
+        if unwanted is not None:
+            self._stop(attempt, unwanted.stop, unwanted.detail, kill=True)
+
+    def stood_down(self, attempt: Attempt) -> None:
+        """Hear that an attempt does not stand by any more, and was not started."""
+        unwanted = self._reserve.remove(attempt)
+        if unwanted is None:
+            self._put_back(attempt)
+            return
+        assert attempt.slot is not None
+        self._slots.give_back(attempt.slot, renew=False)
+        self._tell_withdrawn(attempt, unwanted.cause, unwanted.detail)
 
     def ended(self, pid: int, status: int) -> None:
         """Hear from its zygote that a process ended."""
@@ -366,7 +463,7 @@ class Supervisor:
         self._over(attempt.pid, Exit(0 if good else 1))
 
     def refused(self, attempt: Attempt) -> None:
-        """Start an attempt by a new interpreter, since no zygote would."""
+        """Start an attempt anew, whose zygote is gone; in the end by a new interpreter."""
         if attempt.stage is Stage.DONE:
             return
         series = self._series.of(attempt)
@@ -379,7 +476,9 @@ class Supervisor:
             return
         slot = attempt.slot
         assert slot is not None
-        self._try(self._spawn, attempt, slot.open())
+        attempt.refusals += 1
+        start = self._launch if attempt.refusals < _MOST_REFUSALS else self._spawn
+        self._try(start, attempt, slot.open())
 
     def has_printed(self, attempt: Attempt) -> bool:
         """Return whether there is output of an attempt until now."""

@@ -25,9 +25,14 @@ class Suspension:
 
     def __init__(self, find: Callable[[], Sequence[Process]]) -> None:
         """`find` returns those that live, parents before children; it is asked repeatedly."""
+        self._find = find
         self._stopped: dict[int, Process] = {}
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Stop what lives, and was not found before."""
         for _ in range(_MOST_SWEEPS):
-            new = [each for each in find() if each.state not in "Tt" and not self._has(each)]
+            new = [each for each in self._find() if each.state not in "Tt" and not self._has(each)]
             if not new:
                 break
             killing.signal_all(new, signal.SIGSTOP)

@@ -8,6 +8,8 @@ Portable: runs on Python 3.9 with the standard library alone.
 from __future__ import annotations
 
 import enum
+import os
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -72,11 +74,18 @@ class Zygote:
         """What was asked for and is not forked yet, by number."""
         self.running: dict[int, Attempt] = {}
         """What was forked and has not ended, by pid."""
+        self.standing: dict[int, Attempt] = {}
+        """What waits there until another one has ended, by number."""
 
     @property
     def load(self) -> int:
         """How many attempts it has."""
-        return len(self.asked) + len(self.running)
+        return len(self.asked) + len(self.running) + len(self.standing)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an attempt may wait here until the one that runs has ended."""
+        return bool(self.running) and not (self.asked or self.standing or self.is_closed)
 
     def send(self, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         """Send a request with open files; return whether that was possible."""
@@ -87,16 +96,50 @@ class Zygote:
             socket.send_fds(self.socket, [data], files)
         except OSError:
             return False  # it is gone, or too busy to listen
+        if self.load and self.process is not None and "waits" not in request:
+            self._prompt(self.process.pid)
         return True
+
+    @staticmethod
+    def _prompt(pid: int) -> None:
+        """Have it read while a test runs. If it is gone, whoever has the pid now does not mind."""
+        try:
+            os.kill(pid, signal.SIGCHLD)
+        except OSError:
+            return
 
     def ask(self, attempt: Attempt, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         """Ask for a fork; return whether there will be an answer."""
+        # What waits there was told only the variables that differ from what is set now.
+        if self.standing or not self._tell(request, files):
+            return False
+        self.asked[self.last] = attempt
+        return True
+
+    def ask_later(self, attempt: Attempt, request: Mapping[str, Any], files: Sequence[int]) -> bool:
+        """Ask for a fork once what runs there has ended; return whether there will be an answer."""
+        if not self._tell({**request, "waits": True}, files):
+            return False
+        self.standing[self.last] = attempt
+        return True
+
+    def go(self, number: int) -> bool:
+        """Have what waits under a number forked now; return whether there will be an answer."""
+        self.asked[number] = self.standing.pop(number)
+        return self.send({"go": True}, ())
+
+    def drop(self) -> bool:
+        """Have what waits forgotten; return whether there will be an answer."""
+        if self.env is not None:
+            self.env = {}  # those of the request that is forgotten may never be set
+        return self.send({"drop": True}, ())
+
+    def _tell(self, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         if not self.send(self._shortened(request), files):
             return False
         if self.env is not None:
             self.env = request["env"]
         self.last = request["number"]
-        self.asked[self.last] = attempt
         return True
 
     def _shortened(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -116,6 +159,12 @@ class Module:
     sharing: Sharing = Sharing.UNKNOWN
     zygotes: list[Zygote] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+
+    def next_room(self) -> Optional[Zygote]:
+        """Return a zygote where an attempt may wait; None, too, if one has nothing to do."""
+        if not all(each.load for each in self.zygotes):
+            return None
+        return next((each for each in self.zygotes if each.has_room), None)
 
     def choose(self, most: int) -> tuple[Zygote, bool]:
         """Return the zygote that has least to do, and whether it should have a twin."""

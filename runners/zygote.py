@@ -6,8 +6,14 @@ are words:
 
 - ``forked NUMBER PID``: the child itself says this before it does anything else, so a request
   that was not answered did not run;
-- ``ended PID STATUS``: the wait status of a child;
+- ``ended PID STATUS NUMBER``: the wait status of a child, and the request that is forked now that
+  it has ended, 0 if there is none;
 - ``unfit REASON``: nothing can be forked from this interpreter.
+
+A request that ``waits`` is forked as soon as a child has ended that left nothing behind
+(``nrunner.runners.standby``), or when the agent says ``go``; ``drop`` takes it back, and is
+answered by ``dropped NUMBER`` unless it was forked before. While a test runs, the socket is read
+only once that has ended, or when the agent asks for attention by SIGCHLD.
 
 A request may bring a socket of its own. Then the child, once it has imported the module of the
 test, says over that socket whether others may share the import: ``imported PID``, and becomes a
@@ -34,6 +40,7 @@ import sys
 
 from nrunner.runners import brand, resident, stack
 from nrunner.runners.footprint import Footprint
+from nrunner.runners.standby import Standby
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER, decode_request
 
 TYPE_CHECKING = False
@@ -41,6 +48,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
     from typing import Any, Optional, Protocol
+
+    from nrunner.runners.standby import Due
 
     Request = dict[str, Any]
 
@@ -71,6 +80,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_SIGNAL = 0x7F
+"""Of a wait status: what killed a process, 0 if it ended by itself."""
 _ROOM_FOR_FILES = _socket.CMSG_SPACE(4 * 3)
 
 # Not the module signal itself, whose enums would take a tenth of the time of each fork.
@@ -83,7 +94,8 @@ def main(argv: list[str], craft: Craft) -> int:
     mark = _Mark()
     os.environ.pop(PLACEHOLDER, None)
     craft.vanish()
-    zygote = _Zygote(int(argv[0]), mark, craft)
+    agent = os.getppid()
+    zygote = _Zygote(int(argv[0]), mark, craft, agent)
     craft.warm_up()
     if len(os.listdir("/proc/self/task")) > 1:
         zygote.say("unfit something starts threads as the interpreter starts")
@@ -98,7 +110,7 @@ def main(argv: list[str], craft: Craft) -> int:
         status = resident.reside(request, files[0], mark.show, craft.series())
         return _leave(status, inherited)
     if files:
-        heir = _Zygote(files[0], mark, craft)
+        heir = _Zygote(files[0], mark, craft, agent)
         request, loaded = _import_for_all(first, heir, craft)
     else:
         loaded = craft.load(request["spec"])
@@ -126,7 +138,7 @@ def _import_for_all(first: Request, zygote: _Zygote, craft: Craft) -> tuple[Requ
 class _Zygote:
     """One end of the conversation with the agent."""
 
-    def __init__(self, number: int, mark: _Mark, craft: Craft) -> None:
+    def __init__(self, number: int, mark: _Mark, craft: Craft, agent: int) -> None:
         self._socket = _socket.socket(fileno=number)
         self._file = os.fstat(number).st_ino
         os.set_inheritable(number, False)
@@ -137,6 +149,11 @@ class _Zygote:
         """For each request; to find room anew costs more."""
         self._words = b""
         """What the next fork says first."""
+        self._standby = Standby(agent)
+        self._twins: set[int] = set()
+        """Children that are zygotes, too, by pid."""
+        self._is_prompted = True
+        """Whether the agent has something to say while a test runs, that must be heard at once."""
         self.prepared: Any = None
         """The test of the last request, if the module is known."""
 
@@ -157,6 +174,7 @@ class _Zygote:
 
     def decline(self, words: str) -> None:
         """Say that this is to be no zygote, unless the import did something to the socket."""
+        self._standby.close()
         number = self._socket.detach()
         try:
             if os.fstat(number).st_ino == self._file:
@@ -182,7 +200,7 @@ class _Zygote:
         gc.disable()  # nothing is made here, and each page that is touched makes a fork dearer
         while True:
             with _Wakeup() as wakeup:
-                if request is not None and os.fork():
+                if request is not None and self._fork(request):
                     request = None
                     self._withdraw()
                 if request is None:
@@ -198,19 +216,51 @@ class _Zygote:
     def _fork_for_requests(self, wakeup: _Wakeup) -> tuple[Request, list[int]]:
         """Fork for each request; return, in the child, the request with its files."""
         poll = select.poll()
-        poll.register(self._socket.fileno(), select.POLLIN)
+        poll.register(self._socket, select.POLLIN)
         poll.register(wakeup.woken, select.POLLIN)
+        attends = True
         while True:
             for number, _ in poll.poll():
                 if number == wakeup.woken:
                     wakeup.clear()
-                    self._reap()
-                    continue
-                request, files = self._receive()
-                self._prepare(request, files)
-                if os.fork() == 0:
-                    return request, files
-                _close(files)
+                    due = self._reap()
+                else:
+                    due = self._take(*self._receive())
+                if due is not None:
+                    request, files = due
+                    self._prepare(request, files)
+                # Before the fork: each page that is touched after it has to be copied.
+                if attends != (self._is_prompted or not (due or self._standby.running)):
+                    attends = not attends
+                    poll.modify(self._socket, select.POLLIN if attends else 0)
+                if due is not None:
+                    if not self._fork(request):
+                        return request, files
+                    _close(files)
+
+    def _fork(self, request: Request) -> bool:
+        """Fork; return whether this is the zygote still."""
+        if "twin" not in request:
+            self._standby.count()
+            return os.fork() != 0
+        pid = os.fork()
+        self._twins.add(pid)
+        return pid != 0
+
+    def _take(self, request: Request, files: list[int]) -> Optional[Due]:
+        """Do what the agent asks for; return what is to be forked, if anything is."""
+        if "waits" in request:
+            self._standby.hold((request, files))
+            return None
+        if "go" in request:
+            return self._standby.take()
+        if "drop" in request:
+            dropped = self._standby.take()
+            if dropped is not None:
+                _close(dropped[1])
+                self.say(f"dropped {dropped[0]['number']}")
+            return None
+        return request, files
 
     def _prepare(self, request: Request, files: list[int]) -> None:
         """Do what need not be done in the fork, which would have to copy all that it touches."""
@@ -225,11 +275,14 @@ class _Zygote:
             brand.wear(request["brand"])
             self._words = b"forked %d " % request["number"]
 
-    def _receive(self) -> tuple[Request, list[int]]:
+    def _receive(self, flags: int = 0) -> tuple[Request, list[int]]:
+        """Return a request with its files; nothing if that would take time, and is not to."""
         try:
             count, ancillary, _, _ = self._socket.recvmsg_into(
-                self._room, _ROOM_FOR_FILES, _socket.MSG_CMSG_CLOEXEC
+                self._room, _ROOM_FOR_FILES, _socket.MSG_CMSG_CLOEXEC | flags
             )
+        except BlockingIOError:
+            return {}, []
         except OSError:
             count, ancillary = 0, []
         if not count:
@@ -239,15 +292,43 @@ class _Zygote:
             files.extend(memoryview(content).cast("i"))
         return decode_request(self._room[0]), files
 
-    def _reap(self) -> None:
-        while True:
+    def _reap(self) -> Optional[Due]:
+        """Tell of children that have ended; return what is to be forked, if anything is."""
+        due: Optional[Due] = None
+        ended = False
+        while self._standby.running or self._twins or not ended:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            self.say(f"ended {pid} {status}")
+                break
+            if not pid:
+                break
+            ended = True
+            if pid in self._twins:
+                self._twins.remove(pid)
+                number = 0
+            else:
+                due, number = self._succeed(due, killed=status & _SIGNAL != 0)
+            self.say(f"ended {pid} {status} {number}")
+        # Who wakes us while nothing has ended is the agent. It may also do so just then.
+        self._is_prompted = not ended or self._standby.running > 0
+        return due
+
+    def _succeed(self, due: Optional[Due], *, killed: bool) -> tuple[Optional[Due], int]:
+        """Return what is to be forked after a test has ended, and its number if it waited.
+
+        Who kills a test may be about to say that what waits is not wanted either.
+        """
+        self._standby.ended()
+        if due is not None:
+            return due, 0
+        if not self._is_prompted:
+            request, files = self._receive(_socket.MSG_DONTWAIT)
+            due = self._take(request, files) if request else None
+            if due is not None:
+                return due, 0
+        due = self._standby.follower(may_go=not killed)
+        return due, 0 if due is None else due[0]["number"]
 
     def _become(self, files: list[int]) -> list[int]:
         """Take on the session, files and environment of an attempt; return what is left over."""
@@ -257,6 +338,7 @@ class _Zygote:
         except OSError:
             os._exit(0)
         self._socket.close()
+        self._standby.close()
         if files:
             os.dup2(files[0], 1)
             os.dup2(files[1], 2)
@@ -276,6 +358,9 @@ class _Zygote:
         """Go on as a zygote that is the same as its parent, with a socket of its own."""
         os.setsid()
         self._socket.close()
+        self._standby.clear()
+        self._twins.clear()
+        self._is_prompted = True
         self._socket = _socket.socket(fileno=number)
         self.say(f"twin {os.getpid()}")
 

@@ -102,8 +102,8 @@ ROWS = (
     Row(
         "an agent is killed while it starts a test",
         "runners/supervisor.py",
-        "        self._taking(*attempt.key)\n        try:\n            slot = attempt.slot = ",
-        "        try:\n            slot = attempt.slot = ",
+        "        self._taking(*attempt.key)\n        try:\n            slot, files = ",
+        "        try:\n            slot, files = ",
         "tests/functional/test_agent.py"
         "::test_an_agent_that_is_killed_leaves_word_of_what_it_was_about_to_start",
     ),

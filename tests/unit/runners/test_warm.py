@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nrunner.runnable import Runnable
@@ -24,8 +26,11 @@ class Ends:
         self._number += 1
         return self.zygote.ask(ATTEMPT, {"number": self._number, "spec": {}, "env": env}, ())
 
+    def request(self) -> dict[str, Any]:
+        return decode_request(self._theirs.recv(LONGEST_REQUEST))
+
     def told(self) -> dict[str, str]:
-        env: dict[str, str] = decode_request(self._theirs.recv(LONGEST_REQUEST))["env"]
+        env: dict[str, str] = self.request()["env"]
         return env
 
     def receive_into(self, room: bytearray) -> None:
@@ -72,3 +77,40 @@ def test_a_request_is_read_whatever_an_earlier_longer_one_left_behind_it(ends):
         ends.ask(**env)
         ends.receive_into(room)
         assert decode_request(room)["env"] == env
+
+
+def test_what_stands_by_is_told_to_wait_and_nobody_is_asked_before_it(ends):
+    ends.zygote.running[4] = ATTEMPT
+    assert ends.zygote.has_room
+    assert ends.zygote.ask_later(ATTEMPT, {"number": 1, "env": {}}, ())
+    assert ends.request() == {"number": 1, "env": {}, "waits": True}
+    assert not ends.zygote.has_room
+    assert not ends.ask(A="1")  # its variables would be told beside those of the other
+    assert ends.zygote.go(1)
+    assert ends.request() == {"go": True}
+    assert ends.zygote.asked == {1: ATTEMPT}
+    assert ends.ask(A="1")
+
+
+def test_after_a_request_that_is_taken_back_all_variables_are_told(ends):
+    ends.zygote.env = {"A": "1", "B": "2"}
+    assert ends.zygote.ask_later(ATTEMPT, {"number": 1, "env": {"A": "1", "B": "3"}}, ())
+    assert ends.request()["env"] == {"B": "3"}
+    assert ends.zygote.drop()
+    assert ends.request() == {"drop": True}
+    ends.zygote.standing.clear()
+    assert ends.ask(A="1", B="2")
+    assert ends.told() == {"A": "1", "B": "2"}
+
+
+def test_nobody_stands_by_while_a_zygote_of_the_module_has_nothing_to_do(ends):
+    module = ends.zygote.module
+    module.zygotes.append(ends.zygote)
+    assert module.next_room() is None
+    ends.zygote.running[4] = ATTEMPT
+    assert module.next_room() is ends.zygote
+    other = Zygote(ends.zygote.kind, module, ends.zygote.socket)
+    module.zygotes.append(other)
+    assert module.next_room() is None
+    other.running[5] = ATTEMPT
+    assert module.next_room() is ends.zygote

@@ -1,0 +1,150 @@
+"""What zygotes say, in whatever order it is heard beside the ends of processes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nrunner.runnable import Runnable
+from nrunner.runners.attempt import Attempt, Order
+from nrunner.runners.nursery import Nursery
+from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request
+
+GONE = 1 << 22
+"""No process has such a pid: it is above all that kernels give."""
+
+
+class Watching:
+    """A loop that hears nothing by itself."""
+
+    def __init__(self):
+        self.watched = set()
+
+    def watch(self, number, callback):
+        self.watched.add(number)
+
+    def unwatch(self, number):
+        self.watched.remove(number)
+
+
+class Told:
+    """Whoever a nursery tells what it heard."""
+
+    def __init__(self):
+        self.words = []
+
+    def __getattr__(self, name):
+        return lambda *words: self.words.append((name, *words))
+
+
+class House:
+    """A nursery, and two zygotes of a module as they speak."""
+
+    def __init__(self):
+        self.told = Told()
+        self.nursery = Nursery(Watching(), self.told, lambda _: {})
+        self.kind = Kind(("python",), "/")
+        self.module = Module("m", Sharing.SHARED)
+        self.ends = []
+
+    def zygote(self, pid):
+        ours, theirs = socket_pair()
+        self.ends.append(theirs)
+        zygote = self.nursery._watch(Zygote(self.kind, self.module, ours))
+        self.module.zygotes.append(zygote)
+        self.nursery._zygotes[pid] = zygote
+        return zygote, theirs
+
+    def close(self):
+        self.nursery.close()
+        for each in self.ends:
+            each.close()
+
+
+@pytest.fixture
+def house():
+    house = House()
+    yield house
+    house.close()
+
+
+def attempt(task: int) -> Attempt:
+    return Attempt(Order(task, 1, f"{task}-x", Runnable("python-unittest", "x"), "/log"))
+
+
+def test_who_was_forked_is_known_though_the_zygote_is_known_to_be_gone(house):
+    first, says = house.zygote(GONE)
+    house.zygote(GONE + 1)
+    runs = first.asked[3] = attempt(3)
+    # Its sibling has ended, too: that both are gone is found out at once.
+    says.send(b"forked 3 99")
+    says.close()
+    assert house.nursery.reaped(GONE + 1, 9)
+    house.nursery.catch_up()
+    assert ("forked", runs, 99) in house.told.words
+    assert first.is_closed
+
+
+def test_what_a_fork_says_after_its_zygote_was_buried_is_heard(house):
+    first, says = house.zygote(GONE)
+    runs = first.asked[3] = attempt(3)
+    assert house.nursery.reaped(GONE, 9)
+    says.send(b"forked 3 99")
+    house.nursery.catch_up()
+    assert ("forked", runs, 99) in house.told.words
+
+
+def test_the_end_of_one_test_tells_that_the_next_follows(house):
+    zygote, says = house.zygote(os.getpid())
+    before, after = attempt(1), attempt(2)
+    zygote.running[98] = before
+    zygote.standing[7] = after
+    says.send(b"ended 98 0 7")
+    house.nursery.catch_up()
+    assert house.told.words == [("follows", after), ("ended", 98, 0)]
+    assert zygote.asked == {7: after}
+    assert not zygote.running
+
+
+def test_who_was_told_to_go_as_its_turn_came_is_told_of_once(house):
+    zygote, says = house.zygote(os.getpid())
+    zygote.running[98], zygote.standing[7] = attempt(1), attempt(2)
+    house.nursery.start(zygote.standing[7])
+    says.send(b"ended 98 0 7")
+    house.nursery.catch_up()
+    assert house.told.words == [("ended", 98, 0)]
+    assert list(zygote.asked) == [7]
+
+
+def test_what_stood_by_with_a_zygote_that_is_gone_is_given_back(house):
+    zygote, says = house.zygote(os.getpid())
+    waits = zygote.standing[7] = attempt(2)
+    zygote.running[98] = attempt(1)
+    says.close()
+    house.nursery.catch_up()
+    assert ("stood_down", waits) in house.told.words
+
+
+def test_what_is_taken_back_is_given_back_unless_its_turn_has_come(house):
+    zygote, says = house.zygote(os.getpid())
+    waits = zygote.standing[7] = attempt(2)
+    house.nursery.stand_down(waits)
+    says.send(b"dropped 7")
+    says.send(b"dropped 7")
+    house.nursery.catch_up()
+    assert house.told.words == [("stood_down", waits)]
+
+
+def test_another_zygote_is_asked_where_one_is_found_to_be_gone(house):
+    _, says = house.zygote(GONE)
+    other, hears = house.zygote(GONE + 1)
+    house.kind.modules["m"] = house.module
+    says.close()
+    other.asked[1] = attempt(1)  # the one that is gone has less to do
+    waits = attempt(2)
+    waiting = Waiting(waits, {"number": 5, "env": {}}, (0, 1))
+    assert house.nursery._assign(house.kind, "m", waiting)
+    assert decode_request(hears.recv(LONGEST_REQUEST))["number"] == 5
+    assert other.asked[5] is waits
