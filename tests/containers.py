@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 __all__ = [
+    "LIMITS",
     "add_text",
     "as_root",
     "busybox_image",
@@ -33,6 +34,9 @@ __all__ = [
     "podman",
     "python_image",
 ]
+
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+"""Flags of ``podman run``: what podman asks for by itself may be more than this machine grants."""
 
 _APPLETS = (
     *("cat", "chmod", "chown", "cp", "dd", "df", "echo", "env", "false", "find", "grep", "head"),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.containers import busybox_image, image_exists, oci_runtime, podman, python_image
+from tests.containers import (
+    LIMITS,
+    busybox_image,
+    image_exists,
+    oci_runtime,
+    podman,
+    python_image,
+)
 from tests.debian_image import PACKAGES, debian_image
-
-# What podman asks for by itself may be more than this machine grants.
-LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
 
 def run(image: str, *words: str) -> str:

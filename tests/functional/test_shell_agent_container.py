@@ -13,7 +13,7 @@ from nrunner.runnable import Runnable
 from nrunner.runners.spool import Remains
 from nrunner.spawners.shell_agent import ShellAgent, agent_script
 from nrunner.testing.talk import Talk
-from tests.containers import busybox_image, oci_runtime, podman
+from tests.containers import LIMITS, busybox_image, oci_runtime, podman
 
 
 class ContainerHandle:
@@ -29,7 +29,7 @@ class ContainerHandle:
         mounts = (f"{folder}:/agent", f"{agent_script()}:/agent.sh:ro", f"{kept}:{kept}")
         volumes = [word for mount in mounts for word in ("--volume", mount)]
         words = ("--runtime", oci_runtime(), "run", "--detach", "--network", "none", *volumes)
-        inside = (busybox_image(), "sh", "/agent.sh", "serve", "/agent", "2")
+        inside = (*LIMITS, busybox_image(), "sh", "/agent.sh", "serve", "/agent", "2")
         self.id = podman(*words, *inside)
         self.address: dict[str, Any] = {"id": self.id}
         self._agent = ShellAgent(folder)
