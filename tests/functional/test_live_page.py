@@ -202,6 +202,27 @@ def test_jobs_that_run_and_jobs_that_did_are_on_one_page(sandbox: Sandbox, tab: 
     assert server.wait().code == 0
 
 
+def test_output_of_a_task_that_is_over_is_asked_for_until_it_comes(
+    sandbox: Sandbox, tab: Watched
+) -> None:
+    sandbox.write("say.sh", "#!/bin/sh\necho long ago\n")
+    assert sandbox.run("run", "say.sh").code == 0
+    server = sandbox.start("jobs", "serve")
+    failures = iter([lambda route: route.abort(), lambda route: route.fulfill(status=404)])
+
+    def fail_at_first(route: Any) -> None:
+        next(failures, lambda route: route.continue_())(route)
+
+    tab.page.route("**/log/stdout", fail_at_first)
+    tab.page.goto(link_of(server, "PAGE       : "))
+    tab.page.click("tr:has-text('complete') a")
+    tab.page.click("a:has-text('say.sh')")
+    tab.page.wait_for_selector("pre.output:has-text('long ago')")
+    assert not list(failures)
+    server.signal(signal.SIGINT)
+    assert server.wait().code == 0
+
+
 def asked(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     given = {name.replace("_", "-"): value for name, value in headers.items()}

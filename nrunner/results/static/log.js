@@ -2,6 +2,7 @@
 
 const FIRST_PART = 256 * 1024;
 const MOST_SHOWN = 4 * 1024 * 1024;
+const MOST_FAILURES = 10;
 
 function followLogs(row) {
   const logs = ["stdout", "stderr"].map((name) => new LogFollower(row, name));
@@ -11,11 +12,14 @@ function followLogs(row) {
     h("p.soft.no-output", null, "Nothing written"),
   );
   let isOpen = true;
+  let failures = 0;
   const round = async () => {
     const isLast = Boolean(row.result);
     await Promise.all(logs.map((each) => each.read()));
     element.querySelector(".no-output").hidden = logs.some((each) => each.offset > 0);
-    if (isOpen && !isLast) setTimeout(round, 1000);
+    // Who serves a job that ends may change just now.
+    const isAgain = logs.some((each) => each.hasFailed) && failures++ < MOST_FAILURES;
+    if (isOpen && (!isLast || isAgain)) setTimeout(round, 1000);
   };
   round();
   return {
@@ -33,6 +37,7 @@ class LogFollower {
   constructor(row, name) {
     this.row = row;
     this.name = name;
+    this.hasFailed = false;
     this.pre = h("pre.output", { tabindex: "0", "aria-label": name });
     this.note = h("span.soft");
     this.element = h(
@@ -79,8 +84,11 @@ class LogFollower {
         headers: { Range: range },
         cache: "no-store",
       });
-    } catch {
-      return; // it has none yet, or the connection is gone: the next round may find more
+      this.hasFailed = false;
+    } catch (error) {
+      // It has none yet, or the connection is gone: the next round may find more.
+      this.hasFailed = error.status !== 404 || Boolean(this.row.outputs[this.name]);
+      return;
     }
     const [, first, size] =
       /bytes (?:(\d+)-\d+|\*)\/(\d+)/.exec(response.headers.get("Content-Range") || "") || [];
