@@ -34,6 +34,8 @@ _REACH_WITHIN = 4.0
 """Seconds for which a device that must be reached anew is waited for, to end what is there."""
 _REACH_LOST_WITHIN = 1.0
 """The same for one that could not be reached a moment ago."""
+_PAUSE = 0.2
+"""Seconds between tries to reach one: its sshd may be about to start."""
 # Exit statuses of nrunner.runners.relay.
 _ENDED, _VANISHED = 10, 12
 
@@ -167,10 +169,7 @@ class DutHandle:
         is_in_vain = self._is_removed or (self._is_lost and self._destroying is not None)
         if self._left is None and not is_in_vain:
             try:
-                async with asyncio.timeout(self._reach_within()):
-                    answer = await self._device.ask(
-                        self._found.archive, "look", self.folder, attempts=1
-                    )
+                answer = await self._ask("look")
             except (SpawnError, TimeoutError):
                 return None
             self._keep(answer)
@@ -213,17 +212,32 @@ class DutHandle:
     async def _destroy(self) -> None:
         if not self._is_removed:
             try:
-                async with asyncio.timeout(self._reach_within()):
-                    answer = await self._device.ask(
-                        self._found.archive, "remove", self.folder, attempts=1
-                    )
-                self._keep(answer)
+                self._keep(await self._ask("remove"))
                 self._is_removed = True
             except (SpawnError, TimeoutError):
                 self._is_lost = True
                 self._device.abort()
         await offload(remove_tree, str(self._staging))
         self.is_gone("it was ended")
+
+    async def _ask(self, word: str) -> Answer:
+        """Ask the device about the agent, again if it is away for a moment.
+
+        Raise TimeoutError if it is for longer, SpawnError for what another try does not help.
+        """
+        now = asyncio.get_running_loop().time
+        until = now() + self._reach_within()
+        async with asyncio.timeout_at(until) as bound:
+            while True:
+                try:
+                    return await self._device.ask(
+                        self._found.archive, word, self.folder, attempts=1
+                    )
+                except LinkError:
+                    # What is lost only now is not waited for as long as what is slow.
+                    until = min(until, now() + self._reach_within())
+                    bound.reschedule(until)
+                    await asyncio.sleep(_PAUSE)
 
     def _reach_within(self) -> float:
         if self._is_lost:

@@ -302,13 +302,18 @@ def test_a_device_that_fails_once_is_retired_and_what_it_said_is_kept(
     said(capsys, "release", dut.name)
 
 
+def pid(path: Path) -> str:
+    """Return what a shell has written there; nothing if it has not yet."""
+    return path.read_text().strip() if path.exists() else ""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_training_that_is_ended_ends_the_hook_that_it_waits_for(lab, dut, tmp_path, number):
     hooked(lab, dut, power_cycle=f"echo $$ >{tmp_path}/begun; exec sleep 300")
     words = (sys.executable, "-m", "nrunner", "dut", "train", dut.name, "--yes")
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as training:
-        wait_until(lambda: (tmp_path / "begun").exists(), "its power is being switched")
+        wait_until(lambda: pid(tmp_path / "begun"), "its power is being switched")
         training.send_signal(number)
         _, said_last = training.communicate(timeout=30)
     assert (training.returncode, said_last) == (8, b"nrunner: interrupted\n")
-    assert not Path(f"/proc/{(tmp_path / 'begun').read_text().strip()}").exists()
+    assert not Path(f"/proc/{pid(tmp_path / 'begun')}").exists()

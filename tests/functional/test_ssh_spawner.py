@@ -364,6 +364,21 @@ def test_a_job_that_begins_anew_on_a_device_ends_what_it_had_there(any_dut, site
     run(main)
 
 
+def test_a_device_that_is_away_for_a_moment_as_a_job_ends_is_left_clean(any_dut, site):
+    async def main() -> None:
+        async with site.spawning(any_dut) as spawner:
+            handle, talk = await site.opened(spawner)
+            talk.run(1, STUBBORN)
+            await talk.hear(1, "started")
+            any_dut.kill_sshd()
+            ending = asyncio.create_task(handle.destroy())
+            await asyncio.sleep(0.5)
+            any_dut.start_sshd()
+            await ending
+
+    run(main)
+
+
 def test_what_a_killed_agent_leaves_is_ended_and_what_it_had_to_say_is_heard(any_dut, site):
     def ours() -> list[str]:
         found = []
