@@ -165,19 +165,20 @@ def look_at(folder: str) -> dict[str, Any]:
 
 def release(folder: str) -> dict[str, Any]:
     """End by force whoever holds the lease, with all that runs below; return what was ended."""
-    ended: list[str] = []
+    ended: dict[int, str] = {}
     until = time.monotonic() + _KILL_WITHIN
     while _is_held(folder) and time.monotonic() < until:
-        for pid in _holding(folder, read_holder(folder)):
-            command = _command(pid)
+        # All are looked at before one is killed: its parent may end with it.
+        found = {pid: _command(pid) for pid in _holding(folder, read_holder(folder))}
+        for pid, command in found.items():
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 continue
             if command:
-                ended.append(f"{pid} {command}")
+                ended.setdefault(pid, command)
         time.sleep(_PAUSE)
-    return {"held": forget(folder), "ended": sorted(set(ended))}
+    return {"held": forget(folder), "ended": [f"{pid} {ended[pid]}" for pid in sorted(ended)]}
 
 
 def forget(folder: str) -> bool:
