@@ -24,8 +24,8 @@ test: lint ## Run all checks, and the tests on every supported Python that is he
 ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/faults
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/faults
+	$(BIN)/python -m pytest -n 2 tests/faults
 endif
 
 test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pythons only
