@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.agentsetting import agent_settings, common_folder
-from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
+from nrunner.conclusion import Conclusion, keep_jobdata
+from nrunner.errors import ExitCode, JournalError, NrunnerError
 from nrunner.history import job_record, past_states, planned_record
 from nrunner.interrupt import Interrupts, stop_by_timeout, stop_by_user
 from nrunner.jobsurvey import JobSurveys
@@ -27,10 +28,8 @@ from nrunner.launch import Launch, limits_of, parallel
 from nrunner.layout import (
     JobFolder,
     attempt_folder_name,
-    categorize,
     create_job_folder,
     link_control,
-    short_id,
 )
 from nrunner.leftover import remove_old
 from nrunner.lock import JobLock, Stage
@@ -39,10 +38,8 @@ from nrunner.mishap import Mishaps
 from nrunner.pause import Pause
 from nrunner.plan import JobPlan
 from nrunner.questions import Questions
-from nrunner.record import replace
-from nrunner.register import enter, strike
+from nrunner.register import enter
 from nrunner.reporter import JobClock, Reporter
-from nrunner.reportfile import write_reports
 from nrunner.results.base import JobReport, Listener, report_options
 from nrunner.results.by_status import ByStatus
 from nrunner.results.job_log import JobLog
@@ -63,7 +60,6 @@ from nrunner.watch import Watch
 __all__ = ["Job", "resume_job", "run_job", "run_to_end"]
 
 _PLANNED_AT_ONCE = 500
-_MOST_NAMED = 5
 
 
 def run_job(
@@ -196,16 +192,20 @@ class Job:
         else:
             self._plan_into(journal)
         self._reporter.flush()
+        note = partial(self._note, journal)
+        conclusion = Conclusion(
+            self._plan, self.folder, journal, self._reporter, note, self.lag.longest
+        )
         try:
-            job = await self._run_tasks(journal)
+            job = await self._run_tasks(journal, conclusion)
         except BaseException:
-            self._give_up(journal)
+            conclusion.give_up(interrupted=bool(self._interrupted))
             raise
         finally:
             remove_tree(self._slots_dir)
         # Before the reports: once they are there, nothing is left to do for anybody.
         self._clean_up()
-        return self._finish(journal, job)
+        return conclusion.finish(job)
 
     def _open_journal(self) -> Journal:
         if self._resumption is not None:
@@ -270,7 +270,7 @@ class Job:
             adoption=None if self._resumption is None else self._resumption.adoption,
         )
 
-    async def _run_tasks(self, journal: Journal) -> JobReport:
+    async def _run_tasks(self, journal: Journal, conclusion: Conclusion) -> JobReport:
         machine = self._machine()
         scheduler = self._scheduler(machine, journal)
         watch = Watch(self._plan.tasks, machine, scheduler, journal, self._reporter, self.folder)
@@ -298,7 +298,7 @@ class Job:
                     learned["places"] = places
                 self._note_facts(learned, journal)
                 # Those who listen to the job hear its end, too.
-                job = self._close(journal)
+                job = conclusion.close(self._interrupted)
             finally:
                 self._lock.tell(Stage.ENDING)
                 await server.close()
@@ -322,34 +322,20 @@ class Job:
             self._reporter.learn(learned)
 
     async def _watched(self, scheduler: Scheduler, journal: Journal, machine: Machine) -> None:
+        """Run all tasks, and hear what people want meanwhile."""
         surveys = self._surveys(journal)
 
         def stop(kill: bool, by: str) -> None:
             scheduler.stop(stop_by_user(time.monotonic(), kill=kill, by=by))
             surveys.hurry(kill=kill)
 
-        def past_limit(limit: float) -> None:
-            scheduler.stop(stop_by_timeout(time.monotonic(), limit))
-            surveys.hurry(kill=False)
-
-        say = partial(self._say, journal)
-        pause = Pause(
-            (scheduler.pause, scheduler.resume),
-            (self._told_all("suspend"), self._told_all("resume")),
-            scheduler.notice,
-            self.lag.excuse,
-        )
         with ExitStack() as stack:
             if self._alone:
+                say = partial(self._say, journal)
                 stack.enter_context(Interrupts(stop, say, journal.sync).caught())
             self._loop, self._stop = asyncio.get_running_loop(), stop
             self._obey()
-            if self._plan.job_timeout is not None:
-                limit = self._plan.job_timeout
-                spent = 0.0 if self._resumption is None else self._resumption.history.spent
-                loop = asyncio.get_running_loop()
-                handle = loop.call_later(max(0.0, limit - spent), past_limit, limit)
-                stack.callback(handle.cancel)
+            self._limit(stack, scheduler, surveys)
             async with asyncio.TaskGroup() as group:
                 helpers = [
                     group.create_task(animate(), name="console")
@@ -360,21 +346,55 @@ class Job:
                 def help_with(work: Coroutine[Any, Any, None]) -> None:
                     helpers.append(group.create_task(work, name="pause"))
 
-                questions = Questions(partial(self._tell_situation, machine))
                 try:
-                    with ExitStack() as heard:
-                        if self._alone:
-                            heard.enter_context(pause.caught(help_with))
-                            heard.enter_context(questions.heard())
-                        await surveys.make("pre")
-                        await scheduler.run()
-                        code = self._reporter.tally.exit_code(False)
-                        await surveys.make("post", failed=code != ExitCode.OK)
+                    with self._questioned(scheduler, machine, help_with):
+                        await self._surveyed(scheduler, surveys)
                 finally:
                     self._stop = None
                     self._interrupted = scheduler.interrupted
                     for helper in helpers:
                         helper.cancel()
+
+    async def _surveyed(self, scheduler: Scheduler, surveys: JobSurveys) -> None:
+        await surveys.make("pre")
+        await scheduler.run()
+        failed = self._reporter.tally.exit_code(False) != ExitCode.OK
+        await surveys.make("post", failed=failed)
+
+    def _limit(self, stack: ExitStack, scheduler: Scheduler, surveys: JobSurveys) -> None:
+        """Have the job stopped once its time is over, unless it has no limit."""
+        limit = self._plan.job_timeout
+        if limit is None:
+            return
+
+        def past_limit() -> None:
+            scheduler.stop(stop_by_timeout(time.monotonic(), limit))
+            surveys.hurry(kill=False)
+
+        spent = 0.0 if self._resumption is None else self._resumption.history.spent
+        handle = asyncio.get_running_loop().call_later(max(0.0, limit - spent), past_limit)
+        stack.callback(handle.cancel)
+
+    @contextlib.contextmanager
+    def _questioned(
+        self,
+        scheduler: Scheduler,
+        machine: Machine,
+        help_with: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> Iterator[None]:
+        """Be stopped, let go on and asked by whoever is at the terminal."""
+        if not self._alone:
+            yield
+            return
+        pause = Pause(
+            (scheduler.pause, scheduler.resume),
+            (self._told_all("suspend"), self._told_all("resume")),
+            scheduler.notice,
+            self.lag.excuse,
+        )
+        questions = Questions(partial(self._tell_situation, machine))
+        with pause.caught(help_with), questions.heard():
+            yield
 
     def _surveys(self, journal: Journal) -> JobSurveys:
         wanted = {} if self._plan.dry_run else self._plan.config.get("sysinfo.survey") or {}
@@ -412,14 +432,7 @@ class Job:
             with contextlib.suppress(NrunnerError):  # it is told when the report is due
                 find_writer(name)
             yield
-        self._write_jobdata()
-
-    def _write_jobdata(self) -> None:
-        """Write what nothing of ours reads: a disk that is full costs it, and nothing else."""
-        from nrunner.jobdata import write_jobdata  # there is time for it only once tests run
-
-        with contextlib.suppress(OSError):
-            write_jobdata(self.folder, self._plan)
+        keep_jobdata(self.folder, self._plan)
 
     def _say(self, journal: Journal, text: str) -> None:
         self._note(journal, text)
@@ -436,82 +449,6 @@ class Job:
         """Return what listeners offer under a name: those on a terminal do more than others."""
         found = [getattr(each, name, None) for each in self._reporter.listeners]
         return [each for each in found if each is not None]
-
-    def _close(self, journal: Journal) -> JobReport:
-        code = self._reporter.tally.exit_code(bool(self._interrupted))
-        now = time.monotonic()
-        lag = round(self.lag.longest(), 6)
-        job = self._reporter.now(
-            now, exit_code=code, interrupted=self._interrupted, loop_lag_max=lag
-        )
-        closed = {"exit_code": code, "elapsed": job.elapsed, "loop_lag_max": lag}
-        why = {"interrupted": self._interrupted} if self._interrupted else {}
-        journal.append([{"type": "closed", **closed, **why}])
-        journal.sync()
-        return job
-
-    def _finish(self, journal: Journal, job: JobReport) -> int:
-        code = ExitCode(job.exit_code)
-        for problem in self._write_reports(job, journal):
-            self._note(journal, problem)
-            code |= ExitCode.JOB_FAILED
-        for problem in self._keep_elsewhere():
-            self._note(journal, problem)
-            code |= ExitCode.JOB_FAILED
-        if code != job.exit_code or not self._plan.has_json:
-            with contextlib.suppress(JournalError):
-                journal.append([self._exit_record(code)])
-        self._reporter.close(replace(job, exit_code=int(code)))
-        strike(self.folder, self._id)
-        return int(code | self._archive(journal))
-
-    def _exit_record(self, code: int) -> dict[str, Any]:
-        record = {"type": "exit", "exit_code": int(code)}
-        # Who looks for results.json to know that the job is complete is told that there is none.
-        return record if self._plan.has_json else {**record, "json": False}
-
-    def _archive(self, journal: Journal) -> ExitCode:
-        """Pack the job's folder as the last of all, if that was asked for."""
-        if not self._plan.config.get("run.archive"):
-            return ExitCode.OK
-        from nrunner.archive import archive  # few want it
-
-        try:
-            archive(self.folder.root)
-        except ResultsError as error:
-            self._note(journal, f"could not {error}")
-            return ExitCode.JOB_FAILED
-        return ExitCode.OK
-
-    def _keep_elsewhere(self) -> Iterator[str]:
-        """Do with the job's folder what was asked for; yield in words what could not be done."""
-        self._write_jobdata()
-        config = self._plan.config
-        try:
-            if config.get("run.job_category"):
-                categorize(self.folder, config["run.job_category"])
-        except NrunnerError as error:
-            yield f"could not {error}"
-
-    def _give_up(self, journal: Journal) -> None:
-        """Tell what is known of a job that cannot go on, and which tasks have no verdict."""
-        code = self._reporter.tally.exit_code(bool(self._interrupted)) | ExitCode.JOB_FAILED
-        lag = round(self.lag.longest(), 6)
-        job = self._reporter.now(time.monotonic(), exit_code=code, loop_lag_max=lag)
-        missing = [each.id for each in self._plan.tasks if not journal.is_settled(each.number)]
-        if missing:
-            named = ", ".join(missing[:_MOST_NAMED])
-            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-            self._note(journal, f"{len(missing)} tasks have no verdict: {named}{more}")
-            again = f"nrunner jobs resume {short_id(self._id)}"
-            self._note(journal, f"once what is wrong is mended, the job can go on: {again}")
-        for problem in self._write_reports(job, journal):
-            self._note(journal, problem)
-        self._reporter.close(job)
-
-    def _write_reports(self, job: JobReport, journal: Journal) -> Iterator[str]:
-        plan = self._plan
-        return write_reports(plan.writers, plan.reports, self.folder, job, journal)
 
     def _note(self, journal: Journal, text: str) -> None:
         """Tell what people should know of the job, now and when they read its journal."""

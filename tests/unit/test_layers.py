@@ -149,6 +149,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "job",
         (
             "nrunner.job",
+            "nrunner.conclusion",
             "nrunner.launch",
             "nrunner.archive",
             "nrunner.difference",
