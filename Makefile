@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+SOURCES = nrunner runners spawners resolver
 PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nrunner/phase.py \
 	nrunner/record.py nrunner/result.py nrunner/runnable.py
 SETUP = setup.cfg pyproject.toml scripts/make-venv
@@ -21,6 +22,7 @@ demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 test: lint ## Run all checks, and the tests on every supported Python that is here
 	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
+	$(BIN)/python -m compileall -q $(SOURCES) # or each nrunner that a test starts would do that anew
 ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
