@@ -304,15 +304,18 @@ def test_many_viewers_and_one_that_takes_nothing_get_all_and_hold_nobody_up(
     for peer in peers:
         peer.sendall(ask)
     stalled, *reading = peers
+    begun = [peer.recv(1 << 16) for peer in reading]  # all are listened to from now on
+    assert all(begun)
     heard: list[int] = []
 
-    def read(peer: socket.socket) -> None:
-        data = b""
+    def read(peer: socket.socket, data: bytes) -> None:
         while piece := peer.recv(1 << 16):
             data += piece
         heard.append(data.count(b"event: task_settled"))
 
-    threads = [threading.Thread(target=read, args=(peer,)) for peer in reading]
+    threads = [
+        threading.Thread(target=read, args=pair) for pair in zip(reading, begun, strict=True)
+    ]
     for thread in threads:
         thread.start()
     (sandbox.here / "go").touch()
