@@ -3,13 +3,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-SOURCES = nrunner runners spawners resolver
 PORTABLE = runners nrunner/__init__.py nrunner/errors.py nrunner/messages.py nrunner/phase.py \
 	nrunner/record.py nrunner/result.py nrunner/runnable.py
 SETUP = setup.cfg pyproject.toml scripts/make-venv
 
 .DEFAULT_GOAL = help
-.PHONY: help demo screenshots test test-versions soak lint format bench bench-short clean
+.PHONY: help demo screenshots compiled test test-versions soak lint format bench bench-short clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,10 +18,9 @@ demo: $(VENV)/.ready ## Run nrunner on examples/ and say where the report is
 		programs tap recipes test_*.py
 	@echo "REPORT     : $$(readlink -f job-results/latest)/results.json"
 
-test: lint ## Run all checks, and the tests on every supported Python that is here
+test: lint compiled ## Run all checks, and the tests on every supported Python that is here
 	PYTHON=$(PYTHON) scripts/install-test-tools
 	$(BIN)/python scripts/test-versions $(PYTEST_ARGS)
-	$(BIN)/python -m compileall -q $(SOURCES) # or each nrunner that a test starts would do that anew
 ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
@@ -37,6 +35,10 @@ test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pytho
 soak: $(VENV)/.ready-test ## Let random faults loose on real jobs, for ten minutes (SOAK_ARGS="--seconds 60 --seed N")
 	$(BIN)/python -m tests.faults.soak_fuzz $(FUZZ_ARGS)
 	$(BIN)/python -m tests.faults.soak $(SOAK_ARGS)
+
+# Tests write no bytecode: each nrunner that they start would compile all of it anew.
+compiled: $(VENV)/.ready-test
+	$(BIN)/python -m compileall -q nrunner runners spawners resolver
 
 screenshots: $(VENV)/.ready-test ## Take the pictures in docs/images anew; look at them afterwards
 	PYTHON=$(PYTHON) scripts/install-test-tools

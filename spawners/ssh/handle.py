@@ -235,7 +235,7 @@ class DutHandle:
                     )
                 except LinkError:
                     # What is lost only now is not waited for as long as what is slow.
-                    until = min(until, now() + self._reach_within())
+                    until = min(until, now() + _REACH_WITHIN)
                     bound.reschedule(until)
                     await asyncio.sleep(_PAUSE)
 

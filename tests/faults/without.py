@@ -179,6 +179,14 @@ ROWS = (
         "tests/unit/test_journal.py::test_lines_of_the_first_format_are_believed",
     ),
     Row(
+        "a device's sshd is away as the job ends",
+        "spawners/ssh/handle.py",
+        "                    await asyncio.sleep(_PAUSE)\n",
+        "                    raise\n",
+        "tests/functional/test_ssh_spawner.py"
+        "::test_a_device_that_is_away_for_a_moment_as_a_job_ends_is_left_clean",
+    ),
+    Row(
         "the link to an agent is cut",
         "nrunner/keptlink.py",
         "_RECONNECTS = (0.05, 0.2, 0.5, 1.0, 2.0)\n",
