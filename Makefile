@@ -25,7 +25,7 @@ ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
 	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore=tests/faults
-	$(BIN)/python -m pytest -n 2 tests/faults
+	$(BIN)/python -m pytest tests/faults # one by one: limits on a user's processes count those of all
 endif
 
 test-versions: $(VENV)/.ready-test ## Run the tests on the other supported Pythons only
