@@ -316,9 +316,10 @@ def test_nobody_waits_long_for_the_verdict_of_what_was_to_be_killed(agents):
     """Eight million lines take many seconds to read."""
 
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
-        script = f"yes ok | head -n 8000000; > {agents.folder}/said"
+        said = agents.folder / "said"
+        script = f"yes ok | head -n 8000000; echo $$ > {said}.new; mv {said}.new {said}"
         talk.run(1, Runnable("tap", "/bin/sh", ("-c", script)))
-        while not (agents.folder / "said").exists():  # noqa: ASYNC110 - nobody tells
+        while not said.exists() or not is_gone(int(said.read_text())):  # noqa: ASYNC110
             await asyncio.sleep(0.002)
         talk.cancel(1, kill=True)
         end = await talk.hear(1, "ended")
