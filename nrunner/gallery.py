@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector, web
+from yarl import URL
 
 from nrunner.errors import NrunnerError
 from nrunner.layout import JobFolder, id_of, short_id
@@ -102,8 +104,8 @@ class _Gallery:
             raise web.HTTPNotFound(text=f"no job {short[:60]!r} is shown here")
         socket = folder.control_socket
         if state_of(folder).state is JobState.RUNNING and socket is not None:
-            target = PREFIX + path.format_map(request.match_info)
-            return await _proxied(request, socket, target)
+            found = {name: quote(value, safe="") for name, value in request.match_info.items()}
+            return await _proxied(request, socket, PREFIX + path.format_map(found))
         view = await self._view(short)
         streams = EventStreams(view)
         streams.close()  # nothing follows what is there
@@ -137,12 +139,12 @@ def _client(socket: Path) -> ClientSession:
 async def _proxied(request: web.Request, socket: Path, target: str) -> web.StreamResponse:
     """Hand a request on to a job that runs, and its answer back as it comes."""
     kept = {key: request.headers[key] for key in _PASSED_ON if key in request.headers}
-    url = f"http://job{target}"
+    url = URL(f"http://job{target}", encoded=True).with_query(request.query)
     response = web.StreamResponse()
     try:
         async with (
             _client(socket) as client,
-            client.request(request.method, url, params=request.query, headers=kept) as theirs,
+            client.request(request.method, url, headers=kept) as theirs,
         ):
             response.set_status(theirs.status)
             for key, value in theirs.headers.items():

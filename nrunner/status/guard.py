@@ -104,9 +104,16 @@ def _check_headers(request: web.Request, port: int) -> None:
 
 
 def _is_open(request: web.Request) -> bool:
+    """Whether what answers is a page, or makes a session: which route it is, however it is written.
+
+    The pattern of every page ends with a slash, and no other does.
+    """
+    resource = request.match_info.route.resource
+    if resource is None:
+        return False
     if request.method == "POST":
-        return request.path == SESSION
-    return request.path.endswith("/")
+        return resource.canonical == SESSION
+    return resource.canonical.endswith("/")
 
 
 def shown_token(request: web.Request) -> str:

@@ -266,6 +266,34 @@ def test_nobody_gets_at_data_without_a_token_or_from_another_site(sandbox: Sandb
     run.wait()
 
 
+def test_no_way_to_write_an_address_gets_at_a_job_without_a_token(sandbox: Sandbox) -> None:
+    """The pages are open to everybody; what only looks like one is not."""
+    go_on = sandbox.here / "go"
+    sandbox.write("t.sh", TICKING.format(go=go_on))
+    run = sandbox.start("run", "t.sh")
+    wait_until(sandbox.moves, "the job runs")
+    server = sandbox.start("jobs", "serve")
+    address, _, once = link_of(server, "PAGE       : ").partition("/#token=")
+    port = int(address.rpartition(":")[2])
+    body = asked(port, "POST", "/api/v1/session", Authorization=f"Bearer {once}")[2]
+    good = f"Bearer {json.loads(body)['token']}"
+    (job,) = json.loads(asked(port, "GET", "/api/v1/jobs", Authorization=good)[2])["jobs"]
+    assert asked(port, "GET", f"/jobs/{job['short']}/")[0] == 200
+    start = f"/jobs/{job['short']}/api/v1/"
+    assert asked(port, "GET", f"{start}tasks/1/log/stdout", Authorization=good)[0] == 200
+    odd = (
+        *("tasks/1/log/stdout%3F%2F", "tasks/1/log/stdout%2F", "tasks/1%2F", "tasks/1%23%2F"),
+        *("tasks/..%2Ftasks%23%2F", "tasks/..%2F..%2Fv1%2Ftasks%3F%2F", "tasks/..%2Fevents%23%2F"),
+    )
+    for path in odd:
+        assert asked(port, "GET", start + path)[0] == 401, path
+        assert asked(port, "GET", start + path, Authorization=good)[0] == 404, path
+    go_on.touch()
+    assert run.wait().code == 0
+    server.signal(signal.SIGINT)
+    assert server.wait().code == 0
+
+
 def test_logs_are_cached_and_had_in_parts(sandbox: Sandbox) -> None:
     sandbox.write("t.sh", "#!/bin/sh\necho 0123456789\nsleep 60\n")
     run = sandbox.start("run", "--serve", "t.sh")
