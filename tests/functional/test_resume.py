@@ -111,7 +111,9 @@ def test_what_ended_before_its_agent_was_killed_counts(box: Sandbox) -> None:
     wait_until(lambda: marks(box), "a test has begun")
     run.signal(signal.SIGSTOP)
     wait_until(lambda: len(marks(box)) == 4, "all tests have begun")
-    time.sleep(0.4)
+    quick = [pid for pid, words in box.payloads().items() if "quick.sh" in words]
+    wait_until(lambda: not any(map(procfs.read_process, quick)), "all but one are over")
+    time.sleep(0.4)  # so that the agent has put it down
     (agent,) = procfs.children_of(guardian(box))
     os.kill(agent, signal.SIGKILL)
     run.signal(signal.SIGKILL)

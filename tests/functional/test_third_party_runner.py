@@ -115,10 +115,10 @@ NEWS = 'say \'"status": "running", "type": "news"\''
 def test_heartbeats_do_not_break_the_silence_of_a_test(
     sandbox: Sandbox, act: str, status: str
 ) -> None:
-    text = f'{SAY}for n in 1 2 3 4 5 6; do {act}; sleep 0.1; done\nsay "$pass"\n'
+    text = f'{SAY}for n in 1 2 3 4 5 6; do {act}; sleep 0.2; done\nsay "$pass"\n'
     sandbox.plug_in("nrunner-runner-quiet", text)
     sandbox.write("quiet.json", '{"kind": "quiet"}', executable=False)
-    sandbox.run("run", "quiet.json", "--task-silence", "0.4", "--grace", "2")
+    sandbox.run("run", "quiet.json", "--task-silence", "0.8", "--grace", "2")
     [test] = sandbox.results()["tests"]
     assert test["status"] == status, test
 
