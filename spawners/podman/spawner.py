@@ -190,26 +190,28 @@ class PodmanSpawner:
     # Making one.
 
     async def _open(self, opening: Opening, number: int, base: str, folder: str) -> ContainerHandle:
-        plan = await self._plan(number, base, folder)
-        may_try_again = plan.has_own_users and not self._has_opened
-        try:
-            handle = await opening.open(plan)
-        except NoProgram:
-            if plan.agent is AgentSort.SHELL:
-                raise
-            self._without_python.add(plan.image)
-            handle = await opening.open(await self._plan(number, base, folder))
-        except SpawnError:
-            if not may_try_again or self._settings.userns != "auto" or not opening.is_wanted:
-                raise
-            # Not every file system can be shown to other users than its own.
-            own = await offload(make_agent_folder, self._context.runtime_folder, number)
-            handle = await opening.open(replace(plan, has_own_users=False, agent_folder=own))
-            self._shares_users = True
-        self._has_opened = True
-        return handle
+        """Make a container, with less where there cannot be all of what it should have."""
+        is_first, shares_users = not self._has_opened, self._shares_users
+        while True:
+            plan = await self._plan(number, base, folder, shares_users=shares_users)
+            try:
+                handle = await opening.open(plan)
+            except NoProgram:
+                if plan.agent is AgentSort.SHELL:
+                    raise
+                self._without_python.add(plan.image)
+            except SpawnError:
+                may_share = is_first and plan.has_own_users and self._settings.userns == "auto"
+                if not may_share or not opening.is_wanted:
+                    raise
+                # Not every file system can be shown to other users than its own.
+                shares_users = True
+            else:
+                self._has_opened = True
+                self._shares_users = self._shares_users or shares_users
+                return handle
 
-    async def _plan(self, number: int, base: str, folder: str) -> Plan:
+    async def _plan(self, number: int, base: str, folder: str, *, shares_users: bool) -> Plan:
         """Decide about a container, and make its agent's folder."""
         settings, context = self._settings, self._context
         # Podman would keep what is made there with the numbers that users have outside.
@@ -235,7 +237,7 @@ class PodmanSpawner:
             slots=context.max_parallel,
             user=host.agent_user(),
             has_own_users=not prepares
-            and not self._shares_users
+            and not shares_users
             and host.gives_own_users(settings.userns),
             may_administer=prepares,
             ulimits=own_ulimits(),
