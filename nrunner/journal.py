@@ -83,6 +83,8 @@ class Journal:
             what = "create" if access is Access.NEW else "open"
             raise JournalError(f"{what} the journal {path}: {error.strerror}") from error
         self._has_reserve = access is not Access.READ
+        self._owns_end = access is Access.NEW
+        """Whether what is behind our last record is nobody's; not while records are still read."""
         if self._has_reserve:
             self._reserve()
 
@@ -91,7 +93,8 @@ class Journal:
         """Open a journal to go on with; call `visit` with each of its records.
 
         A tail that cannot be believed is cut off, and kept beside the journal under the name
-        `torn_copy` gives. Raise JournalError for a journal of a newer format, or none.
+        `torn_copy` gives. Raise JournalError for a journal of a newer format, or none; whatever is
+        raised, by `visit` too, has changed nothing.
         """
         journal = cls(path, Access.APPEND)
         try:
@@ -195,8 +198,9 @@ class Journal:
     def close(self) -> None:
         """Write no more."""
         if self._fd >= 0:
-            if self._has_reserve:
+            if self._owns_end:
                 self._undo()  # whatever is behind our last record
+            if self._has_reserve:
                 with contextlib.suppress(OSError):
                     self._reserve_path.unlink()
             os.close(self._fd)
@@ -231,6 +235,7 @@ class Journal:
                     while piece := file.read(1 << 20):
                         copy.write(piece)
                 os.ftruncate(self._fd, self._size)
+            self._owns_end = True
         except OSError as error:
             raise JournalError(f"mend the journal {self.path}: {error.strerror}") from error
 

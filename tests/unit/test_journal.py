@@ -259,6 +259,34 @@ def test_a_torn_tail_is_cut_off_and_kept(journal):
     assert [each["task"] for each in read_records(journal.path)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, JournalError])
+def test_a_journal_that_is_not_gone_on_with_after_all_is_left_as_it_is(journal, error):
+    """Ctrl-C while it is read, or a word in it that is not known here."""
+    journal.append([move(1), move(2), move(3)])
+    journal.close()
+    with journal.path.open("ab") as file:
+        file.write(b"torn")
+    before = journal.path.read_bytes()
+
+    def give_up(record: dict[str, Any]) -> None:
+        if record["task"] == 2:
+            raise error
+
+    with pytest.raises(error):
+        Journal.reopen(journal.path, give_up)
+    assert journal.path.read_bytes() == before
+    assert [path.name for path in journal.path.parent.iterdir()] == ["journal.jsonl"]
+
+
+def test_a_journal_of_a_newer_format_is_left_as_it_is(journal):
+    journal.append([move(1), {"type": "job", "format": FORMAT + 1}, move(2)])
+    journal.close()
+    before = journal.path.read_bytes()
+    with pytest.raises(JournalError, match="is newer than"):
+        Journal.reopen(journal.path, lambda _record: None)
+    assert journal.path.read_bytes() == before
+
+
 def test_who_only_looks_changes_nothing(journal):
     journal.append([{"type": "settled", "task": 1, "report": report(1)}])
     with journal.path.open("ab") as file:
