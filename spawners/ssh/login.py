@@ -187,6 +187,8 @@ def _keys(host: Host) -> Iterator[PKey]:
 
 
 def _key_in_file(host: Host) -> PKey:
+    """Return the key in the file that the inventory names; raise UnfitError: it is our trouble."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from paramiko.pkey import PKey, UnknownKeyType
     from paramiko.ssh_exception import PasswordRequiredException, SSHException
 
@@ -195,8 +197,8 @@ def _key_in_file(host: Host) -> PKey:
     try:
         return PKey.from_path(str(host.key.expanduser()))
     except OSError as error:
-        raise SpawnError(f"{what}: {error.strerror or error}") from error
-    except (SSHException, UnknownKeyType, TypeError, ValueError) as error:
+        raise UnfitError(f"{what}: {error.strerror or error}") from error
+    except (SSHException, UnknownKeyType, UnsupportedAlgorithm, TypeError, ValueError) as error:
         # Some sorts that have a passphrase complain that none was given, others of its type.
         is_locked = isinstance(error, PasswordRequiredException) or "password" in str(error).lower()
         why = (
@@ -204,7 +206,7 @@ def _key_in_file(host: Host) -> PKey:
             if is_locked
             else "it is no private key of a sort that is known"
         )
-        raise SpawnError(f"{what}: {why}") from error
+        raise UnfitError(f"{what}: {why}") from error
 
 
 def _keys_of_agent(host: Host) -> Iterator[PKey]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -150,10 +151,54 @@ def test_another_key_than_the_known_one_is_refused_until_a_person_takes_it(capsy
     assert said(capsys, "check", dut.name)[-1] == "CHECKED    : 1 (1 fine)"
 
 
-def test_a_key_that_is_missing_here_is_no_fault_of_the_device(capsys, lab, dut):
-    lab.write_text(lab.read_text().replace(str(dut.key), "/no/key"))
-    line = said(capsys, "check", dut.name, code=2)[1]
-    assert "FAILED: could not read the key /no/key for" in line
+def of_a_token(path: Path) -> None:
+    """Make a private key file as ``ssh-keygen -t ed25519-sk`` does; the key is in a token."""
+
+    def string(data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + data
+
+    public = string(b"sk-ssh-ed25519@openssh.com") + string(b"k" * 32) + string(b"ssh:")
+    private = bytes(3) + b"\1" + bytes(3) + b"\1" + public + b"\1" + string(b"h" * 16)
+    private += string(b"") + string(b"comment")
+    private += bytes(range(1, 1 + -len(private) % 8))
+    blob = b"openssh-key-v1\0" + string(b"none") * 2 + string(b"") + (1).to_bytes(4, "big")
+    text = base64.encodebytes(blob + string(public) + string(private)).decode()
+    path.write_text(
+        f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n"
+    )
+
+
+def locked(path: Path) -> None:
+    """Make a private key that has a passphrase."""
+    words = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", str(path))
+    subprocess.run(words, check=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda _path: None, "No such file or directory"),
+        (locked, "it has a passphrase"),
+        (of_a_token, "it is no private key of a sort that is known"),
+    ],
+    ids=["missing", "locked", "of a token"],
+)
+def test_a_key_that_cannot_be_used_here_is_no_fault_of_the_device(
+    capsys, lab, dut, pair, tmp_path, make, why
+):
+    key = tmp_path / "key"
+    make(key)
+    first, rest = lab.read_text().split(str(dut.key), 1)
+    lab.write_text(first + str(key) + rest)
+    lines = said(capsys, "check", code=2)
+    (failed,) = [line for line in lines if "FAILED" in line]
+    assert f"FAILED: could not read the key {key} for" in failed
+    assert why in failed
+    assert lines[-1] == "CHECKED    : 2 (1 fine)", lines
+    assert state(lab, dut) is State.FREE
+    (tmp_path / "t.json").write_text('{"kind": "exec-test", "uri": "/bin/true"}')
+    assert main(["run", "--spawner", "ssh", "--dut", dut.name, "t.json"]) != 0
+    assert why in capsys.readouterr().out
     assert state(lab, dut) is State.FREE
 
 
