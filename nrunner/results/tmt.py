@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any
@@ -59,9 +60,23 @@ def _fields(task: TaskReport, job: JobReport) -> Iterator[tuple[str, Any]]:
 
 
 def _yaml(value: Any) -> str:
-    """Return a value as JSON, which YAML holds; with ASCII alone no reader can stumble."""
+    """Return a value as JSON, which YAML holds; with ASCII alone no reader can stumble.
+
+    But YAML has no pairs of escapes for one character: it has an escape for any.
+    """
     texts = [utf8(each) for each in value] if isinstance(value, list) else utf8(value)
-    return json.dumps(texts)
+    return _PAIR.sub(_whole, json.dumps(texts))
+
+
+_PAIR = re.compile(r"\\\\|\\u(d[89ab]..)\\u(d[c-f]..)")
+"""Two escapes for one character; an escaped backslash is seen first, as it begins none."""
+
+
+def _whole(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
+    high, low = int(match[1], 16), int(match[2], 16)
+    return f"\\U{0x10000 + (high - 0xD800 << 10) + low - 0xDC00:08x}"
 
 
 def _time(seconds: float) -> str:

@@ -57,5 +57,19 @@ def test_no_text_of_a_test_breaks_the_list():
     assert len(read(*reports)) == len(reports)
 
 
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.CSafeLoader])
+@pytest.mark.parametrize(
+    "text",
+    ["'\U0001f389' != 'x'", "\U00010000\U0002fa1d", "\\\U0001f600", r"\ud83c\udf89", "\t\xe9"],
+)
+def test_every_text_is_read_as_it_was_by_any_reader(loader, text):
+    report = replace(sample_report(1, f"/bin/{text}"), detail=text, result=Result.FAIL)
+    stream = io.StringIO()
+    TmtReport().write(sample_job([report]), [report], stream)
+    (found,) = yaml.load(stream.getvalue(), loader)
+    assert found["name"] == f"/bin/{text}"
+    assert found["note"] == [text.strip()]
+
+
 def test_a_job_without_tests_is_an_empty_list():
     assert read() == []
