@@ -88,9 +88,12 @@ def _write(writer: ResultWriter, path: str, job: JobReport, journal: Settled) ->
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[IO[str]]:
-    """Open a file that appears, whole, in place of `path` once the block ends well."""
-    if path.exists() and not path.is_file():
-        # A pipe or a device cannot be replaced.
+    """Open a file that appears, whole, in place of `path` once the block ends well.
+
+    What is more than a file is written to as it is.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        # A pipe or a device cannot be replaced, and a link (/dev/fd/3) is none of ours.
         with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             yield stream
         return

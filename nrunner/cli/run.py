@@ -221,6 +221,10 @@ def _run(
         return carry_out(plan, listen)
 
 
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""What standard output is called; the console goes elsewhere then."""
+
+
 def asked_reports(
     asked: Mapping[str, str | None], *, to_stdout: bool = True
 ) -> tuple[ReportTarget, ...]:
@@ -229,7 +233,11 @@ def asked_reports(
     If not `to_stdout` there is none, and already one is too many.
     """
     wanted = ((name, asked.get(name)) for name in REPORTS)
-    reports = tuple(ReportTarget(name, target) for name, target in wanted if target is not None)
+    reports = tuple(
+        ReportTarget(name, "-" if target in _STDOUT else target)
+        for name, target in wanted
+        if target is not None
+    )
     count = [each.target for each in reports].count("-")
     if count > 1:
         raise UsageError("write more than one report to standard output: name a file")

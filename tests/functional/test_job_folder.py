@@ -133,10 +133,11 @@ def test_reports_can_be_sent_to_standard_output_and_to_files(sandbox: Sandbox) -
     assert (sandbox.here / "my.json").read_text() == (sandbox.job / "results.json").read_text()
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1"])
 def test_the_console_goes_to_standard_error_where_a_report_has_standard_output(
-    sandbox: Sandbox,
+    sandbox: Sandbox, name: str
 ) -> None:
-    end = sandbox.run("run", "/bin/true", "--tap", "-")
+    end = sandbox.run("run", "/bin/true", "--tap", name)
     assert end.out == (sandbox.job / "results.tap").read_text()
     assert "(1/1) /bin/true: PASS" in end.err
 

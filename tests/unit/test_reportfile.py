@@ -125,6 +125,27 @@ def test_a_pipe_is_written_to_and_not_replaced(write):
         os.close(writing)
 
 
+def test_a_link_is_followed_and_not_replaced(write, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "link"
+    for aim in (tmp_path / "elsewhere" / "old", tmp_path / "elsewhere" / "new"):
+        if aim.name == "old":
+            aim.write_text("of an earlier job, and longer")
+        target.symlink_to(aim)
+        assert write(Writer("one"), reports=(ReportTarget("one", str(target)),)) == []
+        assert target.is_symlink()
+        assert aim.read_text() == "1\n2\n"
+        target.unlink()
+    assert files(tmp_path / "elsewhere") == {"old", "new"}
+
+
+def test_a_file_that_was_opened_beforehand_is_written_to_and_not_replaced(write, tmp_path):
+    with (tmp_path / "opened").open("w+") as file:
+        target = f"/proc/self/fd/{file.fileno()}"
+        assert write(Writer("one"), reports=(ReportTarget("one", target),)) == []
+        assert file.read() == "1\n2\n"
+
+
 def test_a_dash_is_standard_output(write, capsys):
     assert write(Writer("one"), reports=(ReportTarget("one", "-"),)) == []
     assert capsys.readouterr().out == "1\n2\n"
