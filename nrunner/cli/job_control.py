@@ -18,12 +18,11 @@ from nrunner.cli.chosen import chosen_job, job_argument
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say, say_error
 from nrunner.cli.settings import configuration, flags_of
-from nrunner.cli.summary import report_of, told_state
+from nrunner.cli.summary import code_of, told_state
 from nrunner.errors import ExitCode, NrunnerError, UsageError
 from nrunner.layout import JobFolder, id_of, short_id
 from nrunner.lock import JobState, JobStatus, state_of, wait_free
 from nrunner.option import Duration
-from nrunner.progress import exit_code_of
 
 __all__ = ["attach", "cancel", "wait"]
 
@@ -102,7 +101,7 @@ def wait(job: str, timeout: str | None, **flags: Any) -> int:
         status = state_of(folder)
     if status.state is not JobState.COMPLETE:
         return _told(folder, status)
-    return _exit_code(folder)
+    return code_of(folder)
 
 
 @click.command()
@@ -165,12 +164,3 @@ def _told(folder: JobFolder, status: JobStatus) -> int:
     """Say what is wrong with a job that has no end."""
     say_error(f"job {short_id(id_of(folder))} is {told_state(status)}")
     return ExitCode.JOB_FAILED
-
-
-def _exit_code(folder: JobFolder) -> int:
-    """Return the exit code of a job that is complete."""
-    code = exit_code_of(folder.journal)
-    if code is not None:
-        return code
-    report = report_of(folder) or {}
-    return int(report.get("exit_code", ExitCode.JOB_FAILED))

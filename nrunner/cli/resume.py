@@ -14,8 +14,8 @@ from nrunner.cli.chosen import chosen_job, job_argument
 from nrunner.cli.flags import setting_flags
 from nrunner.cli.output import say
 from nrunner.cli.settings import configuration, flags_of
+from nrunner.cli.summary import code_of
 from nrunner.config import Config
-from nrunner.errors import ExitCode
 from nrunner.layout import JobFolder
 
 __all__ = ["resume"]
@@ -31,7 +31,6 @@ def resume(job: str, **flags: Any) -> int:
     tests that still run are taken over, the others are run. The exit code is that of the whole job.
     """
     from nrunner.lock import JobState, state_of
-    from nrunner.progress import exit_code_of
 
     config = configuration(flags_of(flags))
     folder = chosen_job(job, flags)
@@ -39,7 +38,7 @@ def resume(job: str, **flags: Any) -> int:
     if status.state is JobState.COMPLETE:
         say(f"JOB ID     : {folder.job_id}")
         say("COMPLETE   : there is nothing to go on with")
-        return exit_code_of(folder.journal) or ExitCode.OK
+        return code_of(folder)
     return _go_on(folder, config)
 
 

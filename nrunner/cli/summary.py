@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nrunner.errors import NrunnerError, ResultsError
+from nrunner.errors import ExitCode, NrunnerError, ResultsError
 from nrunner.layout import JobFolder, id_of
 from nrunner.lock import JobState, JobStatus, Stage, state_of
-from nrunner.progress import Progress, progress_of
+from nrunner.progress import Progress, exit_code_of, progress_of
 from nrunner.record import dataclass, field
 from nrunner.result import Result
 
-__all__ = ["COUNTS", "Summary", "figures_of", "report_of", "summary_of", "told_state"]
+__all__ = ["COUNTS", "Summary", "code_of", "figures_of", "report_of", "summary_of", "told_state"]
 
 COUNTS: Mapping[str, Result] = {
     "pass": Result.PASS,
@@ -110,6 +110,15 @@ def report_of(folder: JobFolder) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise ResultsError(f"read {path}: {error}") from error
+
+
+def code_of(folder: JobFolder) -> int:
+    """Return the exit code of a job that is complete; raise ResultsError."""
+    code = exit_code_of(folder.journal)
+    if code is not None:
+        return code
+    report = report_of(folder) or {}
+    return int(report.get("exit_code", ExitCode.JOB_FAILED))
 
 
 def _serves(status: JobStatus) -> bool:

@@ -196,6 +196,15 @@ def test_a_job_that_is_complete_is_left_alone(box: Sandbox) -> None:
     assert (box.job / "journal.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["resume", "wait"])
+def test_the_code_of_a_job_whose_journal_is_gone_is_that_of_its_report(
+    box: Sandbox, command: str
+) -> None:
+    assert box.run("run", "/bin/true", "/bin/false").code == 1
+    (box.job / "journal.jsonl").unlink()
+    assert box.run("jobs", command).code == 1
+
+
 def test_reports_that_a_killed_controller_did_not_get_to_are_written(box: Sandbox) -> None:
     assert box.run("run", "/bin/true", "/bin/false", "--tap", "asked.tap").code == 1
     told = box.results()["tests"]
