@@ -140,6 +140,10 @@ def sort_of(archive: str) -> Sort:
     return SHELL if archive.endswith(".sh") else PYTHON
 
 
+_RELAY = "9" * 10
+"""Room for the number with which the relay there begins each line that it hands on."""
+
+
 class _Peer(asyncio.Protocol):
     """Lines to an agent of sh over a channel."""
 
@@ -159,7 +163,9 @@ class _Peer(asyncio.Protocol):
 
     def send(self, said: bytes) -> None:
         assert self._transport is not None
-        self._transport.write(b"".join(piece.removeprefix(b" ") for piece in cut("", said)))
+        pieces = cut(_RELAY, said)
+        head = len(_RELAY) + 1
+        self._transport.write(b"".join(piece[head:] for piece in pieces))
 
     def close(self) -> None:
         if self._transport is not None:
