@@ -135,7 +135,11 @@ _TEXTS = {
         r"\s*|\s*(?:ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/]{16,}={0,3}(?: .*)?",
         "expected a public key as known_hosts has it: ssh-ed25519 AAAA...",
     ),
-    "work": (r"/.*|~/.+", "expected a path from / or ~/"),
+    # What is written down there is read by sh, which knows no more of JSON than that.
+    "work": (
+        r'/[^"\\\x00-\x1f]*|~/[^"\\\x00-\x1f]+',
+        "expected a path from / or ~/, without quotes and backslashes",
+    ),
 }
 """Key to what its text has to be, and what is said if it is not."""
 

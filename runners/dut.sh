@@ -42,7 +42,7 @@ started() { # PID: when it began, in ticks after the boot; nothing if it is gone
 }
 
 field() { # FILE NAME: a number or a string without quotes in it
-    sed -n "s/.*\"$2\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "$1" 2>/dev/null
+    sed -n -e "s/.*\"$2\": *\"\([^\"]*\)\".*/\1/p" -e "s/.*\"$2\": *\([0-9][0-9]*\).*/\1/p" "$1" 2>/dev/null
 }
 
 lives() { # FILE: whether the process lives that wrote who it is
@@ -253,6 +253,7 @@ look_out() { # FOLDER
 }
 
 remove() { # FOLDER
+    case $1 in */jobs/?*) ;; *) fails "remove $1: it is no job's folder" ;; esac
     if [ -p "$1/door" ] && lives "$1/agent"; then
         # Opened both ways it does not wait for a reader, who may be gone.
         printf '@ leave\n' 1<>"$1/door"

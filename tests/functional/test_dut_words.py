@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from nrunner.spawners.agentfile import agent_file
-from nrunner.spawners.ssh.agent import PYTHON, Asked
+from nrunner.spawners.ssh.agent import PYTHON, SHELL, Asked
 from nrunner.spawners.ssh.words import read_answer
+from tests.functional.sandbox import wait_until
 
 WITHIN = 20.0
 
@@ -101,3 +102,62 @@ def test_an_agent_outlives_who_hangs_up_before_it_has_answered(device):
             peer.sendall(json.dumps(hello).encode() + b"\n" + b'{"type":"ping"}\n' * 100)
     assert device.ask("look", folder).fields["alive"] is True
     device.ask("remove", folder)
+
+
+class Sh:
+    """A device without Python."""
+
+    def __init__(self, folder: Path, work: Path) -> None:
+        self.work = str(work)
+        file = SHELL.file(folder)
+        self.archive = str(folder / file.name)
+        Path(self.archive).write_bytes(file.data)
+
+    def ask(self, word: str, argument: str) -> Any:
+        command = SHELL.command("", self.archive, word, argument)
+        said = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, capture_output=True)
+        found = read_answer(said.stdout)
+        assert found is not None, said
+        return found[0].fields
+
+    def start(self, job: str) -> Any:
+        asked = Asked(self.work, f"{job}.1", job, "me@here", "secret", 1, may_group=False)
+        command, data = SHELL.start("", self.archive, asked)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(data)
+            process.stdin.close()
+            answer = json.loads(process.stdout.readline().partition(b":")[2])
+            process.stdout.close()
+            if "held" in answer:
+                process.wait(WITHIN)
+            else:
+                process.returncode = 0  # it stays, as the agent
+            return answer
+
+
+@pytest.mark.parametrize("name", ["plain", "lab,2", "a}b", "it's", "a b", "é"])
+def test_where_work_is_done_may_be_called_anything(tmp_path, name):
+    """And nothing else is removed: not what has the first half of its name."""
+    beside = [tmp_path / name.partition(sign)[0] / "precious" for sign in ",}' " if sign in name]
+    for each in beside:
+        each.mkdir(parents=True)
+    (tmp_path / name).mkdir(mode=0o700)
+    device = Sh(tmp_path, tmp_path / name)
+    folder = device.start("one")["folder"]
+    wait_until(lambda: device.ask("lease", device.work)["answers"], "it answers")
+    assert device.start("two")["holder"]["job"] == "one"
+    assert device.start("one")["folder"] == folder, "who begins anew is not held up"
+    device.ask("remove", folder)
+    wait_until(lambda: not device.ask("lease", device.work)["held"], "it is given back")
+    assert all(each.is_dir() for each in beside)
+
+
+def test_nothing_but_the_folder_of_a_job_is_removed(tmp_path):
+    device = Sh(tmp_path, tmp_path / "work")
+    (tmp_path / "precious").mkdir()
+    said = device.ask("remove", str(tmp_path / "precious"))
+    assert "it is no job's folder" in said["error"]
+    assert (tmp_path / "precious").is_dir()

@@ -111,6 +111,8 @@ def test_an_empty_inventory_is_one(tmp_path):
         ("address = 'a'\ntags = ['!rc']", "'!rc' cannot be a tag"),
         ("address = 'a'\ntags = ['a,b']", "'a,b' cannot be a tag"),
         ("address = 'a'\nwork = 'tmp'", '"dut.x.work": expected a path from / or ~/'),
+        ("address = 'a'\nwork = '/a\\b'", "from / or ~/, without quotes and backslashes"),
+        ("address = 'a'\nwork = '~/a\"b'", "from / or ~/, without quotes and backslashes"),
         ("address = 'a'\npower_on = 'pdu on'", '"dut.x.power_on": expected a list, got a string'),
         ("address = 'a'\npower_on = []", '"dut.x.power_on": must not be empty'),
         ("address = 'a'\nconsole = ['']", '"dut.x.console": expected a program and its arguments'),
