@@ -7,7 +7,6 @@ not be installed where they are listed. Not responsible for which classes are su
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from nrunner.errors import RecipeError
@@ -73,7 +72,7 @@ def _meant(file: str, name: str, tests: list[Found]) -> list[Found]:
         return tests
     try:
         found = chosen(tests, name)
-    except re.error as error:
+    except ValueError as error:
         raise RecipeError(f"{shown(file)}: {shown(name)} is no pattern: {error}") from error
     if not found:
         known = ", ".join(each.name for each in tests[:3]) + (", ..." if tests[3:] else "")

@@ -52,7 +52,7 @@ def run_leashed(argv: Sequence[str], context: Context, stdout: int, stderr: int)
 
     All of its process group is ended once it has ended itself, and if we end before, however.
     """
-    if shutil.which(argv[0]) is None:
+    if shutil.which(argv[0], path=context.env.get("PATH")) is None:
         reason = "permission denied" if Path(argv[0]).is_file() else "no such file or directory"
         raise BoundedError(f"could not start {argv[0]}: {reason}")
     leash, held = os.pipe()

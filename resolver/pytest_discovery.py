@@ -7,7 +7,6 @@ Not responsible for the form of references, nor for what pytest finds
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 from nrunner.errors import RecipeError
@@ -15,7 +14,7 @@ from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.pytest_collection import Collected, CollectedTest, Collection
 from nrunner.resolver.pytest_sign import has_cases, has_usual_name, is_for_pytest
-from nrunner.resolver.reference import is_file, is_folder, is_pattern, shown
+from nrunner.resolver.reference import expression, is_file, is_folder, is_pattern, shown
 from nrunner.runnable import Runnable
 
 __all__ = ["Discovery"]
@@ -60,15 +59,15 @@ class Discovery:
         if exact.answer is Answer.SUCCESS:
             return replace(exact, reference=reference)
         try:
-            expression = re.compile(pattern)
-        except re.error as error:
+            fits = expression(pattern).search
+        except ValueError as error:
             reason = f"{shown(file)}: {shown(pattern)} is no regular expression: {error}"
             return _no(reference, reason, Answer.CORRUPT)
         whole = self.resolve(_PREFIX + file)
         fitting = tuple(
             each
             for each in whole.runnables
-            if expression.search(str(each.uri).partition("::")[2].replace("::", "."))
+            if fits(str(each.uri).partition("::")[2].replace("::", "."))
         )
         if fitting:
             return replace(whole, reference=reference, runnables=fitting)

@@ -8,7 +8,6 @@ takes Avocado, nor for the form of references (``nrunner.resolver.avocado_instru
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 
 from nrunner.resolver.python_case import AVOCADO, Cases
@@ -16,6 +15,7 @@ from nrunner.resolver.python_docstring import directives
 from nrunner.resolver.python_survey import Found
 from nrunner.resolver.python_tree import Tree
 from nrunner.resolver.python_value import Class, Function, Scope
+from nrunner.resolver.reference import expression
 
 __all__ = ["chosen", "instrumented", "why_none"]
 
@@ -45,10 +45,10 @@ def _classes(scope: Scope) -> Iterator[Class]:
 def chosen(tests: Sequence[Found], name: str) -> list[Found]:
     """Return those that are called so, ``Class`` or ``Class.method``, or that a pattern fits.
 
-    Raise re.error if it is no pattern.
+    Raise ValueError if it is no pattern.
     """
     exact = [each for each in tests if each.name == name or each.name.startswith(name + ".")]
-    pattern = re.compile(name)
+    pattern = expression(name)
     return exact or [each for each in tests if pattern.search(each.name)]
 
 

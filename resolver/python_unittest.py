@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Resolution
-from nrunner.resolver.reference import is_file, shown
+from nrunner.resolver.reference import expression, is_file, shown
 
 if TYPE_CHECKING:
     from nrunner.resolver.python_discovery import Discovery
@@ -62,15 +62,15 @@ class PythonUnittestResolver:
         if found.answer is not Answer.CORRUPT or not name:
             return found
         try:
-            expression = re.compile(name)
-        except re.error as error:
+            pattern = expression(name)
+        except ValueError as error:
             reason = f"{shown(file)}: {shown(name)} is no regular expression: {error}"
             return self._no(reference, Answer.CORRUPT, reason)
         whole = self._discover().in_file(reference, file, "", context)
         fitting = tuple(
             each
             for each in whole.runnables
-            if expression.search((each.uri or "").rpartition(".py:")[2])
+            if pattern.search((each.uri or "").rpartition(".py:")[2])
         )
         return replace(whole, runnables=fitting) if fitting else found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from nrunner.errors import UsageError
 __all__ = [
     "exists",
     "expand",
+    "expression",
     "impossible",
     "is_file",
     "is_folder",
@@ -26,6 +28,14 @@ __all__ = [
 
 _LONGEST_SHOWN = 200
 _SIGNS_OF_PATTERNS = frozenset("*?[")
+
+
+def expression(text: str) -> re.Pattern[str]:
+    """Return a regular expression; raise ValueError, which says what is wrong, if it is none."""
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def expand(references: Iterable[str], stdin: IO[bytes] | IO[str]) -> list[str]:

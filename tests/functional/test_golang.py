@@ -311,6 +311,16 @@ def test_without_go_files_of_tests_are_refused(box: Sandbox) -> None:
     assert "mod/calc/calc_test.go: there is no go on PATH that could run it" in end.err
 
 
+def test_go_may_be_where_only_tests_are_told_to_look(box: Sandbox) -> None:
+    path = box.env["PATH"]
+    bare = box.here / "bare"
+    bare.mkdir()
+    box.env["PATH"] = str(bare)
+    end = box.run("run", "mod", "-p", f"PATH={path}")
+    assert "go" not in end.err
+    assert len(box.results()["tests"]) > 1
+
+
 def test_the_example_is_as_its_readme_says(box: Sandbox) -> None:
     shutil.copytree(EXAMPLE, box.here / "golang")
     assert box.run("run", "golang").code == 0

@@ -114,6 +114,7 @@ def test_who_is_called_exactly_so_is_meant_alone(tmp_path: Path) -> None:
     [
         ("test_a.py:nope", "test_a.py: nope names no test in it; there are B.test_second, "),
         ("test_a.py:(", "test_a.py: ( is no pattern: "),
+        ("test_a.py:x{4294967296}", "test_a.py: x{4294967296} is no pattern: "),
         ("avocado-instrumented:plain.py", "plain.py: none of its classes is an avocado.Test"),
     ],
 )

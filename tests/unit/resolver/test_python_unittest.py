@@ -118,6 +118,8 @@ def test_what_is_not_there_is_declined(tmp_path: Path, reference: str) -> None:
         ("test_a.py:B", 'test_a.py: there is no class "B"; there are A'),
         ("test_a.py:A.test_en", 'test_a.py: in class A there is no test "test_en"; did you mean'),
         ("test_a.py:A.test_(", "A.test_( is no regular expression: missing )"),
+        ("test_a.py:x{4294967296}", "is no regular expression: the repetition number is too large"),
+        ("test_a.py:" + "(" * 5000 + ")" * 5000, "is no regular expression: "),
         ("test_a.py:", "test_a.py: nothing names no test in it; write test_a.py:Class.test"),
         ("test_a.py::A::test_one", "did you mean test_a.py:A.test_one?"),
         ("test_a.py:A.test\n", "A.test\\n names no test in it"),
