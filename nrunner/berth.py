@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nrunner.attendance import Attendance, event_of
-from nrunner.environment import Environment, Key, run_frame
+from nrunner.environment import Environment, Key, destroy, run_frame
 from nrunner.errors import (
     LinkError,
     NrunnerError,
@@ -345,7 +345,8 @@ class Berth:
                 self._wanted.set()
                 return None
             if not environment.is_replaced:
-                await handle.destroy()
+                with contextlib.suppress(NrunnerError):  # what is left is told by `clear`
+                    await handle.destroy()
             self._same_clock = past.get("boot_id") == boot_id()
             return await self._end(environment, handle, f"could not {error}")
         self._settle_in(environment)
@@ -517,7 +518,7 @@ class Berth:
     async def clear(self) -> None:
         """Remove what is left of an environment that is gone."""
         if self._handle is not None:
-            await self._handle.destroy()
+            await destroy(self._handle, self._watcher.notice)
             self._handle = None
         _forget_spool(self._ground.spool)
         if self._folders is not None:

@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 from nrunner.agentlink import AgentLink
-from nrunner.errors import ProtocolError
+from nrunner.errors import NrunnerError, ProtocolError
 from nrunner.inquiries import Inquiries
 from nrunner.keptlink import KeptLink
 from nrunner.runners.wire import MAX_HEAD, PROTOCOL_VERSION, encode
 from nrunner.spawners.base import Handle
 
-__all__ = ["Environment", "Key", "run_frame"]
+__all__ = ["Environment", "Key", "destroy", "run_frame"]
 
 _CLOSE_WITHIN = 10.0
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -45,6 +45,14 @@ def run_frame(order: Mapping[str, Any]) -> bytes:
     if len(line) > MAX_HEAD:
         raise ProtocolError(f"order it: its description has {len(line)} bytes, {MAX_HEAD} at most")
     return line + b"\n"
+
+
+async def destroy(handle: Handle, tell: Callable[[str], None]) -> None:
+    """End an environment by force; have people told if something of it is left."""
+    try:
+        await handle.destroy()
+    except NrunnerError as error:
+        tell(f"could not {error}")
 
 
 class Environment(KeptLink, Inquiries):
@@ -160,7 +168,7 @@ class Environment(KeptLink, Inquiries):
             pass
         finally:
             self._drop()
-            await self._handle.destroy()
+            await destroy(self._handle, self._on_notice)
 
     # The link.
 

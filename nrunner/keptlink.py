@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nrunner.agentlink import AgentLink
-from nrunner.errors import LinkError
+from nrunner.errors import LinkError, NrunnerError
 from nrunner.runners.wire import encode
 from nrunner.spawners.base import Distant, Handle
 
@@ -163,7 +163,9 @@ class KeptLink:
             if self._refusal:
                 return trouble  # it is another controller's now: hands off
             if trouble:
-                await self._handle.destroy()
+                # What is left is told by whoever clears it away afterwards.
+                with contextlib.suppress(NrunnerError):
+                    await self._handle.destroy()
                 return trouble
 
     async def _expect_answers(self) -> None:

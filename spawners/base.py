@@ -146,7 +146,10 @@ class Handle(Protocol):
         ...
 
     async def destroy(self) -> None:
-        """End the environment and everything in it, by force, in bounded time."""
+        """End the environment and everything in it, by force, in bounded time.
+
+        Raise SpawnError if something of it is left: people are told, and nothing else comes of it.
+        """
         ...
 
 

@@ -65,6 +65,8 @@ class FakeSpawner:
         """How many calls of `open` are under way."""
         self.refuse_to_adopt = 0
         """How many environments cannot be found by whoever asks next."""
+        self.refuse_to_destroy = 0
+        """How many environments leave something that cannot be removed, those opened next."""
         self.is_closed = False
         self._scripts = scripts or {}
         self._used: Counter[str] = Counter()
@@ -104,6 +106,8 @@ class FakeSpawner:
         )
         handle = FakeHandle(place, token, agent, len(self.handles), self._destroy_takes)
         handle.base, handle.folder = base, folder
+        handle.leaves_something = self.refuse_to_destroy > 0
+        self.refuse_to_destroy -= 1
         self._place_far(handle)
         self.handles.append(handle)
         return handle
@@ -118,6 +122,7 @@ class FakeSpawner:
             raise SpawnError(f"find an environment by {dict(address)}")
         agent = self.handles[number].agent
         handle = FakeHandle(place, self.handles[number].token, agent, number)
+        handle.leaves_something = self.handles[number].leaves_something
         self._place_far(handle)
         return handle
 
@@ -196,6 +201,8 @@ class FakeHandle:
         self.folder = ""
         """The folder of its own that it was given, or that it has far away."""
         self.patience: float
+        self.leaves_something = False
+        """Whether something is left of it whenever it is destroyed."""
         self._destroy_takes = destroy_takes
 
     async def connect(self, factory: Callable[[], asyncio.Protocol]) -> None:
@@ -217,10 +224,12 @@ class FakeHandle:
         return self.agent.remains()
 
     async def destroy(self) -> None:
-        """End the environment."""
+        """End the environment; raise SpawnError if something is to be left of it."""
         await asyncio.sleep(self._destroy_takes)
         self.is_destroyed = True
         self.agent.leave("it was destroyed")
+        if self.leaves_something:
+            raise SpawnError(f"remove what is left of {self.name}: it is made to stay")
 
 
 class _Stream(asyncio.Transport):

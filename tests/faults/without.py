@@ -613,6 +613,14 @@ ROWS = (
         "::test_a_job_is_over_only_once_what_an_environment_left_behind_is_ended",
     ),
     Row(
+        "an environment that ended cannot be removed",
+        "nrunner/environment.py",
+        '    except NrunnerError as error:\n        tell(f"could not {error}")\n',
+        "    finally:\n        pass\n",
+        "tests/unit/test_scheduler.py"
+        "::test_a_job_ends_as_ever_where_an_environment_cannot_be_removed",
+    ),
+    Row(
         "the controller is stopped for a while: it has not missed an answer",
         "nrunner/keptlink.py",
         "            is_hurried = await self._pause_between_pings()\n            if link is None",

@@ -248,6 +248,22 @@ def test_an_agent_that_does_not_greet_leaves_no_environment_behind(tmp_path):
     stay(tmp_path, body, never_greet=1)
 
 
+def test_who_waits_is_told_why_though_what_did_not_greet_cannot_be_removed(tmp_path):
+    async def body(here):
+        here.spawner.refuse_to_destroy = 1
+        learning = asyncio.ensure_future(here.berth.learn(["strange"]))
+        await here.berth.wait_wanted()
+        with pytest.raises(SpawnError):
+            await here.berth.hold()
+        with pytest.raises(SpawnError, match="hear from the agent"):
+            await learning
+        assert here.berth.abandon() == []
+        assert here.berth.is_free
+        assert here.notices == ["could not remove what is left of fake: it is made to stay"]
+
+    stay(tmp_path, body, never_greet=1)
+
+
 def test_opening_can_be_cancelled_while_the_agent_is_greeted(tmp_path):
     async def body(here):
         here.run(1)

@@ -22,6 +22,7 @@ from tests.unit.test_scheduler import INFRA, PASS, run, task
 __all__ = ["run"]
 
 UNMET = (Result.SKIP, Cause.REQUIREMENT)
+LEFT = "could not remove what is left of fake: it is made to stay"
 
 
 class Yard:
@@ -213,6 +214,18 @@ def test_an_environment_that_dies_takes_no_other_attempt_with_it(run):
     done = play(run, [task(1, "deadly"), *[task(n, "good") for n in range(2, 6)]], yard)
     assert done.verdicts == {1: INFRA, **dict.fromkeys(range(2, 6), PASS)}
     assert [len(done.report(n).attempts) for n in range(1, 6)] == [3, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("uri", ["good", "deadly"])
+def test_an_environment_that_cannot_be_removed_costs_nothing_but_a_notice(run, uri):
+    yard = Yard({"deadly": [Script(trouble=Trouble.DIE), Script()]})
+    made = yard()
+    made.refuse_to_destroy = 1
+    done = play(run, [task(1, uri), task(2, "good"), task(3, "good")], lambda: made, slots=1)
+    assert done.verdicts == dict.fromkeys((1, 2, 3), PASS)
+    assert done.ears.notices == [LEFT]
+    names = [each["place"] for each in done.records if each["type"] == "environment"]
+    assert names.count("fake-1") > 1  # another one may be there
 
 
 def test_attempts_of_a_suite_may_share_one_in_turn(run):

@@ -272,6 +272,14 @@ def test_a_job_is_over_only_once_what_an_environment_left_behind_is_ended(run):
     assert [each.is_destroyed for each in spawners[0].handles] == [True] * 3
 
 
+def test_a_job_ends_as_ever_where_an_environment_cannot_be_removed(run):
+    spawner = FakeSpawner()
+    spawner.refuse_to_destroy = 1
+    done = run([task(1, "good")], lambda: spawner)
+    assert done.verdicts == {1: PASS}
+    assert done.ears.notices == ["could not remove what is left of fake: it is made to stay"]
+
+
 # Agents that do not keep to the protocol.
 
 

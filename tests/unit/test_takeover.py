@@ -7,6 +7,7 @@ environments. Whatever dies and when: each task gets the verdict it gets undistu
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -389,6 +390,22 @@ def test_what_ran_where_nothing_can_be_taken_over_is_lost_and_the_rest_is_run(tm
     world = FakeClock().run(main())
     found = {number: cause for number, (_, cause) in world.check().items()}
     assert found == {1: Cause.LOST, 2: Cause.TEST}
+
+
+def test_what_had_not_begun_is_run_where_nothing_can_be_taken_over_nor_removed(tmp_path):
+    async def main() -> World:
+        world = World(tmp_path, [task(1, "slow"), task(2, "good")], SCRIPTS)
+        world.machine_limit = 1
+        world.spawner.refuse_to_destroy = 1
+        assert not await world.live(6)
+        world.spawner.alive[0].agent.unreachable_until = math.inf
+        assert await world.live(None)
+        return world
+
+    world = FakeClock().run(main())
+    assert set(world.check().values()) == {(Result.PASS, Cause.TEST)}
+    notices = [each["text"] for each in read_records(world.path) if each["type"] == "notice"]
+    assert notices == ["could not remove what is left of fake: it is made to stay"]
 
 
 def test_an_attempt_that_may_have_begun_unheard_is_not_begun_again(tmp_path):
