@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from nrunner.berth import Berth, Watcher
 from nrunner.environment import Key
-from nrunner.errors import RecipeError, RequirementError
+from nrunner.errors import RecipeError, RequirementError, SpawnError
 from nrunner.result import Cause
 from nrunner.runnable import Requirement
 from nrunner.runners.registry import KINDS
@@ -88,6 +88,8 @@ class Fleet:
         self._leaving: set[Berth] = set()
         self._bases: dict[str, str] = {}
         """The layer on which a set of requirements holds, by its key."""
+        self._unready: set[str] = set()
+        """Sets of requirements, by key, that trouble of ours kept from being prepared."""
         self._ran: set[int] = set()
         self._learning = asyncio.Lock()
 
@@ -127,6 +129,14 @@ class Fleet:
 
         Raise RequirementError, LinkError or SpawnError.
         """
+        self._unready.discard(requirement.key)
+        try:
+            return await self._fulfil(requirement, timeout)
+        except SpawnError:
+            self._unready.add(requirement.key)
+            raise
+
+    async def _fulfil(self, requirement: Requirement, timeout: float) -> bool:
         parts = [Requirement.from_json(each) for each in requirement.kwargs["parts"]]
         spawner = self._spawner
         if not isinstance(spawner, Layered):
@@ -171,6 +181,10 @@ class Fleet:
     def is_renewed(self, number: int) -> bool:
         """Whether a task that was tried here would have another environment now."""
         return number in self._ran
+
+    def prepares_again(self, requirements: Sequence[Requirement]) -> bool:
+        """Whether what could not be prepared here may well be in another environment."""
+        return any(each.key in self._unready for each in bundle(requirements))
 
     def run_nowait(
         self, order: Mapping[str, Any], requirements: Sequence[Requirement], suite: str

@@ -139,7 +139,7 @@ class Places:
             why = candidate.misfit(self._offers[place], task.runnable.requirements)
             if not why and place not in avoid:
                 (given_up if self._is_given_up(place) else fresh).append(station)
-            elif not why and self._is_renewed(station, task.number):
+            elif not why and self._is_renewed(station, task):
                 renewed.append(station)
             else:
                 reasons.append(f"{place}: {why or 'it was tried there'}")
@@ -147,12 +147,14 @@ class Places:
         is_pooled = bool(found) and self._offers[found[0].place].is_pooled
         return (found if is_pooled else found[:1]), "; ".join(reasons)
 
-    def _is_renewed(self, station: Station, number: int) -> bool:
+    def _is_renewed(self, station: Station, task: Task) -> bool:
         """Whether a task would get another environment at a place than it was tried in."""
         if self._is_given_up(station.place):
             return False
+        if isinstance(station, Fleet) and station.prepares_again(task.runnable.requirements):
+            return True
         keeper = self._keepers.get(station.place)
-        return station.is_renewed(number) or (keeper is not None and bool(keeper.sickness))
+        return station.is_renewed(task.number) or (keeper is not None and bool(keeper.sickness))
 
     def _is_given_up(self, place: str) -> bool:
         keeper = self._keepers.get(place)

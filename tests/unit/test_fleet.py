@@ -207,6 +207,24 @@ def test_an_environment_that_dies_while_it_is_prepared_is_trouble_of_ours(run):
     yard = Yard({"lib": Script(trouble=Trouble.DIE, run_for=0.1)})
     done = play(run, [task(1, "good", "lib"), task(2, "good")], yard)
     assert done.verdicts == {1: INFRA, 2: PASS}
+    assert yard.fulfilled == {"lib": 3}
+
+
+@pytest.mark.parametrize("sharing", Sharing)
+def test_what_could_not_be_prepared_for_trouble_of_ours_is_prepared_again(run, sharing):
+    yard = Yard({"lib": [Script(trouble=Trouble.DIE, run_for=0.1), Script()]}, sharing=sharing)
+    isolated = [] if sharing is Sharing.LAYER else ["fake"]
+    done = run([task(1, "good", "lib"), task(2, "good", "lib")], yard, isolated=isolated)
+    assert done.verdicts == {1: PASS, 2: PASS}
+    assert yard.fulfilled == {"lib": 2}
+
+
+def test_what_cannot_be_met_after_trouble_of_ours_is_asked_for_no_more(run):
+    unmet = Script("fail", fields={"fail_reason": "no such thing"})
+    yard = Yard({"lib": [Script(trouble=Trouble.DIE, run_for=0.1), unmet, Script()]})
+    done = play(run, [task(1, "good", "lib")], yard)
+    assert done.verdicts == {1: INFRA}  # which hides behind no SKIP
+    assert yard.fulfilled == {"lib": 2}
 
 
 def test_an_environment_that_dies_takes_no_other_attempt_with_it(run):
