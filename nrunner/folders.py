@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nrunner.errors import SpawnError
 from nrunner.offload import offload
 from nrunner.runners.removal import remove_tree
 
@@ -31,9 +32,15 @@ class Folders:
         self._folder = ""
 
     def make(self, folder: str) -> str:
-        """Make the folder of an environment that is about to be opened, and return it."""
-        Path(folder).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Path(folder).mkdir(mode=0o700, exist_ok=True)
+        """Make the folder of an environment that is about to be opened, and return it.
+
+        Raise SpawnError if that is not possible.
+        """
+        try:
+            Path(folder).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(folder).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise SpawnError(f"make {folder}: {error.strerror}") from error
         self._folder = folder
         return folder
 

@@ -116,6 +116,16 @@ def test_a_folder_of_its_own_is_made_for_each_and_removed_with_it(run, tmp_path)
     assert not any(Path(each).exists() for each in folders)
 
 
+@pytest.mark.parametrize("needs", [(), ("lib",)], ids=["runs", "is prepared"])
+def test_a_folder_that_cannot_be_made_costs_one_attempt_at_most(run, tmp_path, needs):
+    (tmp_path / "slots").mkdir()
+    (tmp_path / "slots" / "fake-1-1").touch()
+    done = play(run, [task(n, "good", *needs) for n in (1, 2)], Yard(), slots=1)
+    assert done.verdicts == {1: PASS, 2: PASS}
+    causes = [each.cause for n in (1, 2) for each in done.report(n).attempts]
+    assert causes.count(Cause.INFRA) == (0 if needs else 1)
+
+
 def test_what_an_attempt_wrote_is_brought_to_where_it_belongs(run, tmp_path):
     yard = Yard({"good": Script(run_for=1)})
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from nrunner.errors import SpawnError
 from nrunner.folders import Folders
 
 
@@ -26,6 +27,12 @@ def over(task=1, attempt=1):
 
 def test_a_folder_is_for_its_user_only(tmp_path, folders):
     assert (tmp_path / "slots" / "a-1").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_trouble_of_an_environment(tmp_path):
+    (tmp_path / "slots").touch()
+    with pytest.raises(SpawnError, match="slots/a-1: File exists"):
+        Folders().make(str(tmp_path / "slots" / "a-1"))
 
 
 def test_logs_are_written_below_and_brought_home(tmp_path, folders):
