@@ -105,7 +105,7 @@ class Nursery:
         assert command.warm is not None
         kind = self._kind(attempt, command)
         waiting = Waiting(attempt, self._request(attempt, command), files)
-        return self._assign(kind, command.warm.module, waiting)
+        return self._assign(kind, _module(command), waiting)
 
     def has_room_for(self, order: Order) -> bool:
         """Whether it seems that an attempt could stand by."""
@@ -120,7 +120,7 @@ class Nursery:
         """Have an attempt forked as soon as one of its module has ended; return whether it will."""
         if command.warm is None or not command.warm.module:
             return False
-        module = self._kind(attempt, command).modules.get(command.warm.module)
+        module = self._kind(attempt, command).modules.get(_module(command))
         zygote = module.next_room() if module is not None else None
         return zygote is not None and zygote.ask_later(
             attempt, self._request(attempt, command), files
@@ -510,9 +510,20 @@ def _are_alike(order: Order, other: Order) -> bool:
     one, two = order.runnable, other.runnable
     return (
         one.kind == two.kind
+        and order.needs == other.needs
         and one.config == two.config
         and str(one.uri).partition(":")[0] == str(two.uri).partition(":")[0]
     )
+
+
+def _module(command: Command) -> str:
+    """Name what tests may share: the import of a module while the same variables are set.
+
+    A requirement tells its own tests some that others are not to find, nor is their import.
+    """
+    assert command.warm is not None
+    module = command.warm.module
+    return "|".join((module, *sorted(command.env))) if module else ""
 
 
 def _answer(zygote: Zygote, word: bytes) -> None:

@@ -145,6 +145,8 @@ class _Zygote:
         self._mark = mark
         self._craft = craft
         self._workshop: Any = None
+        self._replaced: dict[str, Optional[str]] = {}
+        """What the variables of the last request were before, None for those that were not set."""
         self._room = [bytearray(LONGEST_REQUEST)]
         """For each request; to find room anew costs more."""
         self._words = b""
@@ -264,7 +266,10 @@ class _Zygote:
 
     def _prepare(self, request: Request, files: list[int]) -> None:
         """Do what need not be done in the fork, which would have to copy all that it touches."""
-        for name, value in request.get("env", {}).items():
+        env = request.get("env", {})
+        if self._workshop is None:  # all tests of a module are told the same variables
+            self._restore(env)
+        for name, value in env.items():
             os.environ[name] = value  # update() would ask first what kind of mapping this is
         if "spec" in request:
             stack.answer_at(request["spec"]["report"])
@@ -274,6 +279,17 @@ class _Zygote:
             self._mark.show(request["mark"])  # forks are made with it
             brand.wear(request["brand"])
             self._words = b"forked %d " % request["number"]
+
+    def _restore(self, env: Mapping[str, str]) -> None:
+        """Have those variables as they were that other tests were told, and this one is not."""
+        for name in self._replaced.keys() - env.keys():
+            value = self._replaced.pop(name)
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        for name in env.keys() - self._replaced.keys():
+            self._replaced[name] = os.environ.get(name)
 
     def _receive(self, flags: int = 0) -> tuple[Request, list[int]]:
         """Return a request with its files; nothing if that would take time, and is not to."""

@@ -279,6 +279,50 @@ def test_a_test_finds_its_asset_by_a_variable(
     assert server.asked == {"good": 1}
 
 
+ALONE = '''
+import os, unittest
+with open("imports.txt", "a") as file:
+    file.write("imported\\n")
+def told():
+    return [name for name in os.environ if name.startswith("NRUNNER_ASSET_")]
+TOLD = told()
+
+class Disk(unittest.TestCase):
+    """
+    :avocado: dependency={"type": "asset", "name": "disk", "locations": ["LOCATION"], MORE}
+    """
+    needs = ["NRUNNER_ASSET_DISK"]
+    def test_one(self):
+        self.assertEqual((TOLD, told()), (self.needs, self.needs))
+
+    def test_two(self):
+        self.test_one()
+
+class Tape(Disk):
+    """
+    :avocado: dependency={"type": "asset", "name": "tape", "locations": ["LOCATION"], MORE}
+    """
+    needs = ["NRUNNER_ASSET_TAPE"]
+
+class Neither(Disk):
+    needs = []
+'''
+
+
+@pytest.mark.parametrize(("isolation", "imports"), [("process", 3), ("interpreter", 6)])
+def test_only_who_asks_for_an_asset_finds_it_as_its_module_is_imported_and_later(
+    sandbox: Sandbox, server: FileServer, isolation: str, imports: int
+) -> None:
+    text = ALONE.replace("LOCATION", server.url("good")).replace("MORE", f'"sha256": "{SHA256}"')
+    for name in ("test_a.py", "test_b.py"):
+        sandbox.write(name, text, executable=False)
+    flags = ("--isolation", isolation, "--max-parallel-tasks", "1")
+    end = sandbox.run("run", *flags, "test_a.py", "test_b.py")
+    assert end.code == 0, end
+    assert [each["status"] for each in sandbox.tests().values()] == ["PASS"] * 12
+    assert (sandbox.here / "imports.txt").read_text().count("imported") == 2 * imports
+
+
 def test_two_jobs_at_once_fetch_an_asset_once(sandbox: Sandbox, server: FileServer) -> None:
     write(sandbox, server.url("waits"))
     one = sandbox.start("run", "test_a.py")

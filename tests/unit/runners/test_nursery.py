@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from nrunner.runnable import Runnable
+from nrunner.record import replace
+from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.attempt import Attempt, Order
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
@@ -125,6 +126,15 @@ def test_what_stood_by_with_a_zygote_that_is_gone_is_given_back(house):
     says.close()
     house.nursery.catch_up()
     assert ("stood_down", waits) in house.told.words
+
+
+def test_there_is_no_room_beside_a_test_that_is_told_more(house):
+    zygote, _ = house.zygote(os.getpid())
+    zygote.running[98] = attempt(1)
+    assert house.nursery.has_room_for(attempt(2).order)
+    needs = (Requirement("asset", "disk"),)
+    zygote.running[98] = Attempt(replace(attempt(1).order, needs=needs))
+    assert not house.nursery.has_room_for(attempt(2).order)
 
 
 def test_what_is_taken_back_is_given_back_unless_its_turn_has_come(house):
