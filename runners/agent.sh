@@ -319,7 +319,10 @@ tidy() {
     if has_entries "$slots/$n/work"; then rm -rf "$slots/$n/work"; fi
 }
 
-has_entries() { # FOLDER
+has_entries() { # FOLDER, which a test may have shut
+    if ! { [ -r "$1" ] && [ -w "$1" ] && [ -x "$1" ]; } && [ -d "$1" ] && [ ! -L "$1" ]; then
+        chmod 700 "$1"
+    fi
     set +f
     for x in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         if [ -e "$x" ] || [ -L "$x" ]; then

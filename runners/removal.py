@@ -16,8 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-__all__ = ["remove_tree", "removing"]
+__all__ = ["PRIVATE", "make_private", "remove_tree", "removing"]
 
+PRIVATE = 0o700
+"""The mode of a folder that is its owner's alone."""
 _AT_ONCE = 250
 """Entries that are removed before others have their turn: some milliseconds."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -48,6 +50,16 @@ def removing(folder: str) -> Iterator[None]:
         os.rmdir(folder)
     except OSError:
         pass
+
+
+def make_private(folder: str, root: Optional[int] = None) -> None:
+    """Have a folder open to its owner and to nobody else, whatever it was; raise OSError."""
+    place = os.open(folder, _PLACE | os.O_DIRECTORY, dir_fd=root)
+    try:
+        # By way of what is open, so that it is the folder itself and nothing that a link leads to.
+        os.chmod(f"/proc/self/fd/{place}", PRIVATE)
+    finally:
+        os.close(place)
 
 
 def _empty(root: int) -> Iterator[None]:
@@ -102,17 +114,10 @@ def _open(name: str, root: Optional[int] = None) -> Optional[int]:
     except OSError:
         return None
     try:
-        place = os.open(name, _PLACE | os.O_DIRECTORY, dir_fd=root)
-    except OSError:
-        return None
-    try:
-        # By way of what is open, so that it is the folder itself and nothing that a link leads to.
-        os.chmod(f"/proc/self/fd/{place}", 0o700)
+        make_private(name, root)
         return os.open(name, _FOLDER, dir_fd=root)
     except OSError:
         return None
-    finally:
-        os.close(place)
 
 
 def _move_up(name: str, folder: int, new: str, root: int) -> list[str]:
@@ -121,7 +126,7 @@ def _move_up(name: str, folder: int, new: str, root: int) -> list[str]:
     opened = _open(name, folder)
     if opened is not None:
         try:
-            os.fchmod(opened, 0o700)
+            os.fchmod(opened, PRIVATE)
         except OSError:
             pass
         os.close(opened)

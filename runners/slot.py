@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from nrunner.runners.capture import Capture
 from nrunner.runners.folder import make_folder
 from nrunner.runners.loop import Loop
-from nrunner.runners.removal import remove_tree, removing
+from nrunner.runners.removal import PRIVATE, make_private, remove_tree, removing
 from nrunner.runners.report import ReportFile
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class Slot:
         """Make everything ready; return where to write stdout and stderr. Raise OSError."""
         if not self._is_ready:
             for folder in (self.work_dir, self.output_dir):
-                os.makedirs(folder, 0o700, exist_ok=True)
+                os.makedirs(folder, PRIVATE, exist_ok=True)
             self._is_ready = True
         return self._captures["stdout"].open(), self._captures["stderr"].open()
 
@@ -139,11 +139,16 @@ class Slot:
             mark = found.st_ino, found.st_ctime_ns
             if self._empty.get(folder) == mark:
                 return False
-            if not stat.S_ISLNK(found.st_mode):
+            if stat.S_ISDIR(found.st_mode):
+                mode = stat.S_IMODE(found.st_mode)
+                if mode & PRIVATE != PRIVATE:
+                    make_private(folder)  # a test has shut it
                 with os.scandir(folder) as entries:
                     if next(entries, None) is not None:
                         return True
-                if _is_settled(found.st_ctime_ns):
+                if mode != PRIVATE:
+                    make_private(folder)  # the next attempt has it as it was
+                elif _is_settled(found.st_ctime_ns):
                     self._empty[folder] = mark
                 return False
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -272,6 +273,28 @@ def test_what_a_test_wants_to_keep_is_kept_and_the_rest_is_not(play):
         assert (await it.end(2, f"PATH=/bin:/usr/bin; {again}"))["returncode"] == 1
 
     play(body)
+
+
+@everywhere
+def test_a_folder_that_a_test_shuts_is_open_for_the_next(tmp_path, shell):
+    # To root nothing is shut.
+    prepare = f'exec {shutil.which("unshare")} --map-user=1000 "$@"'
+    work, output = "$NRUNNER_TEST_WORKDIR", "$NRUNNER_TEST_OUTPUTDIR"
+    write = f"echo 1 > {work}/file && echo 1 > {output}/kept"
+
+    async def main() -> None:
+        async with asyncio.timeout(WITHIN), scene(tmp_path, shell, prepare, slots=1) as it:
+            number = 1
+            for mode in ("500", "000"):
+                end = await it.end(number, f"{write}; /bin/chmod {mode} {work} {output}")
+                assert end["outputs"] == ["output"]
+                assert (it.talk.log_dir(number) / "output" / "kept").read_text() == "1\n"
+                await it.end(number + 1, f"/bin/chmod {mode} {work} {output}")
+                end = await it.end(number + 2, f"test ! -e {work}/file && {write}")
+                assert (end["result"], end["outputs"]) == ("pass", ["output"])
+                number += 3
+
+    asyncio.run(main())
 
 
 def test_a_daemon_that_is_left_is_named_and_ended(play):

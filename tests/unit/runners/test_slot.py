@@ -1,6 +1,7 @@
 import errno
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 
@@ -49,6 +50,32 @@ def test_a_link_in_place_of_the_output_folder_is_not_kept(
     put_link(slot.output_dir, precious.parent)
     assert slot.collect(str(tmp_path / "log")) == ()
     assert precious.read_text() == "kept"
+
+
+@pytest.mark.parametrize("mode", [0, 0o500, 0o755])
+def test_a_folder_whose_mode_a_test_changed_is_for_the_next_as_it_was(
+    slot: Slot, tmp_path: Path, mode: int
+) -> None:
+    folders = Path(slot.work_dir), Path(slot.output_dir)
+    for each in folders:
+        each.chmod(mode)
+    assert slot.collect(str(tmp_path / "log")) == ()
+    slot.clean()
+    slot.open()
+    assert [stat.S_IMODE(each.stat().st_mode) for each in folders] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize(("mode", "kept"), [(0, 0o700), (0o500, 0o700), (0o755, 0o755)])
+def test_what_is_in_a_folder_that_a_test_shut_is_kept(
+    slot: Slot, tmp_path: Path, mode: int, kept: int
+) -> None:
+    Path(slot.output_dir, "file").write_text("1")
+    Path(slot.output_dir).chmod(mode)
+    assert slot.collect(str(tmp_path / "log")) == ("output",)
+    assert stat.S_IMODE((tmp_path / "log" / "output").stat().st_mode) == kept
+    assert (tmp_path / "log" / "output" / "file").read_text() == "1"
+    slot.open()
+    assert stat.S_IMODE(Path(slot.output_dir).stat().st_mode) == 0o700
 
 
 def test_a_tree_is_removed_without_what_links_in_it_or_to_it_lead_to(
