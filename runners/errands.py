@@ -1,8 +1,9 @@
 """Errands: what an agent does so that requirements hold, or to see whether they do.
 
 What is quick is done at once; all else runs as attempts do, under negative numbers, without a slot,
-and with its output in its folder from the first moment. Who asks for what is under way joins. Not
-responsible for what a kind means (its runner), nor for processes (``nrunner.runners.supervisor``).
+and with its output in its folder from the first moment. Who asks for what is under way joins; what
+is being ended, since nobody wanted it any more, is done anew after that. Not responsible for what a
+kind means (its runner), nor for processes (``nrunner.runners.supervisor``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -41,7 +42,10 @@ class _Errand:
 
     def __init__(self, head: Mapping[str, Any], *, is_check: bool) -> None:
         self.requirement = Requirement.from_json(head["requirement"])
-        self.key = (is_check, self.requirement.key)
+        self.what = (is_check, self.requirement.key)
+        """The same for those that can be one."""
+        self.key: tuple[object, ...] = self.what
+        """Under which others find it, for as long as they may join."""
         self.is_check = is_check
         self.requests = {head["request"]: None}
         self.id, self.log_dir = head.get("id", ""), head.get("log_dir", "")
@@ -54,6 +58,8 @@ class _Errand:
         self.began = 0.0
         self.is_asking = False
         """Whether what runs only looks whether it holds."""
+        self.is_given_up = False
+        """Whether what runs is being ended."""
 
     @property
     def title(self) -> str:
@@ -72,7 +78,7 @@ class Errands:
         self._folder = folder
         self._answer = answer
         self._number = 0
-        self._all: dict[tuple[bool, str], _Errand] = {}
+        self._all: dict[tuple[object, ...], _Errand] = {}
         """Those under way and those that wait, in the order in which they came."""
         self._answers: dict[object, Mapping[str, Any]] = {}
         """What was answered: a reply can be lost with its link, and is asked for again then."""
@@ -174,12 +180,17 @@ class Errands:
         """Begin what waits and need not any more."""
         begun = [each for each in self._all.values() if each.task]
         busy = {each.resource: each for each in begun if each.resource}
+        ending = {each.what for each in begun if each.is_given_up}
         for errand in [each for each in self._all.values() if not each.task]:
             if len(begun) >= _MOST_AT_ONCE:
                 return
+            if errand.what in ending:
+                self._say_waiting(errand, "until what was cancelled has ended")
+                continue
             holder = busy.get(errand.resource) if not errand.is_check else None
             if holder is not None:
-                self._say_waiting(errand, holder)
+                user = f"which is in use for {holder.title!r}"
+                self._say_waiting(errand, f"for the {errand.resource}, {user}")
                 continue
             begun.append(errand)
             if errand.resource and not errand.is_check:
@@ -225,10 +236,14 @@ class Errands:
         return ""
 
     def _give_up(self, errand: _Errand, detail: str) -> None:
-        if errand.task:
-            self._supervisor.cancel(errand.task, 0, kill=False, detail=detail)
-        else:
+        if not errand.task:
             self._end(errand, False, changed=False, error=detail)
+            return
+        # Who asks for it from now on wants it done, and not to hear that it was cancelled.
+        del self._all[errand.key]
+        errand.key, errand.is_given_up = (*errand.what, errand.task), True
+        self._all[errand.key] = errand
+        self._supervisor.cancel(errand.task, 0, kill=False, detail=detail)
 
     def _end(
         self, errand: _Errand, is_met: bool, *, changed: bool, error: str, malformed: bool = False
@@ -253,12 +268,13 @@ class Errands:
         if was_known is not None:
             self._begin_more()
 
-    def _say_waiting(self, errand: _Errand, holder: _Errand) -> None:
-        """Have people read, where they look for its output, what an errand waits for."""
-        text = f"waits for the {errand.resource}, which is in use for {holder.title!r}\n"
+    def _say_waiting(self, errand: _Errand, what: str) -> None:
+        """Have people read, where they look for its output, for what an errand waits."""
+        if not errand.log_dir:
+            return  # nobody looks
         try:
             with open_log(errand.log_dir, "stdout") as file:
-                file.write(text.encode())
+                file.write(f"waits {what}\n".encode())
         except OSError:
             pass  # whether it can be told or not, it waits
 

@@ -64,11 +64,11 @@ def script(text: str) -> Requirement:
     return Requirement("exec-test", "/bin/sh", ("-c", text))
 
 
-def asker(talk: Talk, folder: Path, timeout: float = 10) -> Ask:
+def asker(talk: Talk, folder: Path, timeout: float = 10, grace: float = 0.2) -> Ask:
     """Return what asks for a requirement, with a name for its log."""
 
     async def ask(requirement: Requirement, name: str = "x") -> bool:
-        limits = {"timeout": timeout, "grace": 0.2}
+        limits = {"timeout": timeout, "grace": grace}
         fields = {"id": name, "log_dir": str(folder / name), "limits": limits}
         return await talk.environment.fulfil(requirement, fields)
 
@@ -169,6 +169,28 @@ def test_what_nobody_wants_any_more_is_ended_with_all_that_it_started(agents, tm
         ask.cancel()
         await asyncio.wait([ask])
         await asyncio.to_thread(wait_until, lambda: not marked(agents.job_id), "all has ended", 10)
+
+    agents.talk(body)
+
+
+def test_who_asks_for_what_is_being_ended_has_it_done_anew_after_that(agents, tmp_path):
+    need = script("trap : TERM; echo ran >> runs; until [ -e over ]; do sleep 0.01; done")
+    runs = tmp_path / "runs"
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        ask = asker(talk, tmp_path, grace=10)
+        unwanted = asyncio.ensure_future(ask(need, "a"))
+        await asyncio.to_thread(wait_until, runs.exists, "it runs")
+        unwanted.cancel()
+        await asyncio.wait([unwanted])
+        asked = [asyncio.ensure_future(ask(need, name)) for name in ("b", "c")]
+        log = tmp_path / "b" / "stdout"
+        await asyncio.to_thread(wait_until, lambda: log.exists() and log.read_text(), "it waits")
+        assert log.read_text() == "waits until what was cancelled has ended\n"
+        assert runs.read_text() == "ran\n"
+        (tmp_path / "over").touch()
+        assert await asyncio.gather(*asked) == [True, True]
+        assert runs.read_text() == "ran\nran\n"
 
     agents.talk(body)
 
