@@ -197,11 +197,10 @@ class Nursery:
                         module.waiting.remove(each)
                         self._listener.refused(attempt)
                         return
-        for zygote in self._zygotes.values():
-            asked = (*zygote.asked.values(), *zygote.standing.values())
-            if attempt in asked and zygote.process is not None:
-                zygote.fate = "did not answer and was killed"
-                killing.signal_all([zygote.process], signal.SIGKILL)
+        for zygote in [each for each in self._open.values() if each.owes(attempt)]:
+            self._listen(zygote)
+            if zygote.owes(attempt):
+                self._end(zygote)
 
     def reaped(self, pid: int, status: int) -> bool:
         """Hear that a process ended; return whether it was a zygote."""
@@ -227,6 +226,14 @@ class Nursery:
             if zygote.tenant is None:
                 self._loop.unwatch(number)
                 zygote.socket.close()
+
+    def _end(self, zygote: Zygote) -> None:
+        """End a zygote that does not answer."""
+        if zygote.process is None:
+            self._hang_up(zygote)  # a twin that was never made, or finds that nobody listens
+            return
+        zygote.fate = "did not answer and was killed"
+        killing.signal_all([zygote.process], signal.SIGKILL)
 
     # Choosing and starting.
 

@@ -429,7 +429,9 @@ class Supervisor:
         """Hear that an attempt which stood by is about to be forked: another has ended."""
         unwanted = self._enlist(attempt)
         if unwanted is not None:
-            self._stop(attempt, unwanted.stop, unwanted.detail, kill=True)
+            self.resume()
+            attempt.stop, attempt.stop_detail = unwanted.stop, unwanted.detail
+            self._undertaker.kill(attempt)  # it need not be abandoned: it is forked right now
 
     def stood_down(self, attempt: Attempt) -> None:
         """Hear that an attempt does not stand by any more, and was not started."""
@@ -514,12 +516,8 @@ class Supervisor:
     ) -> None:
         self.resume()
         if attempt.end is not None and attempt.stop is None:
-            # It ended by itself: its word counts, and what it left is ended as a leak.
             if kill:
-                if attempt.stage is Stage.LINGERING:
-                    attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
-                self._undertaker.kill(attempt)
-                self._judge.hurry(attempt, stop, detail)
+                self._end_rest(attempt, stop, detail)
             return
         first = attempt.stop is None
         if first:
@@ -531,15 +529,24 @@ class Supervisor:
             return
         if kill:
             self._undertaker.kill(attempt)
-            return
-        attempt.stage = Stage.TERMINATING
+        else:
+            attempt.stage = Stage.TERMINATING
         if not attempt.pid:
             self._nursery.abandon(attempt)
+        if kill:
+            return
         if stop not in _EXAMINED and not examine:
             self._terminate(attempt)
             return
         then = functools.partial(self._terminate, attempt)
         self._examiner.examine(attempt, detail, then, is_last=True)
+
+    def _end_rest(self, attempt: Attempt, stop: str, detail: str) -> None:
+        """End what is left of one that ended by itself, as a leak: its own word counts."""
+        if attempt.stage is Stage.LINGERING:
+            attempt.leaks = [killing.describe(each) for each in self._kin.members(attempt)]
+        self._undertaker.kill(attempt)
+        self._judge.hurry(attempt, stop, detail)
 
     def _terminate(self, attempt: Attempt, found: Optional[Findings] = None) -> None:
         if found is not None:

@@ -87,6 +87,10 @@ class Zygote:
         """Whether an attempt may wait here until the one that runs has ended."""
         return bool(self.running) and not (self.asked or self.standing or self.is_closed)
 
+    def owes(self, attempt: Attempt) -> bool:
+        """Whether an attempt is to be forked here, and is not yet."""
+        return attempt in self.asked.values() or attempt in self.standing.values()
+
     def send(self, request: Mapping[str, Any], files: Sequence[int]) -> bool:
         """Send a request with open files; return whether that was possible."""
         data = encode_request(request)

@@ -248,8 +248,8 @@ ROWS = (
     Row(
         "what lingers when its agent is abandoned is a leak",
         "runners/supervisor.py",
-        "                    attempt.leaks = [killing.describe(each)",
-        "                    _ = [killing.describe(each)",
+        "            attempt.leaks = [killing.describe(each)",
+        "            _ = [killing.describe(each)",
         "tests/functional/test_agent.py::test_what_lingers_when_its_attempt_is_killed_is_a_leak",
     ),
     Row(

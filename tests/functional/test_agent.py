@@ -369,6 +369,52 @@ def test_an_agent_that_is_killed_leaves_word_of_what_it_was_about_to_start(agent
     agents.talk(body)
 
 
+def test_what_is_killed_before_anybody_forked_it_is_told_of_as_started(agents):
+    """The interpreter of its zygote hangs as it starts."""
+    hangs, asked = agents.folder / "python", agents.folder / "asked"
+    hangs.write_text(f"#!/bin/sh\ntouch {asked}\nexec sleep 1000\n")
+    hangs.chmod(0o755)
+    runnable = Runnable("python-unittest", "x.py:T.test", config={"runner.python": str(hangs)})
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, runnable)
+        await asyncio.to_thread(wait_until, asked.exists, "it is started")
+        talk.cancel(1, kill=True)
+        assert (await talk.hear(1, "ended"))["stop"] == "cancelled"
+        assert talk.said(1) == ["started", "ended"]
+
+    agents.talk(body)
+
+
+STOPPER = """
+import os, signal, time, unittest
+class T(unittest.TestCase):
+    def test_stops(self):
+        os.kill(os.getppid(), signal.SIGSTOP)
+        open("stopped", "w").close()
+        time.sleep(1000)
+    def test_waits(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_what_is_ended_that_a_copy_of_its_zygote_never_forked_is_told_of_as_started(agents, kill):
+    (agents.folder / "test_it.py").write_text(STOPPER)
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, Runnable("python-unittest", "test_it.py:T.test_stops"))
+        stopped = agents.folder / "stopped"
+        await asyncio.to_thread(wait_until, stopped.exists, "its zygote is stopped")
+        talk.run(2, Runnable("python-unittest", "test_it.py:T.test_waits"), grace=0.1)
+        await talk.environment.probe([])  # it has been ordered
+        talk.cancel(2, kill=kill)
+        assert (await talk.hear(2, "ended"))["stop"] == "cancelled"
+        assert talk.said(2) == ["started", "ended"]
+
+    agents.talk(body)
+
+
 def test_what_lingers_when_its_attempt_is_killed_is_a_leak(agents):
     """It had not had its time to end by itself: that is no reason to keep quiet about it."""
 
