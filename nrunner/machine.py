@@ -257,6 +257,9 @@ class Machine:
         self._waiting.bar(event.place, event.reason)
         for state in reversed(waits_at(self._states.values(), event.place)):
             self._withdraw(state)
+            if not state.choice:  # an earlier controller had it run there
+                self._triage(state)
+                continue
             self._move(state, Phase.TRIAGING)
             self._waiting.enter_pool(state, first=True)
 

@@ -40,7 +40,10 @@ class TaskState:
         self.attempt = 0
         self.place = ""
         self.choice: tuple[str, ...] = ()
-        """The pooled places of which it gets one; empty if it waits for a certain place."""
+        """The pooled places of which it gets one; empty if it waits for a certain place.
+
+        So do those that were taken over, until they are triaged.
+        """
         self.requirements: tuple[Requirement, ...] = ()
         """What has to hold there."""
         self.started: float | None = None

@@ -50,6 +50,7 @@ from nrunner.result import Cause, Result, Verdict
 from nrunner.runnable import Requirement, Runnable
 from nrunner.settlement import LeakPolicy, judge, never_started
 from nrunner.task import Task
+from nrunner.taskstate import TaskState
 
 RUNNING = (Phase.STARTING, Phase.STARTED)
 OWN = (Cause.TEST, Cause.CONTRACT, Cause.TIMEOUT)
@@ -133,6 +134,8 @@ class Plan:
     stops: int
     cancels: int
     pooled: bool = False
+    taken: int = 0
+    """How many tasks an earlier controller saw begin, at most."""
 
 
 class World:
@@ -182,6 +185,9 @@ class World:
         """Fulfilments whose environment is gone."""
         self.met: set[tuple[str, str]] = set()
         self.history: list[object] = []
+        self.found: set[str] = set()
+        """Pooled places whose environment is to be taken over."""
+        self.take_over(0 if plan.dry_run else plan.taken)
 
     # Feeding, and reading what comes back.
 
@@ -222,7 +228,7 @@ class World:
         twin = self.twins[triage.task.number]
         assert twin.phase is Phase.TRIAGING
         assert not self.halted
-        assert self.begun
+        assert self.begun or twin.attempt
         assert not [each for each in self.triages if each.task is triage.task]
         self.may_go(twin)
         twin.choice = ()
@@ -328,9 +334,13 @@ class World:
     def is_full(self, twin: Twin) -> bool:
         """Whether enough of a task's series are ordered where it would run."""
         running = [each for each in self.having(*RUNNING) if each.place == twin.place]
-        ordered = [each for each in running if each.task.series == twin.task.series]
-        assert not twin.task.series or len(ordered) <= max(self.together, 1)
-        return bool(twin.task.series) and len(ordered) == self.together
+        return self.is_full_of(twin.task.series, running)
+
+    def is_full_of(self, series: str, running: list[Twin]) -> bool:
+        """Whether enough of a series are among those that run at a place."""
+        ordered = [each for each in running if each.task.series == series]
+        assert not series or len(ordered) <= max(self.together, 1)
+        return bool(series) and len(ordered) == self.together
 
     def room_holds(self) -> None:
         running = [each for each in self.twins.values() if each.phase in RUNNING]
@@ -338,6 +348,29 @@ class World:
         for place, count in Counter(each.place for each in running).items():
             is_alone = any(each.alone for each in running if each.place == place)
             assert count <= (1 if is_alone else self.slots[place])
+
+    def take_over(self, count: int) -> None:
+        """Have the machine go on with tasks that run already."""
+        twins = list(self.twins.values())
+        for twin in twins[:count]:
+            place = self.draw(st.sampled_from(list(self.slots)))
+            there = [each for each in self.having(*RUNNING) if each.place == place]
+            is_early = self.in_order and twin.task.suite != twins[0].task.suite
+            is_full = len(there) == self.slots[place] or len(self.live()) == self.most
+            if is_early or is_full or self.is_full_of(twin.task.series, there):
+                continue
+            twin.phases += [Phase.TRIAGING, Phase.READY, *RUNNING]
+            twin.moved, twin.attempt = True, 1
+            twin.place, twin.places = place, [place]
+            self.found.update({place} & self.how.keys())
+        self.machine.restore({}, [self.state_of(twin) for twin in self.live()])
+
+    def state_of(self, twin: Twin) -> TaskState:
+        state = TaskState(twin.task, 0.0)
+        state.entered = [(phase, 0.0) for phase in twin.phases]
+        state.phase, state.attempt, state.place = twin.phase, twin.attempt, twin.place
+        state.requirements = twin.task.runnable.requirements
+        return state
 
     def having(self, *phases: Phase) -> list[Twin]:
         return [each for each in self.twins.values() if each.is_live and each.phase in phases]
@@ -359,7 +392,8 @@ class World:
             (self.twins and self.cancels, 1, self.task_is_cancelled),
             (self.stops, 1, self.job_is_stopped),
             (self.late and self.outdated(), 1, self.news_come_late_or_twice),
-            (self.places_that_are("wanted"), 4, self.opening_ends),
+            (self.found, 6, self.place_is_taken_over),
+            (self.opening(), 4, self.opening_ends),
             (self.places_that_are("barred"), 2, self.place_is_usable),
             (self.places_that_are("open"), 1, self.place_is_gone),
         ]
@@ -416,8 +450,16 @@ class World:
     def places_that_are(self, how):
         return [place for place, each in self.how.items() if each == how]
 
+    def opening(self):
+        return [each for each in self.places_that_are("wanted") if each not in self.found]
+
     def opening_ends(self):
-        self.answer_opening(self.pick(self.places_that_are("wanted")), self.draw(st.integers(0, 5)))
+        self.answer_opening(self.pick(self.opening()), self.draw(st.integers(0, 5)))
+
+    def place_is_taken_over(self):
+        place = self.pick(sorted(self.found))
+        self.found.discard(place)
+        self.answer_opening(place)
 
     def answer_opening(self, place, luck=0):
         if luck < 4:
@@ -623,6 +665,8 @@ class World:
         for place in self.places_that_are("barred"):
             self.how[place] = "closed"
             self.feed(Usable(self.now(), place))
+        while self.found:
+            self.place_is_taken_over()
         for place in self.places_that_are("wanted"):
             self.answer_opening(place)
         while self.fulfils:

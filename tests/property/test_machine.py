@@ -22,12 +22,22 @@ TASKS = st.lists(
     min_size=4,
     max_size=10,
 )
+IN_SERIES = st.lists(
+    st.tuples(st.just(""), st.just([]), st.integers(1, 2), st.booleans(), st.just("s")),
+    min_size=4,
+    max_size=6,
+)
+"""Tasks that wait for each other where they are, which those that run already seldom do."""
 
 
-def plans(*, stops: int, cancels: int, pooled: bool = False) -> st.SearchStrategy[Plan]:
+def plans(
+    *, stops: int, cancels: int, pooled: bool = False, taken: int = 0
+) -> st.SearchStrategy[Plan]:
+    """Return plans of which an earlier controller began up to `taken` tasks."""
+    tasks = TASKS | IN_SERIES if taken else TASKS
     return st.builds(
         Plan,
-        TASKS | st.just([]) | TASKS.map(lambda tasks: tasks * 2),
+        tasks | st.just([]) | tasks.map(lambda tasks: tasks * 2),
         st.integers(1, 3),
         st.integers(1, 4),
         st.lists(st.integers(1, 3), min_size=1, max_size=3),
@@ -39,6 +49,7 @@ def plans(*, stops: int, cancels: int, pooled: bool = False) -> st.SearchStrateg
         st.just(stops),
         st.just(cancels),
         st.just(pooled),
+        st.integers(min(1, taken), taken),
     )
 
 
@@ -78,4 +89,16 @@ def test_every_task_ends_once_whichever_place_of_a_pool_it_gets(plan, data):
 @EXAMPLES
 @given(plans(stops=2, cancels=3, pooled=True), st.data())
 def test_every_task_of_a_pool_ends_once_whenever_it_is_stopped(plan, data):
+    run(plan, data.draw)
+
+
+@EXAMPLES
+@given(plans(stops=1, cancels=1, taken=4), st.data())
+def test_every_task_ends_once_even_if_others_began_it(plan, data):
+    run(plan, data.draw)
+
+
+@EXAMPLES
+@given(plans(stops=1, cancels=1, pooled=True, taken=4), st.data())
+def test_every_task_of_a_pool_ends_once_even_if_others_began_it(plan, data):
     run(plan, data.draw)

@@ -31,7 +31,8 @@ class Job:
     """A machine with tasks 1 to `count`, and short ways to say what happens."""
 
     def __init__(self, count=1, *, most=10, places=("here",), slots=10, suites=None, **options):
-        given = {name: options.pop(name) for name in ("retries", "idempotent") if name in options}
+        own = ("retries", "idempotent", "series")
+        given = {name: options.pop(name) for name in own if name in options}
         self.limits = Limits(most)
         for place in places:
             self.limits.set_place(place, slots)

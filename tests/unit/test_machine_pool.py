@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from nrunner.action import Fulfil, OpenPlace, Release, Settle, Start, Triage
 from nrunner.event import Begin, Broken, Closed, GivenUp, Met, NotStarted, Opened, Usable
+from nrunner.phase import Phase
 from nrunner.result import Cause, Result
-from tests.unit.machine_job import INFRA, SLOW, UNSUITABLE, Job
+from nrunner.taskstate import TaskState
+from tests.unit.machine_job import FAIL, INFRA, SLOW, UNSUITABLE, Job
 
 
 def job_of(count, *, places=("a", "b"), slots=1, **options):
@@ -123,6 +125,29 @@ def test_what_waits_at_a_place_in_trouble_goes_elsewhere_before_all_others():
     assert job.seen(Fulfil) == [Fulfil("b", SLOW)]
     job.feed(Met, "b", SLOW.key)
     assert starts(job) == [(1, "b"), (2, "b")]
+
+
+def running_at(place, task):
+    """Return the state of a task that an earlier controller saw begin at a place."""
+    state = TaskState(task, 0.0)
+    state.phase, state.attempt, state.place = Phase.STARTED, 1, place
+    return state
+
+
+def test_what_was_taken_over_and_waits_at_a_place_in_trouble_is_triaged():
+    job = Job(2, places=("a",), slots=2, pooled={"a": 2}, series="s", retries=1)
+    job.machine.restore({}, [running_at("a", job.tasks[0])])
+    job.feed(Opened, "a")
+    job.feed(Begin)
+    triage(job, 2, "a")
+    job.ended(1, FAIL)
+    assert starts(job) == [(2, "a")]
+    assert job.phase(1) is Phase.READY
+    job.feed(Closed, "a", "power cut")
+    assert job.seen(Triage) == [Triage(job.tasks[0], ())]
+    job.feed(Usable, "a")
+    triage(job, 1, "a")
+    assert job.seen(OpenPlace) == [OpenPlace("a")]
 
 
 def test_what_ran_at_a_place_that_is_gone_is_tried_at_another():
