@@ -104,7 +104,7 @@ class Berth:
         self._watcher = watcher
         self._epoch = epoch
         self._handle: Handle | None = None
-        self._expected: list[Mapping[str, Any]] = []
+        self._expected: dict[Key, Mapping[str, Any]] = {}
         """Orders of an earlier controller that may run in the environment that is taken over."""
         self._pending: dict[Key, bytes] = {}
         self._waiting: dict[Key, Mapping[str, Any]] = {}
@@ -191,9 +191,12 @@ class Berth:
     def cancel_nowait(self, task: int, attempt: int, *, kill: bool, examine: bool = False) -> None:
         """Have an attempt end early; one that no agent knows of has ended on return.
 
-        `examine` says that people will ask what it did.
+        `examine` says that people will ask what it did. One that is being taken over goes on:
+        nobody knows yet whether an agent has it.
         """
         key, detail = (task, attempt), "cancelled"
+        if key in self._expected:
+            return
         is_waiting = self._reboots.is_waiting(key)
         if is_waiting or (self._reboots.is_resumed(key) and self._withdraw(key)):
             self._end_attempt(event_of("ended", key, stop="cancelled", stop_detail=detail))
@@ -332,7 +335,7 @@ class Berth:
         self._attempts.running.update(running)
         for task, _ in running:
             self.accept(task)
-        for order in (*self._expected, *self._waiting.values()):
+        for order in (*self._expected.values(), *self._waiting.values()):
             self._reboots.ordered(order)
         self._ground = self._ground_of(handle, is_new=False)
         pending = self._resume_orders()
@@ -355,7 +358,7 @@ class Berth:
 
     def expect(self, order: Mapping[str, Any]) -> None:
         """Note the order of an attempt that may run in the environment that `adopt` takes over."""
-        self._expected.append(order)
+        self._expected[order["task"], order["attempt"]] = order
 
     def order_later(self, order: Mapping[str, Any]) -> None:
         """Have `adopt` repeat an order that may not have arrived; raise ProtocolError."""
@@ -425,8 +428,8 @@ class Berth:
 
     def _resume_orders(self) -> dict[Key, bytes]:
         """Return the frames of what may have to be ordered where somebody else did, or did not."""
-        expected, self._expected = self._expected, []
-        for order in expected:
+        expected, self._expected = self._expected, {}
+        for order in expected.values():
             self._ground.expect(order)
         waiting, self._waiting = self._waiting, {}
         pending, self._pending = self._pending, {}
@@ -537,6 +540,7 @@ class Berth:
         self._same_clock = None
         self._wanted.clear()
         self._generation += 1
+        self._expected.clear()
         self._pending.clear()
         self._waiting.clear()
         lost = list(self._attempts.running)

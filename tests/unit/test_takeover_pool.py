@@ -120,6 +120,20 @@ def test_who_is_stopped_while_their_place_is_taken_over_ends(tmp_path, is_there)
     assert verdicts == {1: INTERRUPTED, 2: INTERRUPTED if is_there else LOST}
 
 
+def test_who_began_unheard_and_is_stopped_while_their_place_is_taken_over_ends_there(tmp_path):
+    tasks = [task(1, "endless"), task(2, "endless")]
+    world = PooledWorld(tmp_path, tasks, {"endless": Script(blocks=True)}, slots=1)
+    world.stop_after = 1.0
+
+    def change():
+        first, second = world.spawner.handles
+        assert (first.agent.ran[1, 1], second.agent.ran[2, 1]) == (1, 1)
+        world.spawner.delays = {"a": 2.0, "b": 2.0}
+
+    verdicts = lived(world, 9, meanwhile=change)  # that the first has started was the last record
+    assert verdicts == {1: INTERRUPTED, 2: INTERRUPTED}
+
+
 def test_places_are_taken_over_at_once(tmp_path):
     tasks = [task(n, "slow") for n in range(1, 9)]
     world = PooledWorld(tmp_path, tasks, {"slow": Script(run_for=5.0)}, places="abcdefgh", slots=1)
