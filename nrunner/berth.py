@@ -54,8 +54,11 @@ class Gone:
 class Watcher(Protocol):
     """Who is told what happens at a place."""
 
-    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
-        """An environment was opened, and nothing was ordered there yet."""
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> bool:
+        """An environment was opened, and nothing was ordered there yet; return whether it may be.
+
+        It may not while nobody could find it again.
+        """
         ...
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
@@ -376,8 +379,10 @@ class Berth:
         self._ground = self._ground_of(handle, is_new=True)
         environment = self._environment(handle, None)
         await self._greet(environment)
-        self._watcher.opened(self, self._generation, handle.address)
+        is_recorded = self._watcher.opened(self, self._generation, handle.address)
         self._settle_in(environment)
+        if not is_recorded:
+            return
         pending, self._pending = self._pending, {}
         for key, frame in pending.items():
             environment.run_nowait(key, frame)

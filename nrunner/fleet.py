@@ -37,8 +37,8 @@ class Harbour(Watcher, Protocol):
         """Have an environment at a new berth whenever one is wanted."""
         ...
 
-    def assigned(self, berth: Berth, key: Key) -> None:
-        """An attempt is about to be ordered at a berth."""
+    def assigned(self, berth: Berth, key: Key) -> bool:
+        """An attempt is about to be ordered at a berth; return whether it may be."""
         ...
 
     def backlog(self) -> int:
@@ -197,7 +197,8 @@ class Fleet:
         self._company[berth] = suite
         self._ran.add(order["task"])
         self._at[order["task"]] = berth
-        self._harbour.assigned(berth, key)
+        if not self._harbour.assigned(berth, key):
+            return  # whoever goes on with the job would not find it
         if self._offer.sharing is Sharing.NOBODY:
             # Nobody follows in this environment: what its series shares is torn down at once.
             order = {name: order[name] for name in order if name not in ("series", "next")}
@@ -300,9 +301,9 @@ class Fleet:
 
     # What is heard of the berths.
 
-    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
-        """Tell that an environment was opened."""
-        self._harbour.opened(berth, generation, address)
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> bool:
+        """Tell that an environment was opened; return whether anything may be ordered there."""
+        return self._harbour.opened(berth, generation, address)
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Tell what an agent said; return whether it is recorded."""

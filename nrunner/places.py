@@ -50,8 +50,8 @@ class Office(Protocol):
         """Let events happen."""
         ...
 
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Record what is no event of a task."""
+    def note(self, record: Mapping[str, Any]) -> bool:
+        """Record what is no event of a task; return whether what follows from it may be done."""
         ...
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
@@ -243,19 +243,19 @@ class Places:
         work = self._keep(berth) if keeper is None else keeper.keep(berth)
         self._office.spawn(work, f"keep {berth.place}")
 
-    def assigned(self, berth: Berth, key: Key) -> None:
-        """Record that an attempt is about to be ordered at a berth."""
+    def assigned(self, berth: Berth, key: Key) -> bool:
+        """Record that an attempt is about to be ordered at a berth; return whether it may be."""
         number, attempt = key
         record = {"type": "assigned", "task": number, "attempt": attempt, "place": berth.place}
-        self._office.note(record)
+        return self._office.note(record)
 
     def backlog(self) -> int:
         """Return how many tasks may still be started."""
         return self._office.backlog()
 
-    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
-        """Record where an environment is found again: before anything is ordered there."""
-        self._office.note(
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> bool:
+        """Record where an environment is found again; return whether anything may be ordered."""
+        is_recorded = self._office.note(
             {
                 "type": "environment",
                 "place": berth.place,
@@ -266,6 +266,7 @@ class Places:
         keeper = self._keepers.get(berth.place)
         if keeper is not None:
             keeper.opened()
+        return is_recorded
 
     def heard(self, berth: Berth, heads: Sequence[Mapping[str, Any]]) -> bool:
         """Tell what an agent said; return whether it is recorded."""

@@ -262,13 +262,14 @@ class Scheduler:
             "alone": action.alone,
         }
 
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Record what is no event of a task."""
+    def note(self, record: Mapping[str, Any]) -> bool:
+        """Record what is no event of a task; return whether what follows from it may be done."""
         if not self.has_failed:
             try:
                 self._journal.append([record])
             except JournalError as error:
                 self.fail(error)
+        return not self.has_failed
 
     # Carrying out.
 

@@ -982,7 +982,8 @@ def test_what_is_fetched_here_has_its_limit(agents, tmp_path):
 class Nobody:
     """Hears what happens at a berth."""
 
-    def opened(self, *_: Any) -> None: ...
+    def opened(self, *_: Any) -> bool:
+        return True
 
     def heard(self, *_: Any) -> bool:
         return True

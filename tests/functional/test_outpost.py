@@ -51,8 +51,9 @@ class Stay:
         self.records = True
         self._news = asyncio.Event()
 
-    def opened(self, _berth: Berth, _generation: int, address: Mapping[str, Any]) -> None:
+    def opened(self, _berth: Berth, _generation: int, address: Mapping[str, Any]) -> bool:
         self.address = json.loads(json.dumps(address))
+        return True
 
     def closing(self, _berth: Berth, _why: str) -> None:
         """Nobody is told: there is one place."""

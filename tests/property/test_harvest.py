@@ -119,8 +119,9 @@ class Recorder:
         self.world = world
         self.epoch = epoch
 
-    def opened(self, *_: Any) -> None:
+    def opened(self, *_: Any) -> bool:
         self.world.ready.set()
+        return True
 
     def closing(self, *_: Any) -> None: ...
 

@@ -35,9 +35,10 @@ class Stay:
         self.lost: list[Any] = []
         self.notices: list[str] = []
 
-    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> None:
+    def opened(self, berth: Berth, generation: int, address: Mapping[str, Any]) -> bool:
         assert berth is self.berth
         self.addresses.append((generation, address))
+        return True
 
     def closing(self, berth: Berth, why: str) -> None:
         assert berth is self.berth

@@ -20,7 +20,7 @@ from nrunner.result import Cause, Result, Verdict
 from nrunner.runnable import Requirement, Runnable
 from nrunner.scheduler import Scheduler
 from nrunner.task import Task, TaskLimits
-from nrunner.testing.fake_spawner import FakeSpawner, Script, Trouble
+from nrunner.testing.fake_spawner import FakeLayeredSpawner, FakeSpawner, Script, Trouble
 from tests.unit.scheduler_job import run_tasks, task
 
 
@@ -485,6 +485,39 @@ def test_a_journal_that_cannot_be_written_ends_the_job_and_leaves_nothing_runnin
     assert done.seconds < 50
     written = {each["task"] for each in done.records if each["type"] == "settled"}
     assert {each.number for each in done.ears.reports} == written
+
+
+@pytest.mark.parametrize(
+    ("record", "sort", "kind"),
+    [
+        ("environment", FakeSpawner, "exec-test"),
+        # Somebody had to ask about its kind, so its environment is open when it is ordered.
+        ("assigned", FakeLayeredSpawner, "strange"),
+    ],
+)
+def test_nothing_is_ordered_while_the_journal_cannot_tell_where_it_runs(run, record, sort, kind):
+    """Who goes on with the job would take it for never ordered, and order it again."""
+
+    def prepare(journal: Journal) -> None:
+        write = journal.append
+
+        def append(records: Sequence[Any]) -> None:
+            if any(each["type"] == record for each in records):
+                raise JournalError("write the journal: input/output error")
+            write(records)
+
+        journal.append = append  # type: ignore[method-assign]
+
+    made: list[FakeSpawner] = []
+
+    def spawner() -> FakeSpawner:
+        made.append(sort(kinds=frozenset([kind])))
+        return made[0]
+
+    tasks = [task(1, "good", kind=kind)]
+    run(tasks, spawner, prepare=prepare, expect=JournalError, isolated=["fake"])
+    (handle,) = made[0].handles
+    assert handle.agent.ran == {}
 
 
 def test_an_error_of_our_own_ends_the_job_instead_of_leaving_it_waiting(run):
