@@ -129,6 +129,8 @@ class History:
         self.environments: dict[str, PastEnvironment] = {}
         self.generations: dict[str, int] = {}
         self.notices: list[str] = []
+        self.interrupted = ""
+        """Why the job was cut short, whoever goes on with it; empty if it was not."""
         self.closed: Mapping[str, Any] | None = None
         self._head: Mapping[str, Any] = {}
         self._learned: dict[str, Any] = {}
@@ -293,8 +295,13 @@ class History:
         self.closed = None
         self._has_moved = False
 
+    def _stopped(self, record: Mapping[str, Any]) -> None:
+        self.interrupted = self.interrupted or str(record["reason"])
+
     def _closed(self, record: Mapping[str, Any]) -> None:
         self.closed = record
+        # Before there were records of that, this one alone told.
+        self.interrupted = self.interrupted or str(record.get("interrupted", ""))
 
     def _notice(self, record: Mapping[str, Any]) -> None:
         self.notices.append(record["text"])
@@ -312,6 +319,7 @@ class History:
         "environment": _environment,
         "gone": _gone,
         "resumed": _resumed,
+        "stopped": _stopped,
         "closed": _closed,
         "notice": _notice,
         "facts": _facts,

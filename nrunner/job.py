@@ -137,7 +137,7 @@ class Job:
         self._test_results = str(self.folder.test_results)
         self.lag = Lag()
         """That of the loop it runs on."""
-        self._interrupted = ""
+        self._interrupted = "" if resumption is None else resumption.history.interrupted
         report = JobReport(
             self._id,
             self.folder.root,
@@ -268,6 +268,7 @@ class Job:
             log_dir=self._log_dir,
             requirement_timeout=self._plan.config.get("run.requirement_timeout", 600.0),
             adoption=None if self._resumption is None else self._resumption.adoption,
+            interrupted=self._interrupted,
         )
 
     async def _run_tasks(self, journal: Journal, conclusion: Conclusion) -> JobReport:

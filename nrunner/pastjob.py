@@ -36,7 +36,7 @@ class PastJob:
         for verdict in history.verdicts.values():
             tally.add(verdict)
         closed = history.closed or {}
-        code = closed.get("exit_code", tally.exit_code(interrupted=False) | ExitCode.JOB_FAILED)
+        cut_off = tally.exit_code(bool(history.interrupted)) | ExitCode.JOB_FAILED
         return JobReport(
             history.id,
             self.folder.root,
@@ -46,8 +46,8 @@ class PastJob:
             closed.get("elapsed", history.now),
             dict(tally.results),
             dict(tally.causes),
-            int(code),
-            closed.get("interrupted", ""),
+            int(closed.get("exit_code", cut_off)),
+            history.interrupted,
             history.facts,
             closed.get("loop_lag_max"),
             report_options(history.config),

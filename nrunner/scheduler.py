@@ -92,8 +92,12 @@ class Scheduler:
         log_dir: Callable[[Task, int], str],
         requirement_timeout: float = 600.0,
         adoption: Adoption | None = None,
+        interrupted: str = "",
     ) -> None:
-        """`adoption` says what to take over from an earlier controller of the job."""
+        """`adoption` says what to take over from an earlier controller of the job.
+
+        `interrupted` says why the job was cut short then, if it was.
+        """
         self._machine = machine
         self._spawner = spawner
         self._journal = journal
@@ -107,8 +111,10 @@ class Scheduler:
         self._error: Exception | None = None
         self._group: asyncio.TaskGroup | None = None
         self._waiting: set[asyncio.Task[None]] = set()
-        self.interrupted = ""
+        self.interrupted = interrupted
         """Why the job was cut short, or empty."""
+        self._remarks: list[Mapping[str, Any]] = []
+        """Records to be written with what is decided next."""
         self._fulfilments: dict[tuple[str, str], asyncio.Task[None]] = {}
         """What fulfils a requirement, by place and key; done or not."""
         self._slots: dict[int, str] = {}
@@ -156,7 +162,9 @@ class Scheduler:
 
     def stop(self, event: StopAll) -> None:
         """End the whole job; why is told by `interrupted` afterwards."""
-        self.interrupted = self.interrupted or event.waiting.detail
+        if not self.interrupted:
+            self.interrupted = event.waiting.detail
+            self._remarks.append({"type": "stopped", "reason": self.interrupted})
         self.feed(event)
         self._places.hurry()
 
@@ -217,7 +225,7 @@ class Scheduler:
 
     def _record(self, actions: Sequence[Action]) -> list[_Deed]:
         """Write what was decided to the journal; return what is to be done and told now."""
-        records: list[Mapping[str, Any]] = []
+        records, self._remarks = self._remarks, []
         deeds: list[_Deed] = []
         for action in actions:
             if isinstance(action, Settle):

@@ -250,6 +250,38 @@ def test_reports_that_were_not_written_are_written(box: Sandbox) -> None:
     assert settled(box)[1]["status"] == "PASS"
 
 
+def test_a_job_that_was_interrupted_before_its_controller_was_killed_stays_so(box: Sandbox) -> None:
+    box.env["NRUNNER_RUN_GRACE"] = "50"
+    box.write("t.sh", MARKED + "trap '' TERM\nuntil test -e ../enough; do sleep 0.05; done\n")
+    run = box.start("run", *["t.sh"] * 3, "--max-parallel-tasks", "1")
+    wait_until(lambda: marks(box), "the first test has begun")
+    run.signal(signal.SIGTERM)
+    wait_until(lambda: len(_settled_by(box.job)) == 2, "the others are cancelled")
+    run.signal(signal.SIGKILL)
+    assert run.wait().code == -signal.SIGKILL
+    assert box.run("report", "--json", "told.json").code == 0
+    told = json.loads((box.here / "told.json").read_text())
+    assert (told["exit_code"], told["interrupted"]) == (8 | 2, "interrupted by SIGTERM")
+    box.write("../enough", "")
+    done = box.run("jobs", "resume")
+    assert done.code == 8, done.out
+    assert box.results()["interrupted"] == "interrupted by SIGTERM"
+    assert [settled(box)[number]["status"] for number in (2, 3)] == ["CANCEL"] * 2
+    assert marks(box).total() == 1
+
+
+def test_what_cut_a_job_short_counts_even_if_all_that_ran_after_it_passed(box: Sandbox) -> None:
+    assert box.run("run", "/bin/true").code == 0
+    _cut_after(box.job, "settled")
+    (box.job / "results.json").unlink()
+    journal = Journal.reopen(box.job / "journal.jsonl", lambda _record: None)
+    journal.append([{"type": "stopped", "reason": "interrupted by SIGTERM"}])
+    journal.close()
+    assert box.run("jobs", "resume").code == 8
+    assert box.results()["interrupted"] == "interrupted by SIGTERM"
+    assert settled(box)[1]["status"] == "PASS"
+
+
 def test_a_torn_tail_is_cut_off_and_kept(box: Sandbox) -> None:
     box.write("t.sh", MARKED + "sleep 0.2\n")
     run = box.start("run", *["t.sh"] * 4, "--max-parallel-tasks", "1")
@@ -326,6 +358,11 @@ def test_the_jobs_limit_counts_only_while_there_is_a_controller(box: Sandbox) ->
     time.sleep(3)
     done = box.run("jobs", "resume")
     assert done.code == 0, done.out
+
+
+def _settled_by(job: Path) -> list[int]:
+    records = read_records(job / "journal.jsonl")
+    return [each["task"] for each in records if each["type"] == "settled"]
 
 
 def _cut_after(job: Path, phase: str) -> None:

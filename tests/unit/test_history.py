@@ -195,6 +195,24 @@ def test_environments_are_known_until_they_are_gone():
     assert newer.environments["here"].generation == 2
 
 
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([], ""),
+        ([{"type": "stopped", "reason": "by SIGTERM"}], "by SIGTERM"),
+        # Before there were such records, only the end of a job told.
+        ([{"type": "closed", "exit_code": 8, "interrupted": "by the user"}], "by the user"),
+        ([{"type": "closed", "exit_code": 0}], ""),
+    ],
+)
+def test_that_a_job_was_cut_short_stays_so_whoever_goes_on(records, why):
+    assert history(*records).interrupted == why
+    assert history(*records, RESUMED).interrupted == why
+    assert history(*records, RESUMED, {"type": "stopped", "reason": "again"}).interrupted == (
+        why or "again"
+    )
+
+
 def test_only_the_time_with_a_controller_counts_as_spent():
     late = {**RESUMED, "time": BASE + 500}
     found = history(*WAY[:4], late, move(Phase.FINISHED, time=507))

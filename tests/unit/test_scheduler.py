@@ -487,6 +487,32 @@ def test_a_journal_that_cannot_be_written_ends_the_job_and_leaves_nothing_runnin
     assert {each.number for each in done.ears.reports} == written
 
 
+def test_that_a_job_is_cut_short_is_recorded_with_what_follows_from_it(run):
+    """Whoever goes on with it finds both, or neither."""
+    batches: list[list[str]] = []
+
+    def prepare(journal: Journal) -> None:
+        write = journal.append
+
+        def append(records: Sequence[Any]) -> None:
+            batches.append([each["type"] for each in records])
+            write(records)
+
+        journal.append = append  # type: ignore[method-assign]
+
+    async def interrupt(scheduler: Scheduler) -> None:
+        await asyncio.sleep(1)
+        scheduler.stop(stop_by_user(time.monotonic()))
+        scheduler.stop(stop_by_user(time.monotonic(), kill=True, by="again"))
+
+    tasks = [task(1, "endless"), task(2, "endless")]
+    scripts = {"endless": Script(blocks=True)}
+    done = run(tasks, lambda: FakeSpawner(scripts), prepare=prepare, beside=interrupt, parallel=1)
+    assert [each for each in batches if "stopped" in each] == [["stopped", "move", "settled"]]
+    (stopped,) = [each for each in done.records if each["type"] == "stopped"]
+    assert stopped["reason"] == "interrupted by the user"
+
+
 @pytest.mark.parametrize(
     ("record", "sort", "kind"),
     [
