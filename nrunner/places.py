@@ -358,8 +358,8 @@ class Places:
                 self._break(running, lambda key: self._lost(key, _TOO_LATE, begun=True))
             finally:
                 self._adopting.discard(bound)
-            for number, _ in running:
-                self._office.stop_again(number)
+        for number, _ in running:
+            self._office.stop_again(number)
 
     def hurry(self) -> None:
         """The job is stopped: wait no longer for what may be taken over, but for a moment."""

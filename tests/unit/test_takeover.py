@@ -17,6 +17,7 @@ import pytest
 
 from nrunner.adoption import adoption_of
 from nrunner.history import History, job_record, past_states, planned_record
+from nrunner.interrupt import stop_by_user
 from nrunner.journal import FORMAT, Access, Journal, read_records
 from nrunner.limits import Limits
 from nrunner.machine import Machine
@@ -372,6 +373,25 @@ def test_what_is_idempotent_runs_again_when_nobody_knows_how_it_ended(tmp_path):
     assert world.check() == {1: (Result.PASS, Cause.TEST)}
     (settled,) = [each for each in read_records(world.path) if each["type"] == "settled"]
     assert [each["cause"] for each in settled["report"]["attempts"]] == ["lost", "test"]
+
+
+def test_what_may_be_ordered_again_is_not_if_its_job_was_stopped_before(tmp_path):
+    class Stopped(World):
+        def _scheduler(self, journal: Mortal, machine: Machine, adoption: Any) -> Scheduler:
+            made = super()._scheduler(journal, machine, adoption)
+            if adoption is not None:
+                made.stop(stop_by_user(time.monotonic()))
+            return made
+
+    async def main() -> World:
+        world = Stopped(tmp_path, [task(1, "slow")], SCRIPTS)
+        assert not await world.live(3)  # it is about to be ordered, and nothing is open
+        assert await world.live(None)
+        return world
+
+    world = FakeClock().run(main())
+    assert world.check() == {1: (Result.CANCEL, Cause.CANCELLED)}
+    assert [handle.agent.ran for handle in world.spawner.handles if handle.agent.ran] == []
 
 
 @pytest.mark.parametrize("isolated", [False, True])
