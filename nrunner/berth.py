@@ -509,6 +509,8 @@ class Berth:
         waiting = (
             self._ground.greeted(environment, here, self._attempts.running) if environment else ()
         )
+        for key in self._attempts.cancelled.intersection(waiting):
+            self.cancel_nowait(*key, kill=False)  # no agent has it, as is known now
         lost = [
             key
             for key in self._attempts.running

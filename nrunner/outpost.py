@@ -73,6 +73,8 @@ class Outpost(Ground):
         self._translation = Translation(settings["base_dir"], self.base_dir)
         self._waiting: dict[Key, Mapping[str, Any]] = {}
         """Orders of attempts that need the tree, until it is there."""
+        self._unsure: set[Key] = set()
+        """Those of them that its agent may have already, until it is greeted."""
         self._hopeless: Mapping[str, str] = {}
         """Why the tree can never be brought, if it cannot."""
         self._planting: asyncio.Task[None] | None = None
@@ -156,12 +158,14 @@ class Outpost(Ground):
                 frames[_key(order)] = self.frame(order)
             else:
                 self.hold(order)
+                self._unsure.add(_key(order))
         return frames
 
     def greeted(
         self, environment: Environment, here: frozenset[Key], running: Iterable[Key]
     ) -> Sequence[Key]:
         """Return what waits for its order: what the agent has, or had, was ordered before."""
+        self._unsure.clear()
         for key in [each for each in self._waiting if each in here or each not in running]:
             self.withdraw(key)
         self.go_on(environment)
@@ -183,8 +187,8 @@ class Outpost(Ground):
         return self.live.folder(key)
 
     def withdraw(self, key: Key) -> bool:
-        """Order an attempt no more; return whether it waited."""
-        return self._waiting.pop(key, None) is not None
+        """Order an attempt no more; return whether it waited, as far as anybody can know."""
+        return key not in self._unsure and self._waiting.pop(key, None) is not None
 
     def give_up(self, why: str) -> None:
         """The environment is gone: nothing goes there any more, and nothing comes from it."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from nrunner.adoption import adoption_of
+from nrunner.event import Cancelled
 from nrunner.history import History, job_record, past_states, planned_record
 from nrunner.interrupt import stop_by_user
 from nrunner.journal import FORMAT, Access, Journal, read_records
@@ -23,7 +24,7 @@ from nrunner.limits import Limits
 from nrunner.machine import Machine
 from nrunner.plan import JobPlan
 from nrunner.reporter import JobClock, Reporter
-from nrunner.result import Cause, Result
+from nrunner.result import Cause, Result, Verdict
 from nrunner.results.base import JobReport
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.wire import PROTOCOL_VERSION
@@ -392,6 +393,43 @@ def test_what_may_be_ordered_again_is_not_if_its_job_was_stopped_before(tmp_path
     world = FakeClock().run(main())
     assert world.check() == {1: (Result.CANCEL, Cause.CANCELLED)}
     assert [handle.agent.ran for handle in world.spawner.handles if handle.agent.ran] == []
+
+
+@pytest.mark.parametrize(
+    ("left", "ran", "result"),
+    [
+        (8, 1, Result.INTERRUPT),  # that the first has started was the last record
+        (7, 0, Result.CANCEL),  # both were about to be ordered
+    ],
+)
+def test_who_is_stopped_while_their_agent_is_out_of_reach_ends_once_it_is_back(
+    tmp_path, left, ran, result
+):
+    """Only the agent knows whether it has them, and nothing may begin before it says so."""
+    stopped = Verdict(Result.INTERRUPT, Cause.CANCELLED, "by a person")
+
+    class Impatient(World):
+        def _scheduler(self, journal: Mortal, machine: Machine, adoption: Any) -> Scheduler:
+            made = super()._scheduler(journal, machine, adoption)
+            if adoption is not None:
+                cancelled = Cancelled(time.monotonic(), 2, stopped)
+                asyncio.get_running_loop().call_later(1.0, made.feed, cancelled)
+            return made
+
+    async def main() -> World:
+        scripts = {"bin/good": Script(run_for=20.0), "bin/endless": Script(blocks=True)}
+        tasks = [task(1, "bin/good"), task(2, "bin/endless")]
+        world = Impatient(tmp_path, tasks, scripts, distant=True)
+        assert not await world.live(left)
+        (handle,) = world.spawner.handles
+        assert handle.agent.ran[2, 1] == ran
+        handle.agent.unreachable_until = asyncio.get_running_loop().time() + 5.0
+        assert await world.live(None)
+        assert handle.agent.ran[2, 1] == ran
+        return world
+
+    world = FakeClock().run(main())
+    assert world.check() == {1: (Result.PASS, Cause.TEST), 2: (result, Cause.CANCELLED)}
 
 
 @pytest.mark.parametrize("isolated", [False, True])
