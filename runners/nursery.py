@@ -21,7 +21,7 @@ from nrunner.runners.base import Command
 from nrunner.runners.loop import Loop
 from nrunner.runners.payload import describe
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
-from nrunner.runners.zygote_wire import PLACEHOLDER
+from nrunner.runners.zygote_wire import LONGEST_ANSWER, PLACEHOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -357,7 +357,8 @@ class Nursery:
     def _hear(self, zygote: Zygote) -> bool:
         """Take what was said first; return whether there was anything."""
         try:
-            words = zygote.socket.recv(4096).decode().split(" ", 2)
+            # What says more than fits is cut, be it within a character.
+            words = zygote.socket.recv(LONGEST_ANSWER).decode("utf-8", "replace").split(" ", 2)
         except (BlockingIOError, InterruptedError):
             return False
         except OSError:

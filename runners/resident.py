@@ -17,7 +17,7 @@ import os
 from nrunner.runners.brand import wear
 from nrunner.runners.unittest_child import report
 from nrunner.runners.unittest_result import flush
-from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request
+from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request, encode_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["reside"]
 
+_LONGEST_TROUBLE = 1000
+"""In characters, which take four bytes at most: more does not fit into an answer."""
+
 
 def reside(first: Request, number: int, show: Callable[[str], None], series: Series) -> int:
     """Run `first` and what comes over the socket `number`; return the exit status of the last.
@@ -56,7 +59,7 @@ def reside(first: Request, number: int, show: Callable[[str], None], series: Ser
             trouble = series.leave()
             flush()
             if trouble:
-                link.say(f"trouble {trouble}")
+                link.say(f"trouble {trouble[:_LONGEST_TROUBLE]}")
             link.close()
             return 0
         request = following
@@ -78,7 +81,7 @@ class _Link:
         try:
             if os.fstat(self._number).st_ino != self._file:
                 return False
-            self._socket.send(words.encode("utf-8", "replace"))
+            self._socket.send(encode_answer(words))
         except OSError:
             return False
         return True

@@ -41,7 +41,12 @@ import sys
 from nrunner.runners import brand, resident, stack
 from nrunner.runners.footprint import Footprint
 from nrunner.runners.standby import Standby
-from nrunner.runners.zygote_wire import LONGEST_REQUEST, PLACEHOLDER, decode_request
+from nrunner.runners.zygote_wire import (
+    LONGEST_REQUEST,
+    PLACEHOLDER,
+    decode_request,
+    encode_answer,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,7 +167,7 @@ class _Zygote:
     def say(self, words: str) -> None:
         """Tell the agent; without one there is nothing left to do here."""
         try:
-            self._socket.send(words.encode())
+            self._socket.send(encode_answer(words))
         except OSError:
             os._exit(0)
 
@@ -180,7 +185,7 @@ class _Zygote:
         number = self._socket.detach()
         try:
             if os.fstat(number).st_ino == self._file:
-                os.write(number, words.encode())
+                os.write(number, encode_answer(words))
                 os.close(number)
         except OSError:
             return

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Union
 
-__all__ = ["LONGEST_REQUEST", "PLACEHOLDER", "decode_request", "encode_request"]
+__all__ = [
+    "LONGEST_ANSWER",
+    "LONGEST_REQUEST",
+    "PLACEHOLDER",
+    "decode_request",
+    "encode_answer",
+    "encode_request",
+]
+
+LONGEST_ANSWER = 1 << 12
+"""In bytes; of what is longer, the rest is not heard."""
 
 LONGEST_REQUEST = 1 << 16
 """In bytes; what is longer is for a new interpreter."""
@@ -37,3 +47,8 @@ def decode_request(data: Union[bytes, bytearray]) -> dict[str, Any]:
     """Return a request that was received, whatever comes after it."""
     request: dict[str, Any] = marshal.loads(data)
     return request
+
+
+def encode_answer(words: str) -> bytes:
+    """Return words as they are sent, with names in them that are no valid text."""
+    return words.encode("utf-8", "replace")

@@ -445,6 +445,36 @@ def test_what_a_test_leaves_behind_is_named_and_ended(agents):
     agents.talk(body)
 
 
+def test_what_a_series_says_at_length_as_it_is_torn_down_is_told_in_short(agents):
+    file = agents.folder / "test_it.py"
+    file.write_text(
+        "import unittest\n"
+        "def tearDownModule(): raise OSError('\N{GRINNING FACE}' * 3000)\n"
+        "class T(unittest.TestCase):\n"
+        "    def test_it(self): pass\n"
+    )
+    config = {"runner.isolation": "module"}
+    order = {
+        "task": 1,
+        "attempt": 1,
+        "id": "1-x",
+        "runnable": Runnable("python-unittest", f"{file}:T.test_it", config=config).to_json(),
+        "log_dir": str(agents.folder / "1-x"),
+        "series": "it",
+        "next": f"{file}:T.test_that_never_comes",
+    }
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.environment.run_nowait((1, 1), run_frame(order))
+        assert (await talk.hear(1, "ended"))["result"] == "pass"
+        text = (await talk.hear(0, "notice"))["text"]
+        assert text.startswith("after 1-x: tearDownModule (test_it): OSError: \N{GRINNING FACE}")
+        assert text.endswith("\N{GRINNING FACE}")
+        assert len(text) < 1100
+
+    agents.talk(body)
+
+
 def test_a_daemon_without_session_mark_or_ears_is_ended(agents):
     daemon = "trap '' TERM HUP INT; while :; do sleep 0.2; done"
     hide = f"import os; os.setsid(); os.execve('/bin/sh', ['sh', '-c', {daemon!r}], {{}})"

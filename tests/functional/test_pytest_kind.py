@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -262,6 +263,15 @@ def test_a_conftest_with_a_say_in_the_session_runs_for_each_test(
     found = run(sandbox, uris, "--max-parallel-tasks", "1")
     assert set(found.values()) == {("PASS", None)}
     assert not (sandbox.here / "made").exists()
+
+
+def test_such_a_conftest_may_be_in_a_folder_whose_name_is_no_text(sandbox: Sandbox) -> None:
+    folder = sandbox.here / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "conftest.py").write_text("def pytest_sessionfinish(session): print('over')\n")
+    (folder / "test_it.py").write_text("def test_1(): pass\ndef test_2(): pass\n")
+    uris = [f"{folder.name}/test_it.py::test_{number}" for number in (1, 2)]
+    assert set(run(sandbox, uris).values()) == {("PASS", None)}
 
 
 def test_what_is_meant_for_whole_runs_is_left_out(sandbox: Sandbox) -> None:

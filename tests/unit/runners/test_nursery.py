@@ -158,3 +158,15 @@ def test_another_zygote_is_asked_where_one_is_found_to_be_gone(house):
     assert house.nursery._assign(house.kind, "m", waiting)
     assert decode_request(hears.recv(LONGEST_REQUEST))["number"] == 5
     assert other.asked[5] is waits
+
+
+def test_what_a_series_says_of_its_trouble_is_heard_though_it_is_cut_within_a_character(house):
+    ours, says = socket_pair()
+    resident = house.nursery._watch(Zygote(house.kind, None, ours))
+    resident.tenant = attempt(1)
+    says.send(b"trouble x" + "é".encode() * 3000)
+    says.close()
+    house.nursery.hear(resident)
+    ((name, text),) = house.told.words
+    assert name == "notice"
+    assert text.startswith("after 1-x: xéé")
