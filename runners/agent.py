@@ -53,6 +53,8 @@ _OWN_FILES = 24
 _FILES_OF_ATTEMPT = 8
 """Two pipes, what they are written to, and for some kinds a socket or two."""
 _LONGEST_COMPLAINT = 1000
+_FEW_OUTPUTS = 100
+"""Names that fit into a frame whatever letters they consist of."""
 _MOST_KINDS = 1000
 """Each is looked for on the whole of PATH."""
 _MALFORMED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
@@ -499,10 +501,15 @@ def _affordable() -> int:
     return max(1, (soft - _OWN_FILES) // _FILES_OF_ATTEMPT)
 
 
-def _encode_event(head: dict[str, Any]) -> bytes:
+def _encode_event(head: Mapping[str, Any]) -> bytes:
+    """Return an event as a frame; where it does not fit, with but the beginning of what is long."""
     try:
         return wire.encode(head)
     except ProtocolError:
-        for name in ("traceback", "fail_reason", "leaks", "whiteboard", "class_name", "fail_class"):
-            head.pop(name, None)
-        return wire.encode(head)
+        short = {
+            name: each[:_LONGEST_COMPLAINT] if isinstance(each, str) else each
+            for name, each in head.items()
+        }
+        if "outputs" in short:
+            short["outputs"] = short["outputs"][:_FEW_OUTPUTS]
+        return wire.encode(short)

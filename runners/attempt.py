@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from nrunner.runners.deliberation import Deliberation
     from nrunner.runners.reception import Reception
 
-__all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage", "whole"]
+__all__ = ["EVIDENCE", "Attempt", "Limits", "Order", "Settings", "Stage", "shortened", "whole"]
 
 EVIDENCE = "evidence.txt"
 """Name of the file that says what an attempt was doing, if anybody had to know."""
 _LONGEST_TEXT = 64 << 10
 """Reasons and tracebacks are cut to this many characters, so that a frame stays small."""
+_MOST_OUTPUTS = 1000
+"""So many names are told of what is in the folder of a task, for the same reason."""
+_LOGS = ("stdout", "stderr", "debug.log", "runner.log", "whiteboard", "output")
+"""Those names that reports look for."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,11 @@ class Order:
         if not _is_like(found, _VARIABLES):
             raise RunnerError('key "runner.env": expected names of variables with texts')
         return found  # type: ignore[no-any-return]  # seen to be that
+
+
+def shortened(text: str) -> str:
+    """Return a text, or its beginning if it is too long for a frame."""
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
 
 
 def whole(value: Any) -> int:
@@ -308,19 +317,25 @@ class Attempt:
         chatty = self.slot.capture("stdout").size if heard.beats > 1 else 0
         return self.slot.written() - chatty + heard.words
 
-    def collect(self) -> None:
-        """Move what the attempt wrote to the task's folder. Raise OSError."""
-        if self.slot is not None:
-            speaks = self.command is not None and self.command.speaks
-            keep_work = self.order.runnable.config.get("runner.keep_tmp") is True
-            self.outputs = self.slot.collect(
-                self.order.log_dir, keep_names=speaks, keep_work=keep_work
-            )
-            if speaks:
-                # What it said by messages is there, too.
-                self.outputs = tuple(sorted(os.listdir(self.order.log_dir)))
-            elif self.has_evidence:
-                self.outputs = (*self.outputs, EVIDENCE)
+    def collect(self) -> int:
+        """Move what the attempt wrote to the task's folder; return how many names there are.
+
+        Not all of them may be told as its `outputs`. Raise OSError.
+        """
+        if self.slot is None:
+            return 0
+        speaks = self.command is not None and self.command.speaks
+        keep_work = self.order.runnable.config.get("runner.keep_tmp") is True
+        names = self.slot.collect(self.order.log_dir, keep_names=speaks, keep_work=keep_work)
+        if speaks:
+            # What it said by messages is there, too, and whatever else it has put there.
+            found = sorted(os.listdir(self.order.log_dir))
+            logs = [name for name in _LOGS if name in found]
+            names = (*logs, *(name for name in found if name not in _LOGS))
+        elif self.has_evidence:
+            names = (*names, EVIDENCE)
+        self.outputs = names[:_MOST_OUTPUTS]
+        return len(names)
 
     def retire(self) -> None:
         """Have nothing more happen to it but that its end is told."""
@@ -346,8 +361,8 @@ class Attempt:
         """Return what an ``ended`` event says."""
         data = outcome.to_json()
         for name in ("fail_reason", "traceback"):
-            if len(data.get(name, "")) > _LONGEST_TEXT:
-                data[name] = data[name][:_LONGEST_TEXT] + "..."
+            if name in data:
+                data[name] = shortened(data[name])
         data["time"] = now = time.monotonic()
         data["elapsed"] = max(0.0, (self.ended or now) - self.began - self.paused)
         data["layer"] = layer

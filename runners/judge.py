@@ -48,11 +48,14 @@ class Judge:
             if attempt.reception.refused:
                 self._notice(attempt, attempt.reception.summary())
         try:
-            attempt.collect()
+            found = attempt.collect()
         except OSError as error:
             attempt.trouble = _unkept(error)
             self._finish(attempt, Outcome(None))
             return
+        if found > len(attempt.outputs):
+            named = len(attempt.outputs)
+            self._notice(attempt, f"{attempt.order.id} left {found} files; {named} are named")
         judge = functools.partial(_judge, attempt)
         if _takes_long(attempt):
             from nrunner.runners.deliberation import deliberate

@@ -19,7 +19,7 @@ from nrunner.errors import RequirementError, RunnerError
 from nrunner.runnable import Runnable
 from nrunner.runners import child, killing
 from nrunner.runners.alarm import Alarms
-from nrunner.runners.attempt import Attempt, Order, Settings, Stage
+from nrunner.runners.attempt import Attempt, Order, Settings, Stage, shortened
 from nrunner.runners.backlog import Backlog
 from nrunner.runners.base import Exit, Outcome
 from nrunner.runners.examiner import Examiner, Findings
@@ -500,7 +500,7 @@ class Supervisor:
         return self._launcher.env_of_interpreter(attempt, self.settings)
 
     def _fail(self, attempt: Attempt, cause: str, reason: str) -> None:
-        self._emit(attempt, "not_started", {"cause": cause, "reason": reason})
+        self._emit(attempt, "not_started", {"cause": cause, "reason": shortened(reason)})
         self._release(attempt)
 
     # Stopping.

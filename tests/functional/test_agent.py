@@ -347,6 +347,18 @@ def test_more_is_queued_than_runs_and_what_waits_can_be_cancelled(agents):
     agents.talk(body)
 
 
+def test_what_cannot_be_started_may_have_a_reason_that_is_longer_than_a_frame(agents):
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, Runnable("python-unittest", "x.py:T", kwargs={"exclude": "é" * 400_000}))
+        refused = await talk.hear(1, "not_started")
+        assert refused["cause"] == "malformed"
+        assert refused["reason"].startswith('kwarg "exclude": expected a list, got \'éé')
+        talk.run(2, shell("true"))
+        assert (await talk.hear(2, "ended"))["result"] == "pass"
+
+    agents.talk(body)
+
+
 # Ending everything.
 
 
@@ -1062,5 +1074,37 @@ def test_a_runner_executable_speaks_for_itself(agents, tmp_path, monkeypatch):
         assert results[2]["contract"]
         assert "runner.log" in results[0]["outputs"]
         assert (talk.log_dir(1) / "runner.log").read_text() == "for the log\n"
+
+    agents.talk(body)
+
+
+def test_a_runner_executable_may_leave_more_files_than_are_named(agents, tmp_path, monkeypatch):
+    runner = tmp_path / "nrunner-runner-prolific"
+    runner.write_text(
+        f"#!{sys.executable} -IS\n"
+        "import json, os, socket, sys\n"
+        "words = sys.argv\n"
+        "folder = next(each for each in words if each.startswith('output_dir='))[11:]\n"
+        "os.makedirs(folder, exist_ok=True)\n"
+        "for number in range(6000):\n"
+        "    open(f'{folder}/{number:0200}', 'w').close()\n"
+        "print('for the log', flush=True)\n"
+        "peer = socket.socket(socket.AF_UNIX)\n"
+        "peer.connect(words[words.index('-s') + 1])\n"
+        "name = words[words.index('-i') + 1]\n"
+        "last = {'id': name, 'time': 1.0, 'status': 'finished', 'result': 'pass'}\n"
+        "peer.sendall(json.dumps(last).encode() + b'\\n')\n"
+    )
+    runner.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    async def body(talk: Talk, _handle: ProcessHandle) -> None:
+        talk.run(1, Runnable("prolific", "x"))
+        end = await talk.hear(1, "ended")
+        assert end["result"] == "pass"
+        assert len(end["outputs"]) == 1000
+        assert end["outputs"][:2] == ["runner.log", f"{0:0200}"]
+        assert (await talk.hear(1, "notice"))["text"] == "1-x left 6001 files; 1000 are named"
+        assert len(list(talk.log_dir(1).iterdir())) == 6001
 
     agents.talk(body)
