@@ -51,6 +51,9 @@ _LAST_WORDS = 0.25
 _FEW = 4
 _CREDENTIALS = struct.Struct("3i")
 _LONGEST_WHITEBOARD = 64 << 10
+_LONGEST_PATH = 4096
+"""In bytes, as kernels count it; to follow longer ones takes minutes."""
+_DEEPEST = 64
 
 
 class Allowance:
@@ -282,8 +285,14 @@ def _outcome(message: Finished) -> Outcome:
 
 def _confined(attempt: Attempt, path: str) -> str:
     """Return the file in the attempt's output folder that a message names; raise MessageError."""
-    if not path or "\0" in path:
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        name = b""
+    if not name or b"\0" in name or len(name) >= _LONGEST_PATH:
         raise MessageError('field "path": not the name of a file')
+    if name.count(b"/") > _DEEPEST:  # os.makedirs calls itself for each
+        raise MessageError(f'field "path": more than {_DEEPEST} folders deep')
     root = os.path.realpath(attempt.place.output_dir)
     target = os.path.realpath(os.path.join(root, path))
     if not target.startswith(root + "/"):

@@ -144,6 +144,28 @@ def test_a_file_outside_the_output_folder_is_refused(reception, attempt, tmp_pat
     assert sorted(tmp_path.rglob("x")) == before
 
 
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("\ud800", "not the name of a file"),
+        ("x" * 4096, "not the name of a file"),
+        ("a/" * (1 << 18) + "x", "not the name of a file"),
+        ("a/" * 1500 + "x", "more than 64 folders deep"),
+    ],
+    ids=range(4),
+)
+def test_a_name_that_no_file_can_have_is_refused_in_few_words(reception, attempt, path, reason):
+    say(reception, type="file", path=path, log=data(b"1"))
+    assert reception.refused == 1
+    assert reception.reason == f'field "path": {reason}'
+    assert not list(Path(attempt.place.output_dir).iterdir())
+
+
+def test_a_name_that_is_no_text_is_one_nevertheless(reception, attempt):
+    say(reception, type="file", path="\udcff", log=data(b"1"))
+    assert [each.name for each in Path(attempt.place.output_dir).iterdir()] == ["\udcff"]
+
+
 def test_a_link_or_pipe_in_place_of_a_log_is_neither_followed_nor_waited_for(
     reception, attempt, tmp_path
 ):
