@@ -34,13 +34,19 @@ class Kin:
         mains: Mapping[int, Attempt],
         zygotes: Callable[[], Collection[int]],
         roster: Roster,
+        *,
+        inherits: bool,
     ) -> None:
-        """`mains` are the main processes of attempts, `zygotes` returns those of nobody."""
+        """`mains` are the main processes of attempts, `zygotes` returns those of nobody.
+
+        `inherits` says whether orphans become children of this process.
+        """
         self.brands = Brands()
         self._attempts = attempts
         self._mains = mains
         self._zygotes = zygotes
         self._roster = roster
+        self._inherits = inherits
         self._last_end = 0.0
 
     def note_end(self) -> None:
@@ -70,6 +76,12 @@ class Kin:
         if members:
             return members
         return self._bearers(attempt)
+
+    def has_left(self, attempt: Attempt) -> bool:
+        """Whether there is anything of an attempt whose main process has ended."""
+        if self._inherits and not self.orphans():
+            return False  # without a look at all processes
+        return bool(self.left(attempt))
 
     def orphans(self) -> list[int]:
         """Return children of this process that are neither zygotes nor main processes."""

@@ -86,7 +86,15 @@ class Supervisor:
         self._errands = False
         self._nursery = Nursery(loop, self, self._env_of_interpreter)
         self._series = Roster(loop, self._nursery.dismiss)
-        self._kin = Kin(self._attempts, self._mains, lambda: self._nursery.pids, self._series)
+        self._is_subreaper = child.set_subreaper()
+        self._layer = "subreaper" if self._is_subreaper else "session"
+        self._kin = Kin(
+            self._attempts,
+            self._mains,
+            lambda: self._nursery.pids,
+            self._series,
+            inherits=self._is_subreaper,
+        )
         self._examiner = Examiner(loop, self._kin.members)
         self._patience = Patience()
         self._judge = Judge(loop, self._finish, self._notice_of)
@@ -99,8 +107,6 @@ class Supervisor:
         self._reaper = Reaper(loop, self._nursery, self._kin, self._over, look_again)
         self._pause = Pause(loop)
         self.surveyor = Surveyor(self.run, self.cancel, self.notice)
-        self._is_subreaper = child.set_subreaper()
-        self._layer = "subreaper" if self._is_subreaper else "session"
         loop.on_signal(signal.SIGCHLD, self._reaper.reap)
 
     @property

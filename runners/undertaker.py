@@ -47,7 +47,7 @@ class Undertaker:
         """Look for what the main process left; `hurries` says that nobody waits for that."""
         if attempt.stage is Stage.DONE:
             return
-        if not self._kin.orphans() or not self._kin.left(attempt):
+        if not self._kin.has_left(attempt):
             self._conclude(attempt)
         elif hurries:
             self.kill(attempt)
