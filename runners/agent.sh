@@ -364,7 +364,9 @@ tell() { # SLOT WORDS: an event of the attempt there
 
 note() { # SLOT WORD TEXT: something about the attempt there that is no event
     eval "task=\$task_$1 attempt=\$attempt_$1"
-    record "$2 $task $attempt $3"
+    line="$2 $task $attempt $3"
+    eval "notes_$1=\$notes_$1\$line\$nl"
+    record "$line"
 }
 
 find_slot() { # TASK ATTEMPT
@@ -388,7 +390,7 @@ run() { # TASK ATTEMPT SLOT TIMEOUT SLOW SILENCE GRACE NOTE CODE
     *) printf 'order %s %s %s\n' "$1" "$2" "$8" >&6 ;;
     esac
     eval "task_$3=\$1 attempt_$3=\$2 timeout_$3=\$4 slow_$3=\$5 silence_$3=\$6 grace_$3=\$7 note_$3=\$8"
-    eval "pid_$3= stop_$3= over_$3= due_$3= kill_$3= quiet_$3= hard_$3= unfit_$3=files lost_$3= began_$3=0 paused_$3=0"
+    eval "notes_$3= pid_$3= stop_$3= over_$3= due_$3= kill_$3= quiet_$3= hard_$3= unfit_$3=files lost_$3= began_$3=0 paused_$3=0"
     running="$running $3"
     printf '%s\n' "$9" >"run-$3"
     hand_over "$3"
@@ -767,6 +769,7 @@ acknowledge() { # SEQ
         printf 'slots %s\n' "$slots" >spool
         for n in $running; do
             eval "[ \"\$task_$n\" -lt 0 ] || printf 'order %s %s %s\n' \$task_$n \$attempt_$n \"\$note_$n\" >&6"
+            eval "printf %s \"\$notes_$n\" >&6"
         done
     fi
 }

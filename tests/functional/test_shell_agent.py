@@ -540,6 +540,38 @@ def test_a_stream_that_is_cut_again_and_again_loses_nothing_and_runs_nothing_twi
 
 
 @everywhere
+def test_why_a_test_was_stopped_is_known_though_much_was_forgotten_and_the_stream_is_cut(play):
+    """What was said until then is acknowledged, and in nobody's way any more."""
+
+    async def body(it: Scene) -> None:
+        async def until(is_so: Callable[[], bool]) -> None:
+            while not is_so():  # noqa: ASYNC110 - another process does it
+                await asyncio.sleep(0.01)
+
+        holding = asyncio.ensure_future(it.talk.environment.wait_gone())
+        wait = f": > {it.folder}/waits; until [ -e {it.folder}/go ]; do sleep 0.01; done"
+        script = f"trap : TERM; PATH=/bin; {wait}"
+        it.talk.run(1, Runnable("exec-test", "/bin/sh", ("-c", script)), grace=60)
+        await until((it.folder / "waits").exists)
+        it.talk.cancel(1)
+        spool = it.handle.home / "spool"
+        await until(lambda: "stopped 1 1 cancelled" in spool.read_text())
+        for number in range(2, 300):
+            it.talk.run(number, Runnable("noop"))
+        await until(lambda: "event 1 1 1 " not in spool.read_text())
+        assert it.talk.said(1) == ["started"]
+        it.talk.cut()
+        (it.folder / "go").touch()
+        end = await it.talk.hear(1, "ended")
+        assert (end["stop"], end["stop_detail"]) == ("cancelled", "cancelled by the test")
+        assert end["result"] == ""
+        holding.cancel()
+        await asyncio.wait([holding])
+
+    play(body)
+
+
+@everywhere
 def test_what_is_paused_stands_still_and_so_do_its_limits(play):
     async def body(it: Scene) -> None:
         script = "PATH=/bin; while :; do echo x; sleep 0.02; done"
