@@ -19,6 +19,7 @@ from nrunner.runners import child, killing, procfs
 from nrunner.runners.attempt import Attempt, Order
 from nrunner.runners.base import Command
 from nrunner.runners.loop import Loop
+from nrunner.runners.patience import is_passing
 from nrunner.runners.payload import describe
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
 from nrunner.runners.zygote_wire import LONGEST_ANSWER, PLACEHOLDER
@@ -289,9 +290,10 @@ class Nursery:
             env = {**env, PLACEHOLDER: "-" * _LONGEST_MARK}
             try:
                 pid = child.spawn(words, env, kind.cwd, null.fileno(), null.fileno())
-            except (OSError, ValueError):
+            except (OSError, ValueError) as error:
                 ours.close()
-                kind.give_up()  # a new interpreter will say what is wrong
+                if not is_passing(error):
+                    kind.give_up()  # a new interpreter will say what is wrong
                 return None
         zygote = kind.zygote = self._watch(Zygote(kind, None, ours))
         self._is_ready(zygote, pid)
@@ -496,7 +498,11 @@ class Nursery:
     def _go_on(self, kind: Kind, module: Module) -> None:
         waiting, module.waiting = module.waiting, []
         for each in waiting:
-            if not self._assign(kind, module.name, each):
+            try:
+                is_assigned = self._assign(kind, module.name, each)
+            except OSError:
+                is_assigned = False  # what is lacking, it is told when it is started anew
+            if not is_assigned:
                 self._listener.refused(each.attempt)
 
     _handlers: ClassVar[Mapping[str, Callable[[Nursery, Zygote, list[str]], None]]] = {

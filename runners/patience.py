@@ -10,13 +10,18 @@ from __future__ import annotations
 import errno
 import time
 
-__all__ = ["PAUSE", "Patience"]
+__all__ = ["PAUSE", "Patience", "is_passing"]
 
 PAUSE = 0.1
 """Seconds between two tries, in which nothing else is started."""
 _HOPE = 5.0
 """Seconds after which a start is given up."""
 _SHORT = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether what could not be started may be started a little later."""
+    return isinstance(error, OSError) and error.errno in _SHORT
 
 
 class Patience:
@@ -43,7 +48,7 @@ class Patience:
         Where one has waited in vain, the others do not wait as long one after the other.
         """
         now = time.monotonic()
-        if error.errno in _SHORT and not self._is_in_vain:
+        if is_passing(error) and not self._is_in_vain:
             if now - self._since.setdefault(key, now) <= _HOPE:
                 self._until = now + PAUSE
                 return True

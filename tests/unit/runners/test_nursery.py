@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
 from nrunner.record import replace
 from nrunner.runnable import Requirement, Runnable
+from nrunner.runners import child, nursery
 from nrunner.runners.attempt import Attempt, Order
+from nrunner.runners.base import Command, Warm
 from nrunner.runners.nursery import Nursery
 from nrunner.runners.warm import Kind, Module, Sharing, Waiting, Zygote, socket_pair
 from nrunner.runners.zygote_wire import LONGEST_REQUEST, decode_request
@@ -170,3 +173,38 @@ def test_what_a_series_says_of_its_trouble_is_heard_though_it_is_cut_within_a_ch
     ((name, text),) = house.told.words
     assert name == "notice"
     assert text.startswith("after 1-x: xéé")
+
+
+@pytest.mark.parametrize(
+    ("number", "tries"), [(errno.EAGAIN, 2), (errno.ENOMEM, 2), (errno.ENOENT, 1)]
+)
+def test_a_zygote_is_tried_again_if_what_it_lacked_may_be_there_by_then(
+    house, monkeypatch, number, tries
+):
+    tried = []
+
+    def spawn(argv, *_):
+        tried.append(argv)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(child, "spawn", spawn)
+    for task in (1, 2):
+        command = Command(("x",), "/", warm=Warm(("python", "zygote"), {}))
+        assert not house.nursery.take(attempt(task), command, (0, 1))
+    assert len(tried) == tries
+
+
+def test_who_waits_for_a_module_is_given_back_if_there_is_no_socket_for_its_zygote(
+    house, monkeypatch
+):
+    def socket_pair_in_vain():
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    waits = attempt(2)
+    module = Module("m", Sharing.LEARNING, waiting=[Waiting(waits, {"number": 5}, (0, 1))])
+    ours, says = socket_pair()
+    house.nursery._watch(Zygote(house.kind, module, ours))
+    monkeypatch.setattr(nursery, "socket_pair", socket_pair_in_vain)
+    says.close()  # the one that learns whether it can be shared has ended
+    house.nursery.catch_up()
+    assert house.told.words == [("refused", waits)]
