@@ -5,6 +5,7 @@ import pytest
 from nrunner.runnable import Runnable
 from nrunner.runners.attempt import Attempt, Order, Settings
 from nrunner.runners.base import Exit
+from nrunner.runners.brand import Brands
 from nrunner.runners.surveyor import SURVEY, Surveyor
 
 
@@ -84,6 +85,14 @@ def test_errands_of_others_are_left_to_them(agent: Agent) -> None:
     other = Attempt(Order(-1, 0, "pip", Runnable("pip"), ""))
     assert not agent.surveyor.heard(other, "ended", {"result": "pass"})
     assert agent.gone_on == 0
+
+
+def test_what_a_survey_leaves_is_not_taken_for_that_of_a_requirement(agent: Agent) -> None:
+    brands = Brands()
+    surveys = {brands.of((agent.make().task, 0)) for _ in range(100)}
+    requirements = {brands.of((-number, 0)) for number in range(1, 101)}
+    assert len(surveys) == len(requirements) == 100
+    assert not surveys & requirements
 
 
 def test_a_test_that_is_cancelled_before_it_began_ends_its_survey(agent: Agent) -> None:
