@@ -33,6 +33,8 @@ __all__ = ["Nursery"]
 _LONGEST_MARK = 128
 _LONG_IMPORT = 0.5
 """In seconds: whoever waits so long for each test should know why."""
+_STATUSES = 1 << 16
+"""How many wait statuses there are."""
 _SPARE = 8
 """How many modules may stay imported beside those whose tests run."""
 
@@ -365,6 +367,8 @@ class Nursery:
             return False
         except OSError:
             words = [""]
+        if not _makes_sense(zygote, words):
+            words = [""]  # a test has found the socket: nothing is believed any more
         self._handlers[words[0]](self, zygote, words[1:])
         return True
 
@@ -517,6 +521,27 @@ class Nursery:
         "twin": _hear_twin,
         "unfit": _hear_unfit,
     }
+
+
+def _makes_sense(zygote: Zygote, words: list[str]) -> bool:
+    """Whether a zygote may say this now."""
+    try:
+        if words[0] == "forked":
+            return int(words[1]) in zygote.asked and int(words[2]) > 0
+        if words[0] == "ended":
+            return len([*map(int, " ".join(words[1:]).split())]) == 3
+        if words[0] == "imported":
+            is_heir = zygote.module is not None and zygote.parent is not None
+            return is_heir and zygote.last not in zygote.asked and int(words[1]) > 0
+        if words[0] == "alone":
+            return len(words) == 3 and float(words[1]) >= 0
+        if words[0] == "done":
+            return 0 <= int(words[1]) < _STATUSES
+        return words[0] in ("", "unfit", "trouble") or (
+            words[0] in ("dropped", "twin") and int(words[1]) >= 0
+        )
+    except (LookupError, ValueError):
+        return False
 
 
 def _are_alike(order: Order, other: Order) -> bool:

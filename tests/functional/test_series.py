@@ -176,6 +176,33 @@ class T(unittest.TestCase):
 """
 
 
+SHOUTS = """
+import os, socket, stat, unittest
+class T(unittest.TestCase):
+    def test_a(self): pass
+    def test_b_writes_to_all_it_has_inherited(self):
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                if int(name) > 2 and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                    os.write(int(name), b"what is this?")
+            except OSError:
+                pass
+    def test_c(self): pass
+"""
+
+
+@pytest.mark.parametrize("isolation", ["module", "process"])
+def test_a_test_that_writes_to_all_it_has_inherited_harms_nobody(
+    sandbox: Sandbox, isolation: str
+) -> None:
+    sandbox.write("test_shouts.py", SHOUTS)
+    sandbox.write("test_other.py", SHOUTS.replace("stat.S_ISSOCK", "not "))
+    argv = ("--isolation", isolation, "test_shouts.py", "test_other.py")
+    assert sandbox.run("run", *argv).code == 0
+    tests = sandbox.results()["tests"]
+    assert {(each["status"], len(each["attempts"])) for each in tests} == {("PASS", 1)}, tests
+
+
 def test_a_test_that_harms_its_process_takes_no_other_verdict_with_it(sandbox: Sandbox) -> None:
     sandbox.write("test_harmful.py", HARMFUL)
     flags = ("--task-timeout", "2", "--max-parallel-tasks", "1")

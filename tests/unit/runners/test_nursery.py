@@ -176,6 +176,26 @@ def test_what_a_series_says_of_its_trouble_is_heard_though_it_is_cut_within_a_ch
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        *(b"junk", b" ", b"\xff\0", b"forked", b"forked 3", b"forked 4 99", b"forked x 99"),
+        *(b"forked 3 -1", b"ended", b"ended 98", b"ended 98 0", b"ended 98 0 x", b"ended x 0 0"),
+        *(b"imported", b"imported 98", b"alone", b"alone x y", b"alone nan why", b"dropped x"),
+        *(b"done", b"done " + b"9" * 4000, b"twin", b"twin x"),
+    ],
+)
+def test_who_says_what_makes_no_sense_is_listened_to_no_more(house, words):
+    """A test may write to whatever files it finds open."""
+    zygote, says = house.zygote(os.getpid())
+    asked = zygote.asked[3] = attempt(1)
+    says.send(words)
+    says.send(b"forked 3 99")
+    house.nursery.catch_up()
+    assert house.told.words == [("refused", asked)]
+    assert zygote.is_closed
+
+
+@pytest.mark.parametrize(
     ("number", "tries"), [(errno.EAGAIN, 2), (errno.ENOMEM, 2), (errno.ENOENT, 1)]
 )
 def test_a_zygote_is_tried_again_if_what_it_lacked_may_be_there_by_then(
