@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ __all__ = [
     "link_control",
     "list_jobs",
     "new_job_id",
+    "outside",
     "runtime_folder",
     "runtime_parents",
     "short_id",
@@ -273,6 +274,12 @@ def list_jobs(base: Path) -> list[JobFolder]:
     return [JobFolder(base / name) for _, _, name in sorted(found)]
 
 
+def outside(base: Path, jobs: Iterable[JobFolder]) -> list[JobFolder]:
+    """Return those jobs that are not in `base`, however that is written."""
+    place = os.path.realpath(base)
+    return [job for job in jobs if os.path.realpath(job.root.parent) != place]
+
+
 def find_job(base: Path, name: str, elsewhere: Sequence[JobFolder] = ()) -> JobFolder:
     """Return the job meant by ``latest``, a folder's name or path, or the start of an id.
 
@@ -281,7 +288,7 @@ def find_job(base: Path, name: str, elsewhere: Sequence[JobFolder] = ()) -> JobF
     direct = _direct(base, name)
     if direct is not None:
         return direct
-    jobs = [*list_jobs(base), *(job for job in elsewhere if job.root.parent != base)]
+    jobs = [*list_jobs(base), *outside(base, elsewhere)]
     ids = [id_of(job) for job in jobs]
     names = [job.root.name for job in jobs]
     fitting = [

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from nrunner.cli.settings import configuration, flags_of
-from nrunner.layout import JobFolder, find_job, id_of, list_jobs, short_id
+from nrunner.cli.settings import configuration, flags_of, working_folder
+from nrunner.layout import JobFolder, find_job, id_of, list_jobs, outside, short_id
 from nrunner.register import registered
 
 __all__ = ["chosen_job", "complete_job", "every_job", "job_argument", "results_folder_of"]
@@ -22,12 +22,12 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def results_folder_of(flags: Mapping[str, Any]) -> Path:
     """Return the results folder that holds with these flags."""
-    return Path(configuration(flags_of(flags)).results_dir)
+    return working_folder() / configuration(flags_of(flags)).results_dir
 
 
 def every_job(base: Path) -> list[JobFolder]:
     """Return the jobs in a results folder, and those elsewhere that are not over."""
-    return [*(job for job in registered() if job.root.parent != base), *list_jobs(base)]
+    return [*outside(base, registered()), *list_jobs(base)]
 
 
 def chosen_job(name: str, flags: Mapping[str, Any]) -> JobFolder:

@@ -152,6 +152,17 @@ def test_a_job_is_found_by_its_id_from_any_other_configuration(job: Job) -> None
     assert job.do("show", str(job.folder.root)).code == 0
 
 
+@pytest.mark.parametrize("written", ["../results", "link"])
+def test_a_job_is_one_job_however_the_results_folder_is_written(job: Job, written: str) -> None:
+    (job.sandbox.here / "link").symlink_to(job.sandbox.base)
+    job.sandbox.env["NRUNNER_RUN_RESULTS_DIR"] = written
+    (row,) = job.do("list").lines
+    assert f"  {job.folder.root.name}  running" in row
+    assert job.do("show", job.short).code == 0
+    assert job.do("cancel", job.short, "--kill").code == 0
+    assert job.do("attach", job.short).code == 8
+
+
 # Attaching.
 
 

@@ -33,6 +33,18 @@ def test_a_report_goes_where_it_is_wanted_and_nothing_else_is_touched(sandbox: S
     assert not (sandbox.job / "results.json").exists()
 
 
+def test_reports_are_the_same_where_the_results_folder_is_relative(sandbox: Sandbox) -> None:
+    sandbox.env["NRUNNER_RUN_RESULTS_DIR"] = "../results"
+    sandbox.run("run", "/bin/true")
+    job_id = (sandbox.job / "id").read_text()[:12]
+    before = sandbox.results()
+    assert sandbox.run("report", job_id).code == 0
+    assert sandbox.results() == before
+    both = sandbox.run("report", "latest", job_id, "--json", "-")
+    assert (both.code, both.err) == (0, "")
+    assert json.loads(both.out)["total"] == 2
+
+
 def test_a_job_that_was_cut_off_is_reported_as_far_as_it_got(sandbox: Sandbox) -> None:
     sandbox.write("t.sh", "#!/bin/sh\nsleep 30\n")
     run = sandbox.start("run", "/bin/true", "t.sh", "--max-parallel-tasks", "1")

@@ -196,6 +196,14 @@ def test_a_job_elsewhere_is_found_by_its_id_and_its_name_too(tmp_path):
         find_job(tmp_path / "empty", "latest", [other])
 
 
+def test_a_job_of_the_folder_itself_is_not_elsewhere_however_that_is_written(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    own = create_job_folder(tmp_path / "here", "a1" + "0" * 38, NOW)
+    monkeypatch.chdir(tmp_path)
+    for base in (Path("here"), tmp_path / "here/../here", tmp_path / "link"):
+        assert find_job(base, "a1", [own]).job_id == own.job_id
+
+
 def test_a_name_that_fits_several_jobs_is_refused_with_the_candidates(tmp_path):
     create_job_folder(tmp_path, "ab" + "0" * 38, NOW)
     create_job_folder(tmp_path, "ab" + "1" * 38, NOW)
