@@ -73,8 +73,13 @@ def named(parameters: Mapping[str, Any]) -> Variant:
 
 
 def spread(pairs: Iterable[Pair], variants: Sequence[Variant], order: str) -> list[Pair]:
-    """Return each test with each variant; what has a variant of its own keeps it."""
+    """Return each test with each variant; what has a variant of its own keeps it.
+
+    Where there are no variants each test runs once, as with Avocado.
+    """
     tests = list(pairs)
+    if not variants:
+        return tests
     if order == ORDERS[1]:
         own = [pair for pair in tests if pair[1].variant is not None]
         rest = [pair for pair in tests if pair[1].variant is None]

@@ -39,6 +39,11 @@ def test_what_has_a_variant_of_its_own_keeps_it(order: str) -> None:
     assert [each.variant_id for _, each in found] == ["mine", "x", "y"]
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_each_test_runs_once_where_there_are_no_variants(order: str) -> None:
+    assert spread(pairs("a", "b"), (), order) == pairs("a", "b")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
