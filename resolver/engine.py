@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from nrunner.record import replace
 from nrunner.resolver.base import Answer, Context, Declined, Resolution, Resolver
@@ -101,12 +101,14 @@ def _in_glob(
         if answer.answer is not Answer.NOT_MINE:
             return [answer]
         return [_refusal(reference, f"pattern {shown(pattern)} matches nothing")]
-    files: dict[str, None] = {}
+    files: dict[PurePath, str] = {}
     for match in matches:
         within = _walk(match, context.base_dir) if is_folder(context.base_dir, match) else [match]
-        files.update(dict.fromkeys(within))
+        for file in within:
+            # "./**" matches "./", below which "a.sh" is found, and "./a.sh" itself
+            files.setdefault(PurePath(file), file)
     declined: list[Declined] = []
-    found = list(_claimed(reference, prefix, files, resolvers, context, declined))
+    found = list(_claimed(reference, prefix, files.values(), resolvers, context, declined))
     if found:
         return _with_declined(found, declined)
     reason = f"pattern {shown(pattern)} matches {_counted(len(files))}, none of them a test"

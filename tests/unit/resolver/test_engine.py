@@ -1,7 +1,7 @@
 import io
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -159,6 +159,24 @@ def test_a_pattern_is_expanded_in_order(tmp_path: Path) -> None:
     assert _uris(_resolve(tmp_path, "t/*.sh")) == ["t/a.sh", "t/b.sh"]
     assert _uris(_resolve(tmp_path, "t/**/c.sh")) == ["t/sub/c.sh"]
     assert _uris(_resolve(tmp_path, f"{tmp_path}/t/s*")) == [f"{tmp_path}/t/sub/c.sh"]
+
+
+@pytest.mark.parametrize("pattern", ["./**", ".//**", "t/./**", "t/**"])
+def test_a_pattern_leads_to_a_file_once_however_it_is_written(tmp_path: Path, pattern: str) -> None:
+    _script(tmp_path / "t/a.sh")
+    _script(tmp_path / "t/sub/b.sh")
+    paths = [PurePath(*Path(uri).parts[-2:]) for uri in _uris(_resolve(tmp_path, pattern))]
+    assert paths == [PurePath("t/a.sh"), PurePath("sub/b.sh")]
+
+
+def test_files_that_a_pattern_leads_to_through_a_link_are_not_taken_for_each_other(
+    tmp_path: Path,
+) -> None:
+    _script(tmp_path / "a.sh")
+    _script(tmp_path / "other/a.sh")
+    (tmp_path / "other/real").mkdir()
+    (tmp_path / "link").symlink_to("other/real")
+    assert _uris(_resolve(tmp_path, "*/../a.sh")) == ["link/../a.sh", "other/../a.sh"]
 
 
 def test_a_pattern_that_matches_nothing_or_no_tests_is_refused(tmp_path: Path) -> None:
