@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from nrunner.config import FIELDS, OPTIONS, Config, Option
 from nrunner.errors import ConfigError
 from nrunner.record import dataclass
-from nrunner.tomlfile import TomlFile, read_toml
+from nrunner.tomlfile import Steps, TomlFile, read_toml
 from nrunner.userfolder import user_folder
 
 if TYPE_CHECKING:
@@ -51,10 +51,6 @@ class Value:
 
 Layer = Mapping[str, Value]
 """Keys of settings with the values that one source gives them."""
-
-
-Steps = tuple[str | int, ...]
-"""The way to a value in a file."""
 
 
 def build(layers: Iterable[Layer]) -> Config:

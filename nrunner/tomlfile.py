@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from nrunner.errors import ConfigError
 from nrunner.record import dataclass
 
-__all__ = ["TomlFile", "read_toml", "toml_line_of"]
+__all__ = ["Steps", "TomlFile", "read_toml", "toml_line_of"]
+
+Steps = tuple[str | int, ...]
+"""The way to a value in a file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TomlFile:
     """The content of a file, and where it came from."""
 
@@ -27,8 +31,12 @@ class TomlFile:
 
     def where(self, path: Iterable[str | int]) -> str:
         """Return ``file:line`` of what `path` leads to; the file alone if that is unknown."""
-        line = toml_line_of(self.text, path)
+        line = _line_of(path, self._lines)
         return self.path if line is None else f"{self.path}:{line}"
+
+    @cached_property
+    def _lines(self) -> dict[Steps, int]:
+        return _lines_of(self.text)  # once: each setting of a file is asked for
 
 
 def read_toml(path: Path, shown: str = "") -> TomlFile:
@@ -78,12 +86,22 @@ def toml_line_of(text: str, path: Iterable[str | int]) -> int | None:
 
     What stands inside a list or an inline table has the line of the key around it.
     """
+    return _line_of(path, _lines_of(text))
+
+
+def _line_of(path: Iterable[str | int], lines: Mapping[Steps, int]) -> int | None:
+    """Return the line of the most of `path` that has one."""
     wanted = tuple(path)
-    best: tuple[int, int] | None = None
-    for found, line in _keys(text):
-        if wanted[: len(found)] == found and (best is None or len(found) > best[0]):
-            best = (len(found), line)
-    return None if best is None else best[1]
+    ways = (wanted[:length] for length in range(len(wanted), 0, -1))
+    return next((lines[each] for each in ways if each in lines), None)
+
+
+def _lines_of(text: str) -> dict[Steps, int]:
+    """Return each table and key of a valid document with the first line it has."""
+    lines: dict[Steps, int] = {}
+    for path, line in _keys(text):
+        lines.setdefault(path, line)
+    return lines
 
 
 _TOKEN = (
@@ -92,10 +110,10 @@ _TOKEN = (
 )
 
 
-def _keys(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
+def _keys(text: str) -> Iterator[tuple[Steps, int]]:
     """Yield the path of every table and key of a valid document, with its line."""
-    table: tuple[str | int, ...] = ()
-    counts: dict[tuple[str | int, ...], int] = {}
+    table: Steps = ()
+    counts: dict[Steps, int] = {}
     for tokens, line in _statements(text):
         if tokens[0] != "[":
             steps = _steps(tokens[: tokens.index("=")])
@@ -110,11 +128,9 @@ def _keys(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
         yield table, line
 
 
-def _inside_lists(
-    steps: tuple[str, ...], counts: dict[tuple[str | int, ...], int]
-) -> tuple[str | int, ...]:
+def _inside_lists(steps: tuple[str, ...], counts: dict[Steps, int]) -> Steps:
     """Return a header's path with the positions in the lists of tables that it passes."""
-    path: tuple[str | int, ...] = ()
+    path: Steps = ()
     for step in steps[:-1]:
         path = (*path, step)
         if path in counts:

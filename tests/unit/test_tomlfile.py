@@ -1,6 +1,11 @@
+import contextlib
+
 import pytest
 
+from nrunner import tomlfile
 from nrunner.errors import ConfigError
+from nrunner.inventory import read_inventory
+from nrunner.jobfile import read_job
 from nrunner.tomlfile import read_toml, toml_line_of
 
 DOCUMENT = """\
@@ -101,3 +106,24 @@ def test_a_file_with_carriage_returns_is_read(tmp_path):
     file = tmp_path / "x.toml"
     file.write_bytes(b"a = 1\r\nb = 2\r\n")
     assert read_toml(file).where(("b",)) == f"{file}:2"
+
+
+@pytest.mark.parametrize(
+    ("read", "entry"),
+    [
+        (read_job, '[[suite]]\nname = "{}"\nreferences = ["a"]\nrun.grace = 1\n'),
+        (read_inventory, '[dut.{}]\naddress = "192.0.2.7"\n'),
+        (read_inventory, "[dut.{}]\nport = 0\n"),
+    ],
+)
+def test_the_lines_of_a_file_are_looked_up_once_however_much_is_in_it(
+    tmp_path, monkeypatch, read, entry
+):
+    texts = []
+    statements = tomlfile._statements
+    monkeypatch.setattr(tomlfile, "_statements", lambda text: texts.append(1) or statements(text))
+    file = tmp_path / "x.toml"
+    file.write_text("".join(entry.format(number) for number in range(50)))
+    with contextlib.suppress(ConfigError):
+        read(file)
+    assert len(texts) == 1
