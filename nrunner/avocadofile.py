@@ -126,11 +126,26 @@ def _read(key: str, value: str) -> Any:
     sort = OPTIONS[key].sort
     if not value.startswith(("[", "{", "(")):
         return sort.from_text(value)
-    try:
-        items = ast.literal_eval(value)
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(f"expected a list as Python has it, got {value!r}") from error
+    items = _items(value)
     if key == "run.env":
-        pairs = [each if isinstance(each, str) else "=".join(map(str, each)) for each in items]
-        return sort.from_flag(pairs)
-    return sort.from_toml(sorted(items) if isinstance(items, set) else list(items))
+        return sort.from_flag([_pair(each) for each in items])
+    return sort.from_toml(items)
+
+
+def _pair(item: Any) -> str:
+    return "=".join(map(str, item)) if isinstance(item, (list, tuple)) else str(item)
+
+
+def _items(text: str) -> list[Any]:
+    """Return the items of a list, a tuple or a set; raise ValueError for all else."""
+    try:
+        found = ast.literal_eval(text)
+        if isinstance(found, (list, tuple, set)):
+            return sorted(found) if isinstance(found, set) else list(found)
+    except _NO_LITERAL:
+        pass
+    raise ValueError(f"expected a list as Python has it, got {text!r}")
+
+
+_NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)
+"""What reading a literal may raise, depending on what is wrong with it."""

@@ -89,6 +89,14 @@ def test_each_value_says_where_it_stands(tmp_path: Path) -> None:
         ("[run]\nfailfast = perhaps\n", "avocado.conf:2: expected true or false, got 'perhaps'"),
         ("[run]\n\nmax_parallel_tasks = x\n", "avocado.conf:3: expected a whole number"),
         ("[filter.by_tags]\ntags = [a\n", "avocado.conf:2: expected a list as Python has it"),
+        *(
+            (f"[filter.by_tags]\ntags = {text}\n", f"as Python has it, got {text!r}")
+            for text in ("(77)", "('abc')", "{1, 'a'}", "{[]}", "{'a': 1}", f"({'-' * 9_999}1)")
+        ),
+        *(
+            (f"[run]\ntest_parameters = {text}\n", "expected NAME=VALUE, got '1'")
+            for text in ("[1]", "[('1',)]")
+        ),
         ("[job.run.result.tap]\nenabled = x\n", "avocado.conf:2: expected true or false"),
         ("failfast = True\n", "File contains no section headers"),
         ("[run]\n[run]\n", "already exists"),
