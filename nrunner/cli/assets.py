@@ -149,6 +149,8 @@ def fitting(
 
 
 def _size(text: str, flag: str) -> int:
+    if text == "none":  # no limit, as a setting: here that would be everything
+        raise UsageError(f"use {flag}: expected a size, got {text!r}")
     try:
         return Size().from_text(text) or 0
     except ValueError as error:

@@ -53,7 +53,9 @@ def test_files_are_chosen_by_age_size_and_what_is_too_much(choice, chosen):
         (("by_days", "-1"), "use --by-days: expected a number of days, got '-1'"),
         (("by_size_filter", "5"), 'use --by-size-filter: expected one such as ">=2G"'),
         (("by_size_filter", ">x"), "use --by-size-filter: expected a size such as 4096"),
+        (("by_size_filter", ">=none"), "use --by-size-filter: expected a size, got 'none'"),
         (("by_overall_limit", "1Q"), "use --by-overall-limit: expected a size such as 4096"),
+        (("by_overall_limit", "none"), "use --by-overall-limit: expected a size, got 'none'"),
     ],
 )
 def test_a_choice_that_makes_no_sense_is_told(choice, reason):
