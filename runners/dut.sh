@@ -116,6 +116,18 @@ let_go() { # WORK
     [ "$(readlink "$x" 2>/dev/null)" != "$$.$(started $$)" ] || rm -f "$x"
 }
 
+forget() { # WORK: take away what was noted of who had the lease, unless somebody has it
+    [ -e "$1/lease/lock" ] || return
+    # We have it for that long: who takes it next has noted nothing yet.
+    (
+        exec 9>>"$1/lease/lock"
+        # The first time it may be a link that was left, which is gone then.
+        grab "$1" || grab "$1" || exit
+        rm -f "$1/lease/holder" "$1"/lease/held-*
+        let_go "$1"
+    )
+}
+
 is_held() { # WORK
     if command -v flock >/dev/null; then
         [ -e "$1/lease/lock" ] && ! flock -n -s "$1/lease/lock" true
@@ -177,8 +189,10 @@ release() { # WORK
         turns=$((turns + 1))
         doze
     done
+    # Whoever was about to break a link may have been killed.
+    rmdir "$1"/lease/held-*.break 2>/dev/null
     has=false
-    if is_held "$1"; then has=true; else rm -f "$1/lease/holder" "$1"/lease/held-*; fi
+    if is_held "$1"; then has=true; else forget "$1"; fi
     answer "{\"held\": $has, \"ended\": [$list]}"
 }
 
@@ -273,7 +287,7 @@ remove() { # FOLDER
     look_out "$1"
     if [ "$there" = true ]; then
         rm -rf "$1"
-        is_held "$work" || rm -f "$work/lease/holder" "$work"/lease/held-*
+        forget "$work"
     fi
 }
 

@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 
 from nrunner.record import dataclass, replace
 from nrunner.runners import procfs
@@ -185,7 +186,8 @@ def forget(folder: str) -> bool:
     """Take away the note of who held the lease, unless it is held still; return whether it is."""
     is_held = _is_held(folder)
     if not is_held:
-        _unlink(f"{folder}/holder")
+        # We have it for that long: who takes it next has noted nothing yet.
+        _try_lock(folder, fcntl.LOCK_EX, lambda: _unlink(f"{folder}/holder"))
     return is_held
 
 
@@ -235,13 +237,21 @@ def _has_open(pid: int, path: str) -> bool:
 
 
 def _is_held(folder: str) -> bool:
+    # Shared: of those who only look none keeps out another.
+    return not _try_lock(folder, fcntl.LOCK_SH, lambda: None)
+
+
+def _try_lock(folder: str, how: int, act: Callable[[], None]) -> bool:
+    """Have the lock while something is done, unless it is held, and return whether it was not."""
     try:
         fd = os.open(f"{folder}/lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return False
+        return True  # nobody has ever taken it
     try:
-        # Shared: of those who only look none keeps out another.
-        return not _lock(fd, fcntl.LOCK_SH)
+        is_ours = _lock(fd, how)
+        if is_ours:
+            act()
+        return is_ours
     finally:
         os.close(fd)
 

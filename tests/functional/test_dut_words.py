@@ -6,18 +6,23 @@ There is no SSH here: each word is a process of this machine, with a work folder
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nrunner.runners.procfs import boot_id
 from nrunner.spawners.agentfile import agent_file
 from nrunner.spawners.ssh.agent import PYTHON, SHELL, Asked
 from nrunner.spawners.ssh.words import read_answer
+from tests.contract.shell_spawner import applets
 from tests.functional.sandbox import wait_until
 
 WITHIN = 20.0
@@ -107,15 +112,19 @@ def test_an_agent_outlives_who_hangs_up_before_it_has_answered(device):
 class Sh:
     """A device without Python."""
 
-    def __init__(self, folder: Path, work: Path) -> None:
+    def __init__(self, folder: Path, work: Path, path: str = os.environ["PATH"]) -> None:
         self.work = str(work)
+        self.environ = {**os.environ, "PATH": path}
         file = SHELL.file(folder)
         self.archive = str(folder / file.name)
         Path(self.archive).write_bytes(file.data)
 
     def ask(self, word: str, argument: str) -> Any:
         command = SHELL.command("", self.archive, word, argument)
-        said = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, capture_output=True)
+        none = subprocess.DEVNULL
+        said = subprocess.run(
+            command, shell=True, env=self.environ, stdin=none, capture_output=True
+        )
         found = read_answer(said.stdout)
         assert found is not None, said
         return found[0].fields
@@ -124,7 +133,9 @@ class Sh:
         asked = Asked(self.work, f"{job}.1", job, "me@here", "secret", 1, may_group=False)
         command, data = SHELL.start("", self.archive, asked)
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, shell=True, stdin=pipe, stdout=pipe) as process:
+        with subprocess.Popen(
+            command, shell=True, env=self.environ, stdin=pipe, stdout=pipe
+        ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(data)
@@ -161,3 +172,55 @@ def test_nothing_but_the_folder_of_a_job_is_removed(tmp_path):
     said = device.ask("remove", str(tmp_path / "precious"))
     assert "it is no job's folder" in said["error"]
     assert (tmp_path / "precious").is_dir()
+
+
+@pytest.fixture(params=["flock", "no-flock"])
+def path(request, tmp_path) -> str:
+    """Return where a device without Python has its programs: with and without that of locks."""
+    if request.param == "flock":
+        return os.environ["PATH"]
+    found = applets(tmp_path)
+    (found / "flock").unlink(missing_ok=True)
+    return str(found)
+
+
+def test_who_takes_a_device_while_another_job_is_removed_from_it_keeps_it(tmp_path, path):
+    """In that moment in which the other one has let go, and its note is about to be removed."""
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    os.mkfifo(slow / "here")
+    os.mkfifo(slow / "go")
+    # Applets would be found by a shell of busybox before any program.
+    (slow / "sh").symlink_to(str(shutil.which("dash")))
+    (slow / "rm").write_text(
+        f'#!/bin/sh\ncase "$*" in *lease/holder*) : >{slow}/here; : <{slow}/go ;; esac\n'
+        f'exec {shutil.which("rm")} "$@"\n'
+    )
+    (slow / "rm").chmod(0o700)
+    device = Sh(tmp_path, tmp_path / "work", path)
+    remover = Sh(tmp_path, tmp_path / "work", f"{slow}:{path}")
+    folder = device.start("one")["folder"]
+    with ThreadPoolExecutor() as pool:
+        removal = pool.submit(remover.ask, "remove", folder)
+        (slow / "here").read_text()
+        said = device.start("two")
+        (slow / "go").write_text("")
+        removal.result()
+    if "folder" not in said:  # it was kept out for that long
+        said = device.start("two")
+    assert device.ask("lease", device.work)["holder"]["job"] == "two"
+    assert device.start("three")["holder"]["job"] == "two"
+    device.ask("remove", said["folder"])
+
+
+def test_what_is_left_of_who_had_a_device_is_removed_by_force(tmp_path, path):
+    device = Sh(tmp_path, tmp_path / "work", path)
+    lease = tmp_path / "work" / "lease"
+    lease.mkdir(parents=True)
+    (lease / "lock").touch()
+    (lease / "holder").write_text("{}")
+    (lease / "held-before").symlink_to("1.1")
+    (lease / f"held-{boot_id()}").symlink_to("0.1")
+    (lease / f"held-{boot_id()}.break").mkdir()
+    assert device.ask("release", device.work)["held"] is False
+    assert [each.name for each in lease.iterdir()] == ["lock"]

@@ -72,6 +72,22 @@ def test_what_changes_is_noted_and_looking_disturbs_nobody(tmp_path):
     assert look_at(str(tmp_path))["held"] is False
 
 
+def test_the_note_of_who_takes_it_once_it_was_seen_free_is_left_alone(tmp_path, monkeypatch):
+    taken = []
+
+    def is_held(folder: str) -> bool:
+        found = is_held_now(folder)
+        taken.append(take(folder, holder(tmp_path)))
+        return found
+
+    is_held_now = module._is_held
+    (tmp_path / "lock").touch()
+    monkeypatch.setattr(module, "_is_held", is_held)
+    forget(str(tmp_path))
+    assert read_holder(str(tmp_path)) == holder(tmp_path)
+    taken[0].leave()
+
+
 def test_a_note_that_is_none_is_nobodys(tmp_path):
     for text in ("", "{}", '{"job": 1}', "[]", "\0"):
         (tmp_path / "holder").write_text(text)
