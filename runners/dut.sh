@@ -207,7 +207,7 @@ start() { # WORK NAME JOB WHO SLOTS
     for each in "$work"/jobs/*; do
         x=${each##*/}
         if [ -d "$each" ] && [ "${x%%.*}" != "${2%%.*}" ]; then
-            sweep "$each"
+            (sweep "$each") # its loop has the same name
             rm -rf "$each"
         fi
     done

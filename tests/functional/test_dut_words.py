@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -224,3 +225,15 @@ def test_what_is_left_of_who_had_a_device_is_removed_by_force(tmp_path, path):
     (lease / f"held-{boot_id()}.break").mkdir()
     assert device.ask("release", device.work)["held"] is False
     assert [each.name for each in lease.iterdir()] == ["lock"]
+
+
+def test_what_jobs_have_left_is_removed_even_if_some_of_it_still_runs(tmp_path):
+    device = Sh(tmp_path, tmp_path / "work")
+    left = tmp_path / "work" / "jobs" / "killed.1"
+    left.mkdir(parents=True)
+    environ = {"NRUNNER_ATTEMPT": "killed:1:1", "TMPDIR": f"{left}/slots"}
+    with subprocess.Popen(["sleep", "100"], env=environ) as payload:
+        folder = device.start("one")["folder"]
+        assert payload.wait(WITHIN) == -signal.SIGKILL
+    assert [str(each) for each in left.parent.iterdir()] == [folder]
+    device.ask("remove", folder)
