@@ -72,7 +72,8 @@ def read_answer(data: bytes) -> tuple[Answer, bytes] | None:
         if len(line) > _MOST_NOISE:
             raise ValueError(f"its answer has no end: {line[:80]!r}")
         return None
-    fields = json.loads(line)
+    # Command lines and logs of others may be in there, which a device of sh hands on as they are.
+    fields = json.loads(line.decode("utf-8", "replace"))
     length = fields.pop("body", 0) if isinstance(fields, dict) else None
     if type(length) is not int or not 0 <= length <= _MOST_BODY:
         raise ValueError(f"its answer makes no sense: {line[:80]!r}")

@@ -23,6 +23,11 @@ def test_an_answer_that_is_not_complete_is_waited_for():
     assert read_answer(whole) == (Answer({"a": 1}, b"12345"), b"more")
 
 
+def test_an_answer_may_tell_of_a_command_line_that_is_no_text():
+    answer = read_answer(b'nrunner-dut:{"processes": ["./caf\xe9 1"]}\n')
+    assert answer == (Answer({"processes": ["./caf\N{REPLACEMENT CHARACTER} 1"]}), b"")
+
+
 @pytest.mark.parametrize(
     "line", [b"[]", b"1", b'"x"', b'{"body": -1}', b'{"body": 1e9}', b'{"body": "5"}', b"{"]
 )
