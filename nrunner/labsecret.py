@@ -48,26 +48,46 @@ class Struck:
     """Strikes secrets out of a stream of bytes, wherever it is cut."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        wanted = {line.encode() for each in secrets for line in (each, *each.splitlines()) if line}
-        self._secrets = sorted(wanted, key=len, reverse=True)
+        self._secrets = {
+            line.encode() for each in secrets for line in (each, *each.splitlines()) if line
+        }
         self._held = b""
+        self._struck = 0
+        """How many of the bytes held back belong to what was struck out already."""
 
     def feed(self, data: bytes) -> bytes:
         """Return what can be shown of the bytes so far; what may begin a secret is held back."""
-        text = self._clean(self._held + data)
-        keep = self._beginning(text)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+        text = self._held + data
+        return self._show(text, len(text) - self._beginning(text))
 
     def finish(self) -> bytes:
         """Return what was held back."""
-        held, self._held = self._held, b""
-        return held
+        return self._show(self._held, len(self._held))
 
-    def _clean(self, text: bytes) -> bytes:
+    def _show(self, text: bytes, end: int) -> bytes:
+        """Return what can be shown of a text up to there, and hold the rest back.
+
+        Secrets that overlap are struck out as one: nothing of either is to be seen.
+        """
+        shown, at = b"", self._struck
+        for start, stop in self._found(text):
+            if at <= start < end:
+                shown += text[at:start] + _BLANK
+            if start < end:
+                at = max(at, stop)
+        shown += text[at:end]
+        self._held, self._struck = text[end:], max(0, at - end)
+        return shown
+
+    def _found(self, text: bytes) -> list[tuple[int, int]]:
+        """Return where secrets begin and end in a text, in order."""
+        found = []
         for secret in self._secrets:
-            text = text.replace(secret, _BLANK)
-        return text
+            start = text.find(secret)
+            while start >= 0:
+                found.append((start, start + len(secret)))
+                start = text.find(secret, start + 1)
+        return sorted(found)
 
     def _beginning(self, text: bytes) -> int:
         """Return how many bytes at the end of a text may be the beginning of a secret."""
