@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from nrunner.errors import SpawnError
+from nrunner.errors import SpawnError, UnfitError
 from nrunner.inventory import Dut
 from nrunner.labsecret import Struck, secrets_of
 from nrunner.runners.procfs import snapshot
@@ -32,7 +32,7 @@ _PIECE = 64 << 10
 async def run_hook(dut: Dut, name: str, within: float = HOOK_WITHIN) -> str:
     """Run the hook of this name; return what it printed, without secrets.
 
-    Raise SpawnError if there is none, or if it does not end well in time.
+    Raise UnfitError if it cannot be started here, SpawnError if it does not end well in time.
     """
     what = f"run {name} of {dut.name}"
     secrets = secrets_of(dut, os.environ)
@@ -137,7 +137,7 @@ async def _start(
 ) -> asyncio.subprocess.Process:
     command: tuple[str, ...] = getattr(dut.hooks, name)
     if not command:
-        raise SpawnError(f"run {name} of {dut.name}: {dut.where or 'its entry'} has no {name}")
+        raise UnfitError(f"run {name} of {dut.name}: {dut.where or 'its entry'} has no {name}")
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -150,7 +150,7 @@ async def _start(
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpawnError(f"run {name} of {dut.name}: {command[0]}: {reason.lower()}") from error
+        raise UnfitError(f"run {name} of {dut.name}: {command[0]}: {reason.lower()}") from error
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

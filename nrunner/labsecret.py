@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from nrunner.errors import SpawnError
+from nrunner.errors import UnfitError
 from nrunner.inventory import Dut, Secret
 
 __all__ = ["Struck", "secrets_of"]
@@ -17,7 +17,7 @@ _BLANK = b"***"
 
 
 def secrets_of(dut: Dut, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that hold what is secret; raise SpawnError that names what is missing.
+    """Return the variables that hold what is secret; raise UnfitError that names what is missing.
 
     Never for logs, and never for a command line.
     """
@@ -31,16 +31,16 @@ def _value(dut: Dut, variable: str, secret: Secret, environ: Mapping[str, str]) 
     what = f"read the secret {variable} of {dut.name}"
     if secret.file is None:
         if secret.variable not in environ:
-            raise SpawnError(f"{what}: the variable {secret.variable} is not set")
+            raise UnfitError(f"{what}: the variable {secret.variable} is not set")
         return environ[secret.variable]
     try:
         with secret.file.open("rb") as file:
             value = file.read(_MOST).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SpawnError(f"{what}: {secret.file}: {reason.lower()}") from error
+        raise UnfitError(f"{what}: {secret.file}: {reason.lower()}") from error
     if "\0" in value:
-        raise SpawnError(f"{what}: {secret.file} holds a null byte")
+        raise UnfitError(f"{what}: {secret.file} holds a null byte")
     return value
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nrunner.dutcare import REBOOT, Care
 from nrunner.duthealth import Taken
-from nrunner.errors import NrunnerError, SpawnError
+from nrunner.errors import NrunnerError, SpawnError, UnfitError
 from nrunner.inventory import Dut
 from nrunner.labhook import Console, run_hook
 from nrunner.offload import offload
@@ -29,7 +29,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
 class Untrainable(NrunnerError):
-    """A device cannot be told to reboot."""
+    """A device cannot be restarted from here."""
 
 
 class Occupied(NrunnerError):
@@ -150,7 +150,12 @@ class Training:
             await self._reboot(note)
             return
         for name in names:
-            note.add(f"{name}: {await run_hook(self._dut, name)}")
+            try:
+                note.add(f"{name}: {await run_hook(self._dut, name)}")
+            except UnfitError as error:
+                # What is missing here is no sign of how reliable the device is.
+                note.add(f"{name}: could not {error}")
+                raise Untrainable(str(error)) from error
 
     async def _reboot(self, note: _Notes) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from nrunner.dutcare import Said, Step
 from nrunner.duthealth import Failed, Sound, Taken
 from nrunner.errors import LinkError, SpawnError
-from nrunner.inventory import Dut, Hooks
+from nrunner.inventory import Dut, Hooks, Secret
 from nrunner.training import (
     Loop,
     Occupied,
@@ -94,6 +95,33 @@ def test_a_device_that_cannot_be_told_to_reboot_is_neither_qualified_nor_not(tmp
     with pytest.raises(Untrainable, match=r"reboot one: reboot: not permitted \(its user has to"):
         train(Lab("", "refuses", ""), tmp_path)
     assert "status 1 x\nreboot: not permitted" in logs(tmp_path)["loop-0002"]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "why"),
+    [
+        (Hooks(power_cycle=("./pdu",)), r"run power_cycle of one: \./pdu: no such file"),
+        (
+            Hooks(power_cycle=("true",), secrets={"TOKEN": Secret(None, "NOT_SET_ANYWHERE")}),
+            "read the secret TOKEN of one: the variable NOT_SET_ANYWHERE is not set",
+        ),
+    ],
+)
+def test_a_device_whose_hook_cannot_be_started_here_is_neither_qualified_nor_not(
+    tmp_path, hooks, why
+):
+    with pytest.raises(Untrainable, match=why):
+        train(Lab("", ""), tmp_path, Dut("one", "192.0.2.1", hooks=hooks))
+    ((folder, log),) = logs(tmp_path).items()
+    assert folder == "loop-0001"
+    assert re.search(f"power_cycle: could not {why}", log)
+
+
+def test_a_hook_that_fails_is_a_failure_of_the_loop(tmp_path):
+    dut = Dut("one", "192.0.2.1", hooks=Hooks(power_cycle=("false",)))
+    loops = train(Lab("", ""), tmp_path, dut)
+    why = "could not run power_cycle of one: it ended with status 1 (it printed nothing)"
+    assert [loop.failure for loop in loops] == [why, why]
 
 
 def test_checks_of_people_must_succeed_there(tmp_path):
