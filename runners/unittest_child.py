@@ -24,6 +24,7 @@ from nrunner.runners.unittest_result import (
     Result,
     Stream,
     flush,
+    readable,
     reason_of,
     single_outcome,
     traceback_of,
@@ -175,7 +176,7 @@ def outcome_of(
 def outcome_of_error(error: BaseException, stream: Stream) -> dict[str, Any]:
     """Return how a test ended that let an exception escape."""
     if isinstance(error, unittest.SkipTest):
-        return {"result": "skip", "fail_reason": str(error)}
+        return {"result": "skip", "fail_reason": readable(error)}
     if isinstance(error, _Malformed):
         return {"result": "error", "fail_reason": str(error), "malformed": True}
     text = traceback_of(error)

@@ -27,6 +27,7 @@ __all__ = [
     "Result",
     "Stream",
     "flush",
+    "readable",
     "reason_of",
     "single_outcome",
     "traceback_of",
@@ -181,7 +182,9 @@ def single_outcome(result: Result, class_name: str, missing: bool) -> dict[str, 
     outcome: dict[str, Any] = {"result": _word(result)}
     reasons = [problem[1] for problem in result.problems]
     if outcome["result"] == "skip":
-        reasons = [reason for _, reason in result.skipped if reason]
+        # Whatever a test gives as its reason, unittest keeps.
+        reasons = [readable(reason) for _, reason in result.skipped if reason is not None]
+        reasons = [reason for reason in reasons if reason]
     if reasons:
         outcome["fail_reason"] = "; ".join(reasons)
     if missing:
@@ -244,11 +247,16 @@ def reason_of(error: BaseException) -> str:
     name = cls.__qualname__
     if cls.__module__ not in ("builtins", "__main__"):
         name = f"{cls.__module__}.{name}"
-    try:
-        text = str(error).strip()
-    except Exception:
-        text = "(its text cannot be read)"
+    text = readable(error).strip()
     return f"{name}: {text.splitlines()[0]}" if text else name
+
+
+def readable(thing: object) -> str:
+    """Return the text of an object that may refuse to be printed."""
+    try:
+        return str(thing)
+    except Exception:
+        return "(its text cannot be read)"
 
 
 def traceback_of(error: BaseException) -> str:

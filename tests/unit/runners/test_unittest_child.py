@@ -28,6 +28,14 @@ class T(unittest.TestCase):
     @unittest.skip("no reason")
     def test_skip(self): pass
     def test_skip_inside(self): self.skipTest("not today")
+    @unittest.skip(ImportError("no numpy"))
+    def test_skip_error(self): pass
+    @unittest.skip(42)
+    def test_skip_number(self): pass
+    @unittest.skip(Awkward())
+    def test_skip_awkward(self): pass
+    @unittest.skip(None)
+    def test_skip_none(self): pass
     @unittest.expectedFailure
     def test_xfail(self): self.fail()
     @unittest.expectedFailure
@@ -120,6 +128,10 @@ SIMPLE = "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass
         ("T.test_own", "error", "sample.T.Own: x"),
         ("T.test_skip", "skip", "no reason"),
         ("T.test_skip_inside", "skip", "not today"),
+        ("T.test_skip_error", "skip", "no numpy"),
+        ("T.test_skip_number", "skip", "42"),
+        ("T.test_skip_awkward", "skip", "(its text cannot be read)"),
+        ("T.test_skip_none", "skip", None),
         ("T.test_xfail", "pass", None),
         ("T.test_xpass", "fail", "unexpected success"),
         ("T.test_exit", "error", "SystemExit: 3"),
@@ -153,6 +165,18 @@ def test_a_test_ends_as_unittest_says(
     outcome = run(base, f"sample.py:{test}")
     assert outcome["result"] == result
     assert outcome.get("fail_reason") == reason
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [("error", "no numpy"), ("number", "42"), ("awkward", "(its text cannot be read)")],
+)
+def test_why_a_test_is_skipped_need_not_be_text_in_a_quiet_run(
+    base: Path, test: str, reason: str
+) -> None:
+    write(base, "sample.py", SAMPLE)
+    outcome = run(base, f"sample.py:T.test_skip_{test}", quiet=True)
+    assert (outcome["result"], outcome["fail_reason"]) == ("skip", reason)
 
 
 def test_a_failure_names_class_exception_and_traceback(base: Path) -> None:
@@ -401,6 +425,13 @@ def test_a_module_that_exits_on_import_is_an_error(base: Path) -> None:
 def test_a_module_that_skips_on_import_is_skipped(base: Path) -> None:
     write(base, "skips.py", "import unittest\nraise unittest.SkipTest('no gpu')\n")
     assert run(base, "skips.py:T.test") == {"result": "skip", "fail_reason": "no gpu"}
+
+
+def test_a_module_may_skip_with_a_reason_that_cannot_be_read(base: Path) -> None:
+    reason = "class Reason:\n    def __str__(self): 1 / 0\n"
+    write(base, "skips.py", f"{reason}import unittest\nraise unittest.SkipTest(Reason())\n")
+    outcome = run(base, "skips.py:T.test")
+    assert outcome == {"result": "skip", "fail_reason": "(its text cannot be read)"}
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,13 @@ def test_a_test_that_is_not_there_is_told_apart_from_one_that_fails(folder: Path
     series = Rehearsal(folder, "ser7", MODULE)
     assert series.run("A.test_99", "A.test_1")["malformed"] is True
     assert series.run("A.test_1")["result"] == "pass"
+
+
+def test_why_a_test_of_a_series_is_skipped_need_not_be_text(folder: Path) -> None:
+    text = "import unittest\nclass A(unittest.TestCase):\n"
+    for number, reason in enumerate(("42", "ImportError('no numpy')")):
+        text += f"    @unittest.skip({reason})\n    def test_{number}(self): pass\n"
+    series = Rehearsal(folder, "ser_skips", text)
+    outcomes = [series.run(f"A.test_{number}", "A.test_1") for number in range(2)]
+    assert [outcome["result"] for outcome in outcomes] == ["skip", "skip"]
+    assert [outcome["fail_reason"] for outcome in outcomes] == ["42", "no numpy"]
