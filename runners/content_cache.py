@@ -2,11 +2,10 @@
 
 An entry is a folder named by the SHA-256 of its file, which stands in it under the names that it
 was asked for by. An index leads there from keys. What is being fetched is a file of its own until
-it is whole; it is locked, so that who wants the same at the same time waits and finds it. Who uses
-an entry, or adds to it, holds its lock, which is a file beside the others and goes with them; an
-entry that is held is never removed. Not responsible for
-where files come from (``nrunner.runners.asset``), nor for what is removed when
-(``nrunner.runners.content_stock``).
+it is whole; its key is locked, so that who wants the same at the same time waits and finds it. Who
+uses an entry, or adds to it, holds its lock, which is a file beside the others and goes with them;
+an entry that is held is never removed. Not responsible for where files come from
+(``nrunner.runners.asset``), nor for what is removed when (``nrunner.runners.content_stock``).
 Portable: runs on Python 3.9 with the standard library alone.
 """
 
@@ -21,7 +20,7 @@ import time
 
 from nrunner.errors import CacheError
 from nrunner.record import dataclass
-from nrunner.runners.content_partial import Partial
+from nrunner.runners.content_partial import Partial, drop
 from nrunner.runners.flock import is_at, lock
 
 TYPE_CHECKING = False
@@ -137,7 +136,7 @@ class ContentCache:
         before we wait for somebody, for `patience` seconds at most.
         """
         self._make()
-        path = self.at("partial", _hash(key))
+        path = self.at("locks", _hash(key))
         deadline = time.monotonic() + patience
         has_waited = False
         while True:
@@ -147,13 +146,27 @@ class ContentCache:
                 raise failed(path, error) from error
             is_ours = lock(fd, deadline - time.monotonic() if has_waited else 0.0)
             if is_ours and is_at(fd, path):
-                return Partial(path, fd, lambda *made: self._put(key, path, *made))
+                return self._partial(key, fd)
             os.close(fd)
             if not is_ours and has_waited:
                 raise CacheError(f"wait longer than {patience:g} s for whoever fetches it")
             if not has_waited:
                 has_waited = True
                 waiting()
+
+    def _partial(self, key: str, held: int) -> Partial:
+        """Return a file to be filled for a key whose lock we hold."""
+        path = self.at("partial", _hash(key))
+
+        def release() -> None:
+            drop(self.at("locks", _hash(key)))
+            os.close(held)
+
+        try:
+            return Partial(path, lambda *made: self._put(key, path, *made), release)
+        except OSError as error:
+            release()
+            raise failed(path, error) from error
 
     def _put(self, key: str, partial: str, digest: str, size: int, name: str, source: str) -> Found:
         """Make an entry of a file that is whole."""
@@ -230,7 +243,7 @@ class ContentCache:
     def _make(self) -> None:
         """Make the folders; raise CacheError if others could put something into them."""
         try:
-            for name in ("files", "index", "partial"):
+            for name in ("files", "index", "locks", "partial"):
                 os.makedirs(self.at(name), 0o700, exist_ok=True)
             found = os.stat(self._folder)
         except OSError as error:
@@ -247,7 +260,7 @@ class ContentCache:
                 json.dump(row, file)
             os.replace(new, path)
         except OSError as error:
-            _unlink(new)
+            drop(new)
             raise failed(path, error) from error
 
 
@@ -277,8 +290,3 @@ def _note_use(path: str) -> None:
     """Set the time of the last use by hand, since many file systems do not."""
     with contextlib.suppress(OSError):  # it only matters for which one goes first
         os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns))
-
-
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)

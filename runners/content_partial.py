@@ -19,19 +19,30 @@ if TYPE_CHECKING:
 
     from nrunner.runners.content_cache import Found
 
-__all__ = ["Partial"]
+__all__ = ["Partial", "drop"]
 
 
 class Partial:
     """One such file; nobody else fills one for the same key."""
 
-    def __init__(self, path: str, fd: int, put: Callable[[str, int, str, str], Found]) -> None:
-        """`put` makes an entry of it: by digest, size, name and source."""
+    def __init__(
+        self,
+        path: str,
+        put: Callable[[str, int, str, str], Found],
+        release: Callable[[], None],
+    ) -> None:
+        """Make the file, which may be there in part; raise OSError.
+
+        `put` makes an entry of it: by digest, size, name and source. `release` lets others at it.
+        """
         self.size = 0
         self._path = path
-        self._fd = fd
         self._put = put
+        self._release = release
         self._hashes: dict[str, Any] = {}
+        # What a killed process has left may be an entry by now, and is nothing to write to.
+        drop(path)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def restart(self, algorithm: str = "sha256") -> None:
         """Begin anew with an empty file, and with its hash by this algorithm, too."""
@@ -70,10 +81,16 @@ class Partial:
 
     def close(self) -> None:
         """Let others at it; what is not finished is gone."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
+        drop(self._path)
         os.close(self._fd)
+        self._release()
 
     def _failed(self, error: OSError) -> CacheError:
         reason = (error.strerror or str(error)).lower()
         return CacheError(f"write {self._path}: {reason}")
+
+
+def drop(path: str) -> None:
+    """Remove a file, if there is one that can be removed."""
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -6,13 +6,13 @@ Portable: runs on Python 3.9 with the standard library alone.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
 
 from nrunner.record import dataclass
 from nrunner.runners.content_cache import ContentCache, failed
+from nrunner.runners.content_partial import drop
 from nrunner.runners.flock import is_at, is_held, lock
 from nrunner.runners.staleness import outdated
 
@@ -88,14 +88,14 @@ def tidy(cache: ContentCache) -> None:
     """Remove what killed processes have left, and what leads nowhere any more."""
     for name in cache.names("trash"):
         shutil.rmtree(cache.at("trash", name), ignore_errors=True)
-    for name in cache.names("partial"):
-        _drop_if_free(cache.at("partial", name))
+    for name in {*cache.names("locks"), *cache.names("partial")}:
+        _drop_if_free(cache, name)
     for name in cache.names("index"):
         if "." in name and _is_old(cache.at("index", name)):
-            _drop(cache.at("index", name))
+            drop(cache.at("index", name))
     for path, row in cache.rows():
         if not os.path.isdir(cache.at("files", row["digest"])):
-            _drop(path)
+            drop(path)
 
 
 def _is_old(path: str) -> bool:
@@ -105,19 +105,17 @@ def _is_old(path: str) -> bool:
         return False
 
 
-def _drop(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-
-
-def _drop_if_free(path: str) -> None:
+def _drop_if_free(cache: ContentCache, name: str) -> None:
+    """Remove what is of a key, unless somebody fetches it."""
+    path = cache.at("locks", name)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:
         return
     try:
         if lock(fd) and is_at(fd, path):
-            _drop(path)
+            drop(cache.at("partial", name))
+            drop(path)
     finally:
         os.close(fd)
 

@@ -6,12 +6,17 @@ import hashlib
 import os
 import random
 import signal
+import tempfile
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nrunner.runners.content_cache import ContentCache
+from nrunner.runners.content_partial import Partial
 from nrunner.runners.content_stock import entries, remove, shrink, tidy
 
 KEYS = 5
@@ -95,8 +100,70 @@ def test_nobody_finds_half_a_file_or_loses_one_that_is_held_whoever_is_killed(
 
     cache = ContentCache(str(tmp_path))
     tidy(cache)
-    assert (cache.names("partial"), cache.names("trash")) == ([], [])
+    assert [cache.names(name) for name in ("partial", "locks", "trash")] == [[], [], []]
+    assert not any(entry.in_use for entry in entries(cache))
+    check(cache)
+
+
+def check(cache: ContentCache) -> None:
+    """Each entry is what its name says, and nobody may write to it."""
     for entry in entries(cache):
-        assert not entry.in_use
-        for path in cache.files(entry.digest):
-            assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == entry.digest
+        for path in map(Path, cache.files(entry.digest)):
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.digest
+            assert path.stat().st_mode & 0o777 == 0o444
+
+
+def fill(cache: ContentCache, data: bytes) -> None:
+    """Put something under a key, whatever that leads to already."""
+    partial = cache.begin("key", 0.0)
+    partial.restart()
+    partial.write(data)
+    partial.finish("file", "")
+    partial.close()
+
+
+def in_fork(user: int, deed: Callable[[], None]) -> int:
+    """Have a process of a user do something; return its exit status, negative for a signal."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if user != os.geteuid():
+                os.setuid(user)
+            deed()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+NOBODY = 65534
+"""Root may write where the mode forbids it, others may not."""
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # nothing here has threads
+@pytest.mark.parametrize("user", [os.geteuid()] if os.geteuid() else [0, NOBODY])
+@pytest.mark.parametrize("moment", [(os, "fsync"), (Partial, "close")], ids=["whole", "entry"])
+def test_what_is_killed_as_it_makes_an_entry_is_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch, moment: tuple[Any, str], user: int
+) -> None:
+    def killed() -> None:
+        monkeypatch.setattr(*moment, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        fill(cache, b"first")
+
+    def put_again() -> None:
+        fill(cache, b"second")
+        check(cache)
+
+    def tidied() -> None:
+        tidy(cache)
+        assert (cache.names("partial"), cache.names("locks")) == ([], [])
+        check(cache)
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, user, -1)
+        cache = ContentCache(folder)
+        for deed in (put_again, tidied):
+            assert in_fork(user, killed) == -signal.SIGKILL
+            assert in_fork(user, deed) == 0
