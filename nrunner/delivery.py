@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nrunner.errors import RequirementError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.offload import offload
 from nrunner.pace import Pace
 from nrunner.record import dataclass, replace
@@ -48,18 +48,18 @@ class Delivery:
 
 
 def delivery_of(requirement: Requirement, base_dir: str) -> Delivery:
-    """Return what has to be brought; raise RequirementError that names the key."""
+    """Return what has to be brought; raise RecipeError that names the key."""
     kwargs = requirement.kwargs
     name = requirement.uri or kwargs.get("name") or kwargs.get("path")
     source, digest = kwargs.get("from", name), kwargs.get("sha256", "")
     if not _is_path(name):
-        raise RequirementError('a file needs a uri, or the key "name" or "path"')
+        raise RecipeError('a file needs a uri, or the key "name" or "path"')
     if not _is_path(source):
-        raise RequirementError('key "from": expected the path of a file')
+        raise RecipeError('key "from": expected the path of a file')
     if kwargs.get("bring", True) is not True:
-        raise RequirementError('key "bring": expected true')
+        raise RecipeError('key "bring": expected true')
     if not isinstance(digest, str) or not re.fullmatch(r"([0-9a-fA-F]{64})?", digest):
-        raise RequirementError('key "sha256": expected 64 hexadecimal digits')
+        raise RecipeError('key "sha256": expected 64 hexadecimal digits')
     rest = {key: value for key, value in kwargs.items() if key not in _OWN}
     return Delivery(
         os.path.normpath(Path(base_dir, str(source))),
@@ -84,7 +84,7 @@ def _pinned(requirement: Requirement, base_dir: Path) -> Requirement:
     try:
         with Source(delivery_of(requirement, str(base_dir))) as source:
             digest = source.digest()
-    except RequirementError:
+    except (RecipeError, RequirementError):
         return requirement  # it is told when it is to be brought
     return replace(requirement, kwargs={**requirement.kwargs, "sha256": digest})
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nrunner.delivery import Delivery
-from nrunner.errors import RequirementError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.record import replace
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import registry
@@ -32,7 +32,8 @@ async def fetch_here(
 ) -> Delivery:
     """Fetch an asset into our cache; return how it is brought from there to a folder.
 
-    What is said meanwhile is written to `log`. Raise RequirementError.
+    What is said meanwhile is written to `log`. Raise RequirementError, or RecipeError if it is
+    described as none can be.
     """
     await _run(requirement, base_dir, config, log)
     runner = registry.requirement_runner(requirement.kind)
@@ -63,13 +64,15 @@ async def _run(
 
 
 def _judge(report: Path) -> None:
-    """Raise RequirementError that says what went wrong, if anything did."""
+    """Raise the error that says what went wrong, if anything did."""
     try:
         found = json.loads(report.read_bytes())
     except (OSError, ValueError) as error:
         raise RequirementError("what fetches it ended without a word") from error
     if found.get("result") != "pass":
-        raise RequirementError(str(found.get("fail_reason") or "no reason was given"))
+        reason = str(found.get("fail_reason") or "no reason was given")
+        is_malformed = found.get("malformed") is True
+        raise RecipeError(reason) if is_malformed else RequirementError(reason)
 
 
 async def _execute(command: Command, log: Path) -> None:

@@ -93,8 +93,8 @@ class Fulfilment:
         config = {**self._settings.get("config", {}), **self._settings.get("our_config", {})}
         try:
             return await fetch_here(requirement, base_dir, config, log, ground.lasting)
-        except RequirementError as error:
-            raise RequirementError(f"{error}{_hint_at(log)}") from error
+        except (RecipeError, RequirementError) as error:
+            raise type(error)(f"{error}{_hint_at(log)}") from error
 
 
 async def _within(timeout: float, work: Any) -> tuple[bool, Requirement]:

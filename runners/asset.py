@@ -52,10 +52,10 @@ class Asset(RequirementRunner):
 
     def check(self, requirement: Requirement, base_dir: str) -> Optional[str]:
         """Return None if it is in the cache, else the reason why not."""
+        wanted = Wanted.of(requirement, base_dir)
         try:
-            wanted = Wanted.of(requirement, base_dir)
             found = wanted.find(_cache(self.config))
-        except (CacheError, RequirementError) as error:
+        except CacheError as error:
             return _told(error)
         return None if found is not None else "it is not in the cache"
 
@@ -181,5 +181,5 @@ def _say(text: str) -> None:
         pass  # nobody listens
 
 
-def _told(error: Exception) -> str:
-    return f"could not {error}" if isinstance(error, CacheError) else str(error)
+def _told(error: CacheError) -> str:
+    return f"could not {error}"

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 
-from nrunner.errors import RequirementError
+from nrunner.errors import RunnerError
 from nrunner.record import dataclass
 from nrunner.runnable import Requirement
 from nrunner.runners.content_cache import ContentCache, Found
@@ -52,14 +52,14 @@ class Wanted:
 
     @classmethod
     def of(cls, requirement: Requirement, base_dir: str) -> Wanted:
-        """Read a requirement; raise RequirementError that names the key."""
+        """Read a requirement; raise RunnerError that names the key."""
         kwargs = requirement.kwargs
         for key in kwargs:
             if key not in _KEYS and key != _BROUGHT:
-                raise RequirementError(f"unknown key {key!r}; an asset has {', '.join(_KEYS)}")
+                raise RunnerError(f"unknown key {key!r}; an asset has {', '.join(_KEYS)}")
         name = kwargs.get("name") or requirement.uri
         if not isinstance(name, str) or not name:
-            raise RequirementError('key "name": expected the name of a file, or a URL')
+            raise RunnerError('key "name": expected the name of a file, or a URL')
         file = _file_name(name)
         locations = tuple(_within(each, file, base_dir) for each in _locations(name, kwargs))
         algorithm, digest = _hash(kwargs)
@@ -108,7 +108,7 @@ def _file_name(name: str) -> str:
     last = last.rpartition("/")[2]
     last = "".join(each if each.isprintable() else "_" for each in last)
     if last in ("", ".", "..", ".lock") or len(os.fsencode(last)) > _LONGEST_NAME:
-        raise RequirementError(f'key "name": {last[:40]!r} cannot be the name of a file')
+        raise RunnerError(f'key "name": {last[:40]!r} cannot be the name of a file')
     return last
 
 
@@ -120,7 +120,7 @@ def _locations(name: str, kwargs: Any) -> list[str]:
     if not isinstance(texts, (list, tuple)) or not all(
         isinstance(each, str) and each for each in texts
     ):
-        raise RequirementError('key "locations": expected a list of URLs or paths')
+        raise RunnerError('key "locations": expected a list of URLs or paths')
     return list(texts)
 
 
@@ -141,30 +141,30 @@ def _hash(kwargs: Any) -> tuple[str, str]:
     algorithm = kwargs.get("algorithm")
     if short is not None:
         if value is not None or algorithm not in (None, "sha256"):
-            raise RequirementError('key "sha256": there is another hash beside it')
+            raise RunnerError('key "sha256": there is another hash beside it')
         value, algorithm = short, "sha256"
     if value is None:
         return "sha256", ""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-fA-F]+", value):
-        raise RequirementError('key "asset_hash": expected hexadecimal digits')
+        raise RunnerError('key "asset_hash": expected hexadecimal digits')
     if algorithm is None:
         algorithm = _BY_LENGTH.get(len(value), "")
     length = _length(algorithm)
     if len(value) != length:
         problem = f"a {algorithm} has {length} digits, got {len(value)}"
-        raise RequirementError(f'key "asset_hash": {problem}')
+        raise RunnerError(f'key "asset_hash": {problem}')
     return algorithm, value.lower()
 
 
 def _length(algorithm: Any) -> int:
-    """Return how many digits a hash has; raise RequirementError if there is no such hash."""
+    """Return how many digits a hash has; raise RunnerError if there is no such hash."""
     try:
         length = 2 * hashlib.new(algorithm).digest_size
     except (TypeError, ValueError):
         length = 0
     if not length:
         known = ", ".join(_BY_LENGTH.values())
-        raise RequirementError(f'key "algorithm": {algorithm!r} is not known here; use {known}')
+        raise RunnerError(f'key "algorithm": {algorithm!r} is not known here; use {known}')
     return length
 
 
@@ -174,7 +174,7 @@ def _seconds(kwargs: Any) -> Optional[float]:
         return None
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)", str(value))
     if match is None or isinstance(value, bool):
-        raise RequirementError('key "expire": expected seconds, or text such as "12h" or "7d"')
+        raise RunnerError('key "expire": expected seconds, or text such as "12h" or "7d"')
     return float(match[1]) * _UNITS[match[2]]
 
 

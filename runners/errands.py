@@ -157,11 +157,11 @@ class Errands:
         runner = registry.requirement_runner(kind)
         settings = self._supervisor.settings
         base_dir, runner.config = settings.base_dir, settings.requirement_config
-        if not runner.is_instant(requirement):
-            errand.resource = runner.resource(requirement)
-            return False
         is_changed, is_malformed, error = False, False, ""
         try:
+            if not runner.is_instant(requirement):
+                errand.resource = runner.resource(requirement)
+                return False
             reason = runner.check(requirement, base_dir)
             if reason is not None and errand.is_check:
                 error = reason

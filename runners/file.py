@@ -76,7 +76,7 @@ def _differs(what: Requirement, base_dir: str) -> Optional[str]:
 def _number(value: Any, key: str, base: int) -> int:
     try:
         return int(value, base) if isinstance(value, str) else int(str(int(value)), base)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         expected = "octal digits like 0644" if base == 8 else "a number of bytes"
         raise RunnerError(f'requirement "file": key "{key}": expected {expected}') from error
 

@@ -21,7 +21,7 @@ from nrunner.cli.kept import KeptFile, Stock
 from nrunner.cli.output import say, say_error, table
 from nrunner.cli.request import make_request, plugged_resolve
 from nrunner.cli.settings import configuration, working_folder
-from nrunner.errors import ExitCode, RequirementError, UsageError
+from nrunner.errors import ExitCode, RecipeError, RequirementError, UsageError
 from nrunner.option import Size, size_text
 from nrunner.planner import context_of, refusal
 from nrunner.resolver.base import Answer
@@ -162,7 +162,7 @@ def _fetch_all(wanted: Sequence[Requirement], timeout: float = 300.0) -> ExitCod
     for each in wanted:
         try:
             asyncio.run(_fetch(each, timeout))
-        except (RequirementError, TimeoutError) as error:
+        except (RecipeError, RequirementError, TimeoutError) as error:
             reason = str(error) or f"it took more than {timeout:g} s"
             say_error(f"could not fetch {visible(each.title)}: {visible(reason)}")
             code = ExitCode.JOB_FAILED

@@ -19,7 +19,7 @@ import pytest
 
 from nrunner.berth import Berth
 from nrunner.environment import run_frame
-from nrunner.errors import LinkError, RequirementError
+from nrunner.errors import LinkError, RecipeError, RequirementError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners import cgroup, procfs
 from nrunner.runners.content_cache import ContentCache
@@ -973,9 +973,9 @@ def test_an_asset_is_fetched_here_for_environments_that_do_not_see_our_cache(
     ours = {"cache.dir": str(tmp_path / "ours")}
     offer = Offer("process", 1, shares_files=False)
 
-    async def in_environment(home: str, url: str) -> tuple[bool, bool]:
+    async def in_environment(home: str, url: str, **more: str) -> tuple[bool, bool]:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / home))
-        wanted = Requirement("asset", "data.bin", (), {"locations": [url]})
+        wanted = Requirement("asset", "data.bin", (), {"locations": [url], **more})
         settings = {**agents.settings(), "our_config": ours}
         berth = Berth(offer, agents.spawner(), settings, Nobody())
         keeping = asyncio.ensure_future(berth.hold())
@@ -997,6 +997,8 @@ def test_an_asset_is_fetched_here_for_environments_that_do_not_see_our_cache(
         assert len(entries(ContentCache(ours["cache.dir"]))) == 1
         with pytest.raises(RequirementError, match=r"be fetched: .* HTTP 404 not found"):
             asyncio.run(in_environment("theirs", server.url("gone")))
+        with pytest.raises(RecipeError, match="unknown key 'sha265'"):
+            asyncio.run(in_environment("theirs", server.url("good"), sha265="0"))
     log = tmp_path / "requirements" / "process-1-fetched"
     assert f"fetched {len(server.data)} bytes" in log.read_text()
 

@@ -26,6 +26,10 @@ def test_what_tests_require_is_fetched_before_any_job(sandbox: Sandbox) -> None:
     assert "could not resolve nowhere.json: does not exist" in end.err
     assert "could not fetch asset gone.bin: it is not in the cache" in end.err
     assert sandbox.run("assets", "fetch", "--ignore-errors", "bad.json").code == 0
+    sandbox.write("odd.json", requiring("two").replace("locations", "location"), executable=False)
+    end = sandbox.run("assets", "fetch", "odd.json")
+    assert end.code == 2
+    assert "could not fetch asset two.bin: unknown key 'location'" in end.err
     sandbox.write("new.json", requiring("two"), executable=False)
     end = sandbox.run("assets", "fetch", "--timeout", "0.001", "new.json")
     assert (end.code, end.err) == (

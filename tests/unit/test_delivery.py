@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nrunner.delivery import deliver, delivery_of, pinned
-from nrunner.errors import RequirementError
+from nrunner.errors import RecipeError, RequirementError
 from nrunner.runnable import Requirement
 
 DATA = os.urandom((2 << 20) + 11)
@@ -101,13 +101,6 @@ def test_where_files_are_shared_it_is_copied_unless_a_copy_is_there(here: Path) 
         (brought("pipe", bring=True), "pipe cannot be brought: it is no file"),
         (brought("lib.py/below", **{"from": "lib.py"}), "below cannot be brought: file exists"),
         (brought("folder", **{"from": "lib.py"}), "folder cannot be brought: is a directory"),
-        (brought(None, bring=True), 'a file needs a uri, or the key "name" or "path"'),
-        (brought(bring="yes"), 'key "bring": expected true'),
-        (brought(**{"from": 5}), 'key "from": expected the path of a file'),
-        (brought(**{"from": ""}), 'key "from": expected the path of a file'),
-        (brought("a\0b", bring=True), "needs a uri"),
-        (brought(bring=True, sha256="abc"), 'key "sha256": expected 64 hexadecimal digits'),
-        (brought(bring=True, sha256=5), 'key "sha256": expected 64 hexadecimal digits'),
     ],
 )
 def test_what_cannot_be_brought_is_said(here: Path, requirement: Requirement, reason: str) -> None:
@@ -117,6 +110,27 @@ def test_what_cannot_be_brought_is_said(here: Path, requirement: Requirement, re
         share(requirement, here)
     assert reason in str(caught.value)
     assert names_in(here) == ["folder", "lib.py", "pipe"]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "reason"),
+    [
+        (brought(None, bring=True), 'a file needs a uri, or the key "name" or "path"'),
+        (brought(bring="yes"), 'key "bring": expected true'),
+        (brought(**{"from": 5}), 'key "from": expected the path of a file'),
+        (brought(**{"from": ""}), 'key "from": expected the path of a file'),
+        (brought("a\0b", bring=True), "needs a uri"),
+        (brought(bring=True, sha256="abc"), 'key "sha256": expected 64 hexadecimal digits'),
+        (brought(bring=True, sha256=5), 'key "sha256": expected 64 hexadecimal digits'),
+    ],
+)
+def test_a_file_is_brought_only_where_what_is_said_of_it_makes_sense(
+    here: Path, requirement: Requirement, reason: str
+) -> None:
+    with pytest.raises(RecipeError) as caught:
+        delivery_of(requirement, str(here))
+    assert reason in str(caught.value)
+    assert pinned((requirement,), here)
 
 
 def test_a_file_that_is_brought_is_known_by_what_is_in_it_at_the_beginning(here: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nrunner.errors import RequirementError
+from nrunner.errors import RequirementError, RunnerError
 from nrunner.runnable import Requirement, Runnable
 from nrunner.runners.asset import Asset
 from nrunner.runners.base import REQUIREMENT, Command, Place
@@ -175,16 +175,21 @@ def test_the_cache_is_kept_below_its_size(here: Path) -> None:
         ({"asset_hash": "abcd"}, "'' is not known here; use md5, sha1"),
         ({"expire": "soon"}, 'key "expire": expected seconds, or text such as "12h"'),
         ({"location": "x"}, "unknown key 'location'; an asset has name, locations"),
-        ({}, "could not be fetched: no location is known"),
     ],
 )
 def test_what_is_wrong_with_an_asset_is_said(
     here: Path, kwargs: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(RequirementError) as caught:
-        runner(here).fulfil(asset(**kwargs), str(here))
-    assert reason in str(caught.value)
-    assert runner(here).check(asset(**kwargs), str(here)) is not None
+    for deed in (runner(here).check, runner(here).fulfil):
+        with pytest.raises(RunnerError) as caught:
+            deed(asset(**kwargs), str(here))
+        assert reason in str(caught.value)
+
+
+def test_an_asset_that_is_registered_later_needs_no_location(here: Path) -> None:
+    with pytest.raises(RequirementError, match="could not be fetched: no location is known"):
+        runner(here).fulfil(asset(), str(here))
+    assert runner(here).check(asset(), str(here)) is not None
 
 
 @pytest.mark.parametrize("name", ["http://me:secret@host/a/disk.img?token=secret", "/x/disk.img"])

@@ -64,7 +64,8 @@ def test_a_file_is_as_it_is_demanded_or_it_is_said_in_what_it_differs(tmp_path: 
     assert check(size=4) == "file 'a' has 3 bytes, not 4"
     assert check(mode="0600") == "file 'a' has the mode 0640, not 0600"
     assert check(sha256="0" * 64) == f"file 'a' has the sha256 {good}, not {'0' * 64}"
-    for wrong in ({"size": "big"}, {"mode": "rw"}, {"sha256": "abc"}, {"size": []}):
+    endless = {"size": float("inf")}
+    for wrong in ({"size": "big"}, {"mode": "rw"}, {"sha256": "abc"}, {"size": []}, endless):
         with pytest.raises(RunnerError, match=f'key "{next(iter(wrong))}": expected'):
             check(**wrong)
 
