@@ -144,7 +144,10 @@ def told(uri: str, session: PytestSession, items: Sequence[Any]) -> dict[str, An
         cls = getattr(items[0], "cls", None)
         return single_outcome(recorder, cls.__qualname__ if cls is not None else "")
     missed = len(items) - len({each.nodeid for each in recorder.reports})
-    return whole_outcome(recorder, missed)
+    outcome = whole_outcome(recorder, missed)
+    if missed and session.stopped:
+        outcome["fail_reason"] += f"; not run: {session.stopped}"
+    return outcome
 
 
 def ended(session: PytestSession, outcome: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class PytestSession:
         sys.argv = [os.path.join(os.path.dirname(pytest.__file__), "__main__.py"), *words]
         os.environ["PYTEST_VERSION"] = pytest.__version__
         self.recorder = Recorder()
+        self.stopped = ""
+        """Why not all items were run, if somebody would have it so."""
         self.config = _prepareconfig(["--capture=no", *words], [self.recorder])
         self._faults: Any = self.config.pluginmanager.get_plugin("faulthandler")
         self.session: Any = self._start()
@@ -110,11 +112,19 @@ class PytestSession:
         return ""
 
     def run(self, items: Sequence[Any]) -> None:
-        """Run items, and tear down all that was set up for them."""
+        """Run items, and tear down all that was set up for them.
+
+        A conftest may have the run end after one of them.
+        """
         self._settle_in()
         self.session.items = list(items)
         self.session.testscollected = len(items)
-        self.config.hook.pytest_runtestloop(session=self.session)
+        try:
+            self.config.hook.pytest_runtestloop(session=self.session)
+        except (Session.Interrupted, Session.Failed) as error:
+            if not self.recorder.reports:
+                raise
+            self.stopped = str(error)
 
     def run_before(self, items: Sequence[Any], follower: Any) -> None:
         """Run items, and tear down what the item that follows has no use for."""

@@ -274,6 +274,40 @@ def test_such_a_conftest_may_be_in_a_folder_whose_name_is_no_text(sandbox: Sandb
     assert set(run(sandbox, uris).values()) == {("PASS", None)}
 
 
+STOPS = """
+import pytest
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if report.failed:
+        setattr(item.session, {attribute!r}, "smoke failed")
+"""
+
+SMOKE = "def test_1(): pass\ndef test_2(): assert not 'this'\ndef test_3(): pass\n"
+
+WHY = "AssertionError: assert not 'this'"
+
+STOPPED = {
+    "test_it.py": (
+        "FAIL",
+        f"3 tests: 1 passed, 1 failed, 1 not run; test_2: {WHY}; not run: smoke failed",
+    ),
+    "test_it.py::test_2": ("FAIL", WHY),
+    "test_it.py::test_3": ("PASS", None),
+}
+
+
+@pytest.mark.parametrize("attribute", ["shouldstop", "shouldfail"])
+@pytest.mark.parametrize("isolation", ["process", "module"])
+def test_a_test_that_is_to_end_the_run_keeps_its_verdict(
+    sandbox: Sandbox, isolation: str, attribute: str
+) -> None:
+    sandbox.write("conftest.py", STOPS.format(attribute=attribute), executable=False)
+    sandbox.write("test_it.py", SMOKE, executable=False)
+    assert run(sandbox, list(STOPPED), "--isolation", isolation) == STOPPED
+
+
 def test_what_is_meant_for_whole_runs_is_left_out(sandbox: Sandbox) -> None:
     sandbox.write(
         "pytest.ini",
