@@ -100,8 +100,8 @@ class _File:
         self._mode = mode & 0o777
         self._has = 0
         self._hash = hashlib.sha256()
-        folder, name = os.path.split(path)
-        self._new = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}.nrunner")
+        folder = os.path.dirname(path)
+        self._new = f"{folder}/.{os.urandom(8).hex()}.nrunner"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             os.makedirs(folder, exist_ok=True)

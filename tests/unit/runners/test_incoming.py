@@ -101,6 +101,14 @@ def test_an_empty_file_is_whole_at_once(agent: Agent) -> None:
     assert agent.path.read_bytes() == b""
 
 
+@pytest.mark.parametrize("name", ["中" * 80, "x" * 255], ids=["letters", "bytes"])
+def test_a_file_may_have_any_name_that_a_file_can_have(agent: Agent, name: str) -> None:
+    agent.path = agent.path.parent / name
+    agent.put(0, DATA[:4])
+    assert agent.put(4, DATA[4:]) == {"done": True}
+    assert names_in(agent.path.parent) == [name]
+
+
 def test_what_is_begun_anew_takes_the_place_of_what_was_begun(agent: Agent) -> None:
     agent.put(0, DATA[:4])
     assert agent.put(0, b"other", data=b"other") == {"done": True}
