@@ -65,18 +65,18 @@ class Footprint:
             setattr(os, name, watched)
         if self._register is not None:
             setattr(os, "register_at_fork", self._note_register)  # noqa: B010 - mypy forbids it
-        self._environ = vars(os.environ)
-        self._data = self._environ["_data"]  # the one place that all readers pass
-        self._environ["_data"] = _Variables(self._data, self._noted, self._asked)
+        self._environs = [vars(os.environ), vars(os.environb)]
+        self._data = self._environs[0]["_data"]  # the one place that all readers pass
+        self._keep_variables_in(_Variables(self._data, self._noted, self._asked))
         self._began = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.monotonic() - self._began
-        variables = dict(self._environ["_data"])
+        variables = dict(self._environs[0]["_data"])
         self._data.clear()
         self._data.update(variables)
-        self._environ["_data"] = self._data
+        self._keep_variables_in(self._data)
         if self._register is not None:
             setattr(os, "register_at_fork", self._register)  # noqa: B010
         # To look through all that were there before would touch each of their objects.
@@ -111,6 +111,10 @@ class Footprint:
 
         return watched
 
+    def _keep_variables_in(self, data: dict[bytes, bytes]) -> None:
+        for each in self._environs:
+            each["_data"] = data
+
     def _note_register(self, **callbacks: Any) -> None:
         """Note the state of generators that see to it that they differ after a fork."""
         assert self._register is not None
@@ -125,7 +129,7 @@ class Footprint:
 
 
 class _Variables(dict):  # type: ignore[type-arg]
-    """The content of ``os.environ``; notes when one of certain variables is read."""
+    """The content of ``os.environ``, of bytes and of text; notes when certain ones are read."""
 
     def __init__(self, data: dict[bytes, bytes], noted: set[bytes], asked: list[str]) -> None:
         super().__init__(data)

@@ -372,6 +372,8 @@ IMPORTS: dict[str, str] = {
     "knows_its_attempt": "import os\nFOLDERS = [os.environ['TMPDIR'], dict(os.environ)['TMPDIR']]",
     "seeds": "import random\nrandom.seed(7)",
     "sets_variables": "import os\nos.environ['MORE'] = '1'\nos.environ['TMPDIR'] = '/tmp'",
+    "sets_bytes": "import os\nos.environb[b'MORE'] = b'1'",
+    "knows_bytes": "import os\nFOLDERS = [os.environb[b'TMPDIR'].decode()]",
     "registers": "import atexit\natexit.register(print, 'at the end')",
     "shares_memory": "import mmap\nmemory = mmap.mmap(-1, 4096)\ncount = memory[0]",
     "shares_a_lock": "import multiprocessing\nlock = multiprocessing.Lock()",
