@@ -23,6 +23,9 @@ from nrunner.record import replace
 __all__ = ["LongLine"]
 
 _VALUE = rb'"__base64_encoded__"[ \t]*:[ \t]*"'
+_ESCAPE = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|/)")
+_BEGUN = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+"""An escape of which more may come."""
 _SHOWN = 120
 _MARK_SIZE = 12
 """Without padding in base64."""
@@ -37,6 +40,8 @@ class LongLine:
         self._value = io.BytesIO()
         self._rest = b""
         """The end of what came, that makes no whole group of four letters yet."""
+        self._begun = b""
+        """The end of what came, that is no whole escape yet."""
         self._tail = bytearray()
         self._is_over = False
         """Whether the value is complete."""
@@ -75,7 +80,8 @@ class LongLine:
         return replace(message, data=self._value.getvalue())
 
     def _decode(self, letters: bytes, *, is_last: bool) -> bool:
-        letters = self._rest + letters
+        letters, self._begun = _unescaped(self._begun + letters)
+        letters = self._rest + letters + (self._begun if is_last else b"")
         whole = len(letters) if is_last else len(letters) // 4 * 4
         self._rest = letters[whole:]
         try:
@@ -86,3 +92,19 @@ class LongLine:
         self._is_over = is_last
         # Padding is for the end of the value alone.
         return is_last or not letters[:whole].endswith(b"=")
+
+
+def _unescaped(letters: bytes) -> tuple[bytes, bytes]:
+    """Return letters as JSON means them, and the escape at their end that is not whole yet.
+
+    Base64 needs none, but encoders of some languages write a slash or a plus that way.
+    """
+    if b"\\" not in letters:
+        return letters, b""
+    begun = _BEGUN.search(letters)
+    end = len(letters) if begun is None else begun.start()
+    return _ESCAPE.sub(_meant, letters[:end]), letters[end:]
+
+
+def _meant(escape: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escape[1].decode()) if escape[1] else b"/"

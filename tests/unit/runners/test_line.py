@@ -94,10 +94,10 @@ def long_line(data: bytes, before: bytes = BEGINNING, after: bytes = b"}}") -> b
     return before + b'"log": {"__base64_encoded__": "' + base64.b64encode(data) + b'"' + after
 
 
-def read(line: bytes, limit: int = 1 << 30) -> list[object]:
+def read(line: bytes, limit: int = 1 << 30, size: int = 30_000) -> list[object]:
     """Return what comes of a line: a message, or what is wrong with it; nothing if refused."""
     lines, refused, budget = lines_of(limit)
-    found = [each for piece in pieces(line + b"\n") for each in lines.feed(piece)]
+    found = [each for piece in pieces(line + b"\n", size) for each in lines.feed(piece)]
     assert budget.held == 0
     assert len(found) + len(refused) == 1
     try:
@@ -111,6 +111,39 @@ def test_a_line_may_be_long_for_its_data(size: int) -> None:
     data = os.urandom(size)
 
     assert read(long_line(data)) == [Output("1-x", 1.0, None, "stdout", data)]
+
+
+@pytest.mark.parametrize("size", [64 * KIB, 1001, 101])
+@pytest.mark.parametrize(
+    "escapes",
+    [
+        {b"/": b"\\/"},
+        {b"/": b"\\u002F", b"+": b"\\u002B", b"=": b"\\u003D"},
+        {b"/": b"\\/", b"+": b"\\u002b", b"=": b"\\u003d", b"A": b"\\u0041"},
+    ],
+    ids=["slashes", "signs", "letters"],
+)
+def test_letters_of_long_data_may_be_escaped_wherever_the_line_is_cut(
+    escapes: dict[bytes, bytes], size: int
+) -> None:
+    """As encoders of other languages do it, though base64 needs none of that."""
+    data = os.urandom(1_500_001)
+    head, letters, tail = long_line(data).rpartition(base64.b64encode(data))
+    for letter, escape in escapes.items():
+        letters = letters.replace(letter, escape)
+
+    assert read(head + letters + tail, size=size) == [Output("1-x", 1.0, None, "stdout", data)]
+
+
+def test_an_escaped_backslash_is_none_wherever_the_line_is_cut() -> None:
+    line = long_line(bytes(2 << 20))
+    start = line.index(b"A" * 8)
+    for place in range(start + 4, start + 8):
+        wrong = line[:place] + rb"\\/" + line[place + 1 :]
+        for cut in range(place - 1, place + 5):
+            found = LongLine()
+            parts = (wrong[:cut], wrong[cut : cut + 1], wrong[cut + 1 :])
+            assert not all(found.feed(part, LONGEST) for part in parts)
 
 
 def test_what_stands_behind_the_data_counts_too() -> None:
@@ -130,8 +163,13 @@ def test_what_stands_behind_the_data_counts_too() -> None:
         long_line(bytes(2 << 20), b'{"x": "' + b"y" * LONGEST + b'",'),
         long_line(bytes(2 << 20)).replace(b"A" * 8, b"A==="),
         long_line(bytes(2 << 20))[:-4] + b"!" + b'"}}',
+        long_line(bytes(2 << 20)).replace(b"A" * 8, b"\\\\/" + b"A" * 7, 1),
+        long_line(bytes(2 << 20))[:-4] + b"\\u004" + b'"}}',
     ],
-    ids=["text", "deep", "wide", "text behind", "text before", "padding inside", "no base64"],
+    ids=[
+        *("text", "deep", "wide", "text behind", "text before", "padding inside", "no base64"),
+        *("escaped escape", "half an escape"),
+    ],
 )
 def test_a_line_that_is_long_for_anything_else_is_refused_before_it_is_read(line: bytes) -> None:
     assert read(line) == []
