@@ -26,6 +26,8 @@ _VALUE = rb'"__base64_encoded__"[ \t]*:[ \t]*"'
 _ESCAPE = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|/)")
 _BEGUN = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?\Z")
 """An escape of which more may come."""
+_GROUP = 4
+"""Letters of base64 that make whole bytes."""
 _SHOWN = 120
 _MARK_SIZE = 12
 """Without padding in base64."""
@@ -39,7 +41,7 @@ class LongLine:
         """What stands before the value; empty until that was found."""
         self._value = io.BytesIO()
         self._rest = b""
-        """The end of what came, that makes no whole group of four letters yet."""
+        """The end of what came, that makes no whole group of letters yet, or may be the last."""
         self._begun = b""
         """The end of what came, that is no whole escape yet."""
         self._tail = bytearray()
@@ -82,7 +84,10 @@ class LongLine:
     def _decode(self, letters: bytes, *, is_last: bool) -> bool:
         letters, self._begun = _unescaped(self._begun + letters)
         letters = self._rest + letters + (self._begun if is_last else b"")
-        whole = len(letters) if is_last else len(letters) // 4 * 4
+        whole = len(letters)
+        if not is_last:
+            # Padding is for the end of the value alone, which the next letter tells.
+            whole = len(letters.rstrip(b"=")) // _GROUP * _GROUP
         self._rest = letters[whole:]
         try:
             data = base64.b64decode(letters[:whole], validate=True)
@@ -90,8 +95,7 @@ class LongLine:
             return False
         self._value.write(data)
         self._is_over = is_last
-        # Padding is for the end of the value alone.
-        return is_last or not letters[:whole].endswith(b"=")
+        return len(self._rest) <= _GROUP
 
 
 def _unescaped(letters: bytes) -> tuple[bytes, bytes]:

@@ -113,6 +113,17 @@ def test_a_line_may_be_long_for_its_data(size: int) -> None:
     assert read(long_line(data)) == [Output("1-x", 1.0, None, "stdout", data)]
 
 
+@pytest.mark.parametrize("size", [(2 << 20) + 1, (2 << 20) + 2, (2 << 20) + 3])
+def test_long_data_may_be_cut_anywhere_at_its_end(size: int) -> None:
+    data = os.urandom(size)
+    line = long_line(data)
+    for cut in range(len(line) - 8, len(line)):
+        found = LongLine()
+        assert found.feed(line[:cut], LONGEST)
+        assert found.feed(line[cut:], LONGEST)
+        assert found.read(parse) == Output("1-x", 1.0, None, "stdout", data)
+
+
 @pytest.mark.parametrize("size", [64 * KIB, 1001, 101])
 @pytest.mark.parametrize(
     "escapes",
