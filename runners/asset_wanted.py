@@ -64,7 +64,9 @@ class Wanted:
         locations = tuple(_within(each, file, base_dir) for each in _locations(name, kwargs))
         algorithm, digest = _hash(kwargs)
         stamp = "" if digest or not locations else _stamp(locations[0], base_dir)
-        brought = kwargs.get(_BROUGHT) or {}
+        brought: Any = kwargs.get(_BROUGHT) or {}
+        if not isinstance(brought, dict):
+            raise RunnerError(f'key "{_BROUGHT}": it is for whoever brings the file')
         return cls(
             file,
             locations,

@@ -12,10 +12,13 @@ from typing import Any, Optional
 from nrunner.errors import RunnerError
 from nrunner.runnable import Requirement
 from nrunner.runners.base import RequirementRunner
+from nrunner.runners.demand import Demand
 
 __all__ = ["File"]
 
-_KEYS = frozenset({"mode", "sha256", "size"})
+_QUALITIES = ("mode", "sha256", "size")
+_KEYS = ("path", *_QUALITIES, "bring", "from")
+"""The last two are for who brings it; what else there is has been mistyped."""
 _HEX = "0123456789abcdef"
 
 
@@ -31,8 +34,9 @@ class File(RequirementRunner):
 
     def check(self, requirement: Requirement, base_dir: str) -> Optional[str]:
         """Return None if the file is there, else the reason why not."""
+        Demand(requirement, *_KEYS)
         reason = _missing(requirement, base_dir)
-        if reason is None and not _KEYS.isdisjoint(requirement.kwargs):
+        if reason is None and any(key in requirement.kwargs for key in _QUALITIES):
             reason = _differs(requirement, base_dir)
         return reason
 

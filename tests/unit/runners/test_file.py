@@ -37,6 +37,14 @@ def test_a_requirement_without_a_name_can_never_hold(what: Requirement) -> None:
         File().check(what, "/")
 
 
+def test_a_key_that_was_mistyped_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(RunnerError, match='key "sise": nobody knows it; did you mean "size"'):
+        File().check(Requirement("file", "a", kwargs={"sise": 3}), str(tmp_path))
+    both = {"bring": True, "from": "b"}
+    assert File().check(Requirement("file", "a", kwargs=both), str(tmp_path)) is None
+
+
 def test_a_name_with_a_nul_is_a_reason_not_a_crash() -> None:
     assert "null" in (File().check(Requirement("file", "a\0b"), "/") or "")
 
