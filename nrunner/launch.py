@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nrunner.errors import NrunnerError, SpawnError
-from nrunner.layout import new_job_id, runtime_folder
+from nrunner.layout import new_job_id
 from nrunner.limits import Limits
 from nrunner.plan import JobPlan
 from nrunner.plugins import find_plugin
-from nrunner.runners.removal import remove_tree
+from nrunner.socketfolder import SocketFolder
 from nrunner.spawners.base import Eager, Offer, Spawner, SpawnerContext
 from nrunner.userfolder import user_folder
 
@@ -36,7 +36,19 @@ class Launch:
         """
         _check_descriptors()
         self.job_id = job_id or plan.job_id or new_job_id()
-        self.runtime: Path = runtime_folder(self.job_id)
+        self._folder = SocketFolder.take(self.job_id, again=job_id is not None)
+        self.runtime: Path = self._folder.path
+        try:
+            self.spawner = self._make_spawner(plan)
+        except BaseException:
+            self._give_up(keep=job_id is not None)
+            raise
+        if job_id is None and isinstance(self.spawner, Eager) and not plan.dry_run:
+            # What is wrong shows again, and is told, when the environment is really wanted.
+            with contextlib.suppress(SpawnError):
+                self.spawner.begin()
+
+    def _make_spawner(self, plan: JobPlan) -> Spawner:
         context = SpawnerContext(
             self.job_id,
             self.runtime,
@@ -45,18 +57,20 @@ class Launch:
             plan.config,
             str(plan.base_dir),
         )
-        self.spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
-        if job_id is None and isinstance(self.spawner, Eager) and not plan.dry_run:
-            # What is wrong shows again, and is told, when the environment is really wanted.
-            with contextlib.suppress(SpawnError):
-                self.spawner.begin()
+        spawner: Spawner = find_plugin("spawners", plan.spawner).load()(context)
+        return spawner
 
     def abandon(self, *, keep: bool = False) -> None:
         """Undo everything: there will be no job, or with `keep` another controller for it."""
         if isinstance(self.spawner, Eager):
             self.spawner.abandon()
-        if not keep:
-            remove_tree(str(self.runtime))
+        self._give_up(keep=keep)
+
+    def _give_up(self, *, keep: bool) -> None:
+        if keep:
+            self._folder.release()
+        else:
+            self._folder.remove()
 
 
 def processors() -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nrunner.runners.removal import remove_tree
 
-__all__ = ["OLD", "remove_old"]
+__all__ = ["OLD", "is_alive", "remove_old"]
 
 OLD = 86400.0
 """Seconds after which a folder in which nobody listens is nobody's."""
@@ -26,7 +26,7 @@ def remove_old(parent: Path, now: float) -> list[Path]:
 
     `now` is in seconds since the epoch.
     """
-    old = [path for path in _folders(parent, now - OLD) if not _is_alive(path)]
+    old = [path for path in _folders(parent, now - OLD) if not is_alive(path)]
     for path in old:
         remove_tree(str(path))
     return old
@@ -43,7 +43,7 @@ def _folders(parent: Path, before: float) -> Iterator[Path]:
                     yield Path(entry.path)
 
 
-def _is_alive(folder: Path) -> bool:
+def is_alive(folder: Path) -> bool:
     """Whether anybody listens on a socket in there; what cannot be asked counts as alive."""
     try:
         sockets = [path for path in folder.rglob("*") if path.is_socket()]

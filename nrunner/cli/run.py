@@ -167,9 +167,10 @@ def _job_id(wanted: str | None, results_dir: Path) -> str:
         raise UsageError(f"use the job id {wanted!r}: it has to be 40 digits of 0-9 and a-f")
     from nrunner.layout import id_of, list_jobs
     from nrunner.register import registered
+    from nrunner.userfolder import results_folder
 
-    # One that runs has its sockets where those of this job would be, wherever its results are.
-    for job in (*list_jobs(results_dir), *registered()):
+    # An id leads to one job, wherever its results are; those in the usual place have no entry.
+    for job in (*list_jobs(results_dir), *list_jobs(results_folder()), *registered()):
         if id_of(job) == wanted:
             raise UsageError(f"use the job id {wanted}: {job.root} has it already")
     return wanted

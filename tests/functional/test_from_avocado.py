@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.functional.sandbox import Sandbox
+from tests.functional.sandbox import Sandbox, wait_until
 
 MIXED = """import unittest
 
@@ -135,6 +135,27 @@ def test_a_job_id_that_a_job_has_is_refused(box: Sandbox) -> None:
     end = box.run("run", "-d", "--force-job-id", ID, "./tells.sh")
     assert (end.code, end.out) == (4, "")
     assert end.err == f"nrunner: could not use the job id {ID}: {box.job} has it already\n"
+
+
+@pytest.mark.parametrize("usual_first", [False, True], ids=["same digits", "same id"])
+def test_a_job_whose_id_leads_to_the_sockets_of_another_is_refused(
+    box: Sandbox, usual_first: bool
+) -> None:
+    first, second = (f"{number:040x}" for number in (41, 41 if usual_first else 42))
+    box.write("waits.sh", "#!/bin/sh\nexec sleep 600\n")
+    usual = {"NRUNNER_RUN_RESULTS_DIR": f"{box.env['XDG_DATA_HOME']}/nrunner/job-results"}
+    env = usual if usual_first else {}
+    assert box.run("run", "--detach", "--force-job-id", first, "./waits.sh", env=env).code == 0
+    wait_until(box.payloads, "the first job's test runs")
+
+    end = box.run("run", "--force-job-id", second, "./tells.sh")
+    assert (end.code, end.out) == (4, "")
+    assert end.err.startswith(f"nrunner: could not use the job id {second}: ")
+
+    assert box.payloads()
+    assert box.run("jobs", "cancel", first, env=env).code == 0
+    assert box.run("jobs", "wait", first, env=env).code == 8
+    assert box.run("run", "--force-job-id", f"{43:040x}", "./tells.sh").code == 0
 
 
 def test_reports_are_as_their_options_say(box: Sandbox) -> None:

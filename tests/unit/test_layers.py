@@ -163,6 +163,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.replay",
             "nrunner.reportfile",
             "nrunner.resumption",
+            "nrunner.socketfolder",
             "nrunner.watch",
         ),
     ),
