@@ -85,8 +85,8 @@ class Resolver(Protocol):
 
     It may have a method ``foresee(references, context)``, too: it is told of all files of a folder
     before it is asked about one after the other, so that one question may do for all of them. And
-    ``expect(references, context)``: it is told of all references as they were typed before
-    anybody is asked about the first.
+    ``expect(references, context)``: it is told of all references of a suite as they were typed
+    before anybody is asked about the first, and may forget what it knows of the suite before.
     """
 
     name: str

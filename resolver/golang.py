@@ -32,6 +32,10 @@ class GolangResolver:
     def __init__(self) -> None:
         self._packages: Packages | None = None
 
+    def expect(self, _references: Sequence[str], _context: Context) -> None:
+        """Forget what go said: in another suite it may say something else."""
+        self._packages = None
+
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with one Runnable per test."""
         target, _, name = reference.removeprefix("golang:").partition(":")

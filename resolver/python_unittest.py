@@ -9,6 +9,7 @@ there are; that is ``nrunner.resolver.python_discovery``, imported when a refere
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nrunner.record import replace
@@ -34,6 +35,10 @@ class PythonUnittestResolver:
 
     def __init__(self) -> None:
         self._discovery: Discovery | None = None
+
+    def expect(self, _references: Sequence[str], _context: Context) -> None:
+        """Forget where modules are: in another suite they may be elsewhere."""
+        self._discovery = None
 
     def resolve(self, reference: str, context: Context) -> Resolution:
         """Answer with one Runnable per test; tests without a name of their own share one."""

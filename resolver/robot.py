@@ -42,6 +42,10 @@ class RobotResolver:
     def __init__(self) -> None:
         self._suites: Suites | None = None
 
+    def expect(self, _references: Sequence[str], _context: Context) -> None:
+        """Forget what Robot said: in another suite it may say something else."""
+        self._suites = None
+
     def foresee(self, references: Sequence[str], context: Context) -> None:
         """Take note of what will be asked, so that one interpreter can answer it all."""
         files = [each.removeprefix("robot:") for each in references]

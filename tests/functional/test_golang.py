@@ -325,3 +325,16 @@ def test_the_example_is_as_its_readme_says(box: Sandbox) -> None:
     shutil.copytree(EXAMPLE, box.here / "golang")
     assert box.run("run", "golang").code == 0
     assert [each["status"] for each in box.results()["tests"]] == ["PASS", "SKIP", "PASS"]
+
+
+def test_each_suite_has_the_tests_that_its_tags_of_build_let_in(box: Sandbox) -> None:
+    text = 'package calc\n\nimport "testing"\n\nfunc TestLinked(t *testing.T) {}\n'
+    box.write("mod/few/few_test.go", text.replace("Linked", "Few"), executable=False)
+    box.write("mod/few/all_test.go", f"//go:build all\n\n{text}", executable=False)
+    suite = '[[suite]]\nname = "{}"\nreferences = ["mod/few"]\n'
+    flags = 'run.env = { GOFLAGS = "-tags=all" }\n'
+    box.write("job.toml", suite.format("few") + suite.format("all") + flags, executable=False)
+    end = box.run("run", "--job", "job.toml")
+    few, linked = "mod/few/few_test.go:TestFew", "mod/few/all_test.go:TestLinked"
+    found = [each["name"] for each in box.results()["tests"]]
+    assert (end.code, found) == (0, [few, linked, few])

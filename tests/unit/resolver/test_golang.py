@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.resolver import go_package
 from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.engine import resolve
 from nrunner.resolver.go_package import Package, Packages
 from nrunner.resolver.golang import GolangResolver
 
@@ -105,3 +107,17 @@ def test_without_asking_what_looks_like_a_test_is_one(tmp_path: Path) -> None:
         "a_test.go:TestOne",
         "a_test.go:TestTwo",
     ]
+
+
+def test_go_is_asked_again_for_each_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which tests there are may depend on the variables that a suite has."""
+
+    def listed(_folder: Path, context: Context) -> Package:
+        return Package(frozenset({context.env["WANTED"]}))
+
+    monkeypatch.setattr(go_package, "_ask", listed)
+    (tmp_path / "a_test.go").write_text(SOURCE)
+    resolver = GolangResolver()
+    for name in ("TestOne", "TestTwo"):
+        (found,) = resolve(["a_test.go"], [resolver], Context(tmp_path, env={"WANTED": name}))
+        assert [each.uri for each in found.runnables] == [f"a_test.go:{name}"]

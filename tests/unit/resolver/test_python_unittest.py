@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.resolver import python_discovery
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.engine import resolve
 from nrunner.resolver.python_unittest import PythonUnittestResolver
@@ -244,3 +245,19 @@ def test_classes_that_know_each_other_too_well_end(tmp_path: Path) -> None:
     _write(tmp_path / "a.py", "import unittest, b\ndef f(x): ...\nclass TestA(f(b.TestB)): ...\n")
     _write(tmp_path / "b.py", "import unittest, a\ndef f(x): ...\nclass TestB(f(a.TestA)): ...\n")
     assert _resolve(tmp_path, "a.py").answer is not Answer.CORRUPT
+
+
+def test_where_modules_are_is_asked_again_for_each_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may have a PYTHONPATH of its own."""
+    monkeypatch.setattr(
+        python_discovery, "search_path", lambda context: [context.env["PYTHONPATH"]]
+    )
+    resolver = PythonUnittestResolver()
+    for name in ("one", "two"):
+        place = tmp_path / name
+        _write(place / f"of_{name}/test_it.py")
+        context = Context(tmp_path / "none", env={"PYTHONPATH": str(place)})
+        (found,) = resolve([f"of_{name}.test_it"], [resolver], context)
+        assert found.answer is Answer.SUCCESS, found.reason

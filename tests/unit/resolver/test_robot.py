@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from nrunner.resolver import robot_suite
 from nrunner.resolver.base import Answer, Context, Resolution
+from nrunner.resolver.engine import resolve
 from nrunner.resolver.robot import RobotResolver
 from nrunner.resolver.robot_suite import RobotTest, Suite, Suites
 from nrunner.runnable import Requirement
@@ -151,3 +153,19 @@ def test_what_is_no_file_of_robots_is_left_alone(tmp_path: Path, reference: str)
     (tmp_path / "a.txt").touch()
     (tmp_path / "a.py").touch()
     assert RobotResolver().resolve(reference, Context(tmp_path)).answer is Answer.NOT_MINE
+
+
+def test_robot_is_asked_again_for_each_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may have an interpreter and variables of its own."""
+
+    def asked(paths: list[str], context: Context) -> dict[str, Suite]:
+        return dict.fromkeys(paths, Suite((RobotTest("S", context.python),)))
+
+    monkeypatch.setattr(robot_suite, "_ask", asked)
+    (tmp_path / "a.robot").touch()
+    resolver = RobotResolver()
+    for python in ("one", "two"):
+        (found,) = resolve(["a.robot"], [resolver], Context(tmp_path, python=python))
+        assert uris(found) == [f"a.robot:S.{python}"]
