@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ from nrunner.launch import Launch
 from nrunner.layer import Layer, build, given_layer, load
 from nrunner.plan import JobPlan
 from nrunner.planner import SuiteRequest, make_plan
-from nrunner.record import dataclass, field
+from nrunner.record import dataclass, field, replace
 from nrunner.requirement import joined
 from nrunner.resolver.base import Context, Resolution
 from nrunner.resolver.engine import resolve
@@ -107,7 +108,7 @@ class Job:
 
         References are relative to `base_dir`, else to the current folder. `console` prints what
         ``nrunner run`` prints. Unless `files`, no nrunner.toml and no environment variable counts.
-        Raise ConfigError for settings that are wrong.
+        Raise ConfigError for settings that are wrong, UsageError for two suites with one name.
         """
         self._suites = _suites(suites)
         self._base_dir = Path.cwd() if base_dir is None else Path(base_dir).absolute()
@@ -219,7 +220,19 @@ def _suites(given: Sequence[Suite | Reference] | Suite | Reference) -> tuple[Sui
     several = _listed(given)
     suites = [each for each in several if isinstance(each, Suite)]
     references = [each for each in several if not isinstance(each, Suite)]
-    return (*([Suite(references)] if references or not suites else []), *suites)
+    return _told_apart((*([Suite(references)] if references or not suites else []), *suites))
+
+
+def _told_apart(suites: tuple[Suite, ...]) -> tuple[Suite, ...]:
+    """Return suites that differ in their names; raise UsageError if two were given the same."""
+    names = [suite.name for suite in suites if suite.name]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UsageError(f"make a job of two suites that are named {twice[0]!r}")
+    if len(suites) - len(names) <= 1:
+        return suites
+    free = (name for name in map("suite-{}".format, itertools.count(1)) if name not in names)
+    return tuple(suite if suite.name else replace(suite, name=next(free)) for suite in suites)
 
 
 def _references(given: Sequence[Reference] | Reference) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import nrunner
+from nrunner.graph import Order
 from tests.functional.sandbox import Sandbox, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,32 @@ def test_suites_have_settings_and_tests_of_their_own(here: Path) -> None:
         ("a", "2-bad.sh", "SKIP"),
         ("b", "3-bad.sh", "FAIL"),
     ]
+
+
+def test_suites_run_one_after_another_whether_they_have_names_or_not(here: Path) -> None:
+    nameless = nrunner.Suite(["good.sh"])
+    for second in nameless, nrunner.Suite(["good.sh"], "suite-1"), nrunner.Suite(["good.sh"], "b"):
+        job = nrunner.Job([nameless, second, nameless], base_dir=here)
+        order = Order(job.plan().tasks, in_order=True)
+        assert order.first() == [1]
+        assert [order.ended(task) for task in job.plan().tasks] == [[2], [3], []]
+
+
+def test_names_are_given_to_suites_where_more_than_one_has_none(here: Path) -> None:
+    named, nameless = nrunner.Suite(["good.sh"], "suite-1"), nrunner.Suite(["good.sh"])
+
+    def names(*suites: nrunner.Suite | str) -> list[str]:
+        return [task.suite for task in nrunner.Job(suites, base_dir=here).plan().tasks]
+
+    assert names(nameless) == [""]
+    assert names("good.sh", named) == ["", "suite-1"]
+    assert names(nameless, named, nameless) == ["suite-2", "suite-1", "suite-3"]
+
+
+def test_two_suites_with_one_name_are_refused(here: Path) -> None:
+    suites = [nrunner.Suite(["good.sh"], "a"), nrunner.Suite(["bad.sh"], "a")]
+    with pytest.raises(nrunner.NrunnerError, match="make a job of two suites that are named 'a'"):
+        nrunner.Job(suites, base_dir=here)
 
 
 def test_a_suite_has_variants_as_dictionaries(here: Path) -> None:
