@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 from nrunner.errors import ExitCode, JournalError, NrunnerError, ResultsError
 from nrunner.journal import Journal
@@ -73,11 +72,14 @@ class Conclusion:
             self._note(problem)
             code |= ExitCode.JOB_FAILED
         if code != job.exit_code or not self._plan.has_json:
-            with contextlib.suppress(JournalError):
-                self._journal.append([self._exit_record(code)])
-        self._reporter.close(replace(job, exit_code=int(code)))
+            self._tell_exit(code)
         strike(self._folder, job.id)
-        return int(code | self._archive())
+        if self._plan.config.get("run.archive"):
+            # With all that is told of the job in its folder, and before others hear how it ended.
+            self._reporter.close_folder(replace(job, exit_code=int(code)))
+            code = self._archive(code)
+        self._reporter.close(replace(job, exit_code=int(code)))
+        return int(code)
 
     def give_up(self, *, interrupted: bool) -> None:
         """Tell what is known of a job that cannot go on, and which tasks have no verdict."""
@@ -87,9 +89,7 @@ class Conclusion:
         settled = self._journal.is_settled
         missing = [each.id for each in self._plan.tasks if not settled(each.number)]
         if missing:
-            named = ", ".join(missing[:_MOST_NAMED])
-            more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-            self._note(f"{len(missing)} tasks have no verdict: {named}{more}")
+            self._note(f"{len(missing)} tasks have no verdict: {_named(missing)}")
             again = f"nrunner jobs resume {short_id(job.id)}"
             self._note(f"once what is wrong is mended, the job can go on: {again}")
         for problem in self._write_reports(job):
@@ -110,23 +110,34 @@ class Conclusion:
         except NrunnerError as error:
             yield f"could not {error}"
 
-    def _exit_record(self, code: int) -> dict[str, Any]:
+    def _tell_exit(self, code: ExitCode) -> None:
+        """Record an exit code that is not the one with which the job was closed."""
         record = {"type": "exit", "exit_code": int(code)}
         # Who looks for results.json to know that the job is complete is told that there is none.
-        return record if self._plan.has_json else {**record, "json": False}
+        kept = {} if self._plan.has_json else {"json": False}
+        with contextlib.suppress(JournalError):
+            self._journal.append([{**record, **kept}])
 
-    def _archive(self) -> ExitCode:
-        """Pack the job's folder as the last of all, if that was asked for."""
-        if not self._plan.config.get("run.archive"):
-            return ExitCode.OK
+    def _archive(self, code: ExitCode) -> ExitCode:
+        """Pack the job's folder; return the exit code, which was `code` until now."""
         from nrunner.archive import archive  # few want it
 
         try:
-            archive(self._folder.root)
+            left_out = archive(self._folder.root)
         except ResultsError as error:
             self._note(f"could not {error}")
-            return ExitCode.JOB_FAILED
-        return ExitCode.OK
+            code |= ExitCode.JOB_FAILED
+            self._tell_exit(code)
+            return code
+        if left_out:
+            self._note(f"left out of {self._folder.root.name}.zip: {_named(left_out)}")
+        return code
+
+
+def _named(several: Sequence[str]) -> str:
+    """Return as many as people care to read."""
+    rest = len(several) - _MOST_NAMED
+    return ", ".join(several[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def keep_jobdata(folder: JobFolder, plan: JobPlan) -> None:

@@ -147,7 +147,7 @@ class Job:
             facts=plan.facts,
             options=report_options(plan.config),
         )
-        self._reporter = Reporter(report, self._clock, (*listeners, JobLog(), ByStatus()))
+        self._reporter = Reporter(report, self._clock, listeners, (JobLog(), ByStatus()))
 
     def stop_soon(self, *, kill: bool) -> None:
         """End the job, from any thread, once it runs: softly, or with `kill` hard."""

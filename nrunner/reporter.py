@@ -40,11 +40,19 @@ class JobClock:
 class Reporter:
     """Makes reports and hands them on."""
 
-    def __init__(self, job: JobReport, clock: JobClock, listeners: Sequence[Listener]) -> None:
+    def __init__(
+        self,
+        job: JobReport,
+        clock: JobClock,
+        listeners: Sequence[Listener],
+        keepers: Sequence[Listener] = (),
+    ) -> None:
+        """`keepers` are listeners, too: those that write into the job's folder."""
         self.job = job
         self.tally = Tally(job.total)
         self._clock = clock
-        self.listeners = listeners
+        self.listeners = (*listeners, *keepers)
+        self._keepers = keepers
 
     def learn(self, facts: Mapping[str, Any]) -> None:
         """Have facts in the job's reports that were not known when it began."""
@@ -76,10 +84,20 @@ class Reporter:
         for listener in self.listeners:
             listener.flush()
 
+    def close_folder(self, job: JobReport) -> None:
+        """Tell those that write into the job's folder that the job is over: the folder is whole."""
+        self._close(self._keepers, job)
+        self.listeners = self.listeners[: len(self.listeners) - len(self._keepers)]
+        self._keepers = ()
+
     def close(self, job: JobReport) -> None:
         """Tell that the job is over."""
         self.job = job
-        for listener in self.listeners:
+        self._close(self.listeners, job)
+
+    @staticmethod
+    def _close(listeners: Sequence[Listener], job: JobReport) -> None:
+        for listener in listeners:
             listener.job_closed(job)
             listener.flush()
 

@@ -6,9 +6,11 @@ import json
 import os
 import re
 import stat
+import zipfile
 
 import pytest
 
+from nrunner.runners.removal import remove_tree
 from tests.functional.sandbox import End, Sandbox, check_moves
 
 SECONDS = r"\d+\.\d\d s"
@@ -131,6 +133,38 @@ def test_reports_can_be_sent_to_standard_output_and_to_files(sandbox: Sandbox) -
     assert end.code == 1
     assert (sandbox.here / "my.tap").read_text() == (sandbox.job / "results.tap").read_text()
     assert (sandbox.here / "my.json").read_text() == (sandbox.job / "results.json").read_text()
+
+
+def test_an_archive_that_cannot_be_made_fails_the_job_whoever_asks(sandbox: Sandbox) -> None:
+    sandbox.write("blocks.sh", '#!/bin/sh\nmkdir "${AVOCADO_TEST_OUTPUTDIR%/test-results/*}.zip"\n')
+    end = sandbox.run("run", "--archive", "./blocks.sh")
+    assert (end.code, end.out.count("could not pack")) == (2, 1)
+    assert [sandbox.run("jobs", verb).code for verb in ("wait", "attach", "resume")] == [2, 2, 2]
+
+
+def test_what_a_test_leaves_does_not_keep_the_job_from_its_archive(sandbox: Sandbox) -> None:
+    """Even root cannot read what has a path too long to be opened."""
+    sandbox.write("ages.sh", '#!/bin/sh\ntouch -d 2200-01-01 "$AVOCADO_TEST_OUTPUTDIR/late"\n')
+    sandbox.write("digs.py", DIGS)
+    end = sandbox.run("run", "--archive", "./ages.sh", "./digs.py")
+    notices = [each["text"] for each in sandbox.records() if each["type"] == "notice"]
+    folder = sandbox.job
+    remove_tree(str(folder / "test-results/2-._digs.py"))  # pytest could not
+    assert end.code == 0, end
+    assert f"left out of {folder.name}.zip: test-results/2-._digs.py/" in end.out
+    assert [each[-20:] for each in notices] == [": file name too long"]
+    with zipfile.ZipFile(f"{folder}.zip") as packed:
+        assert "test-results/1-._ages.sh/output/late" in packed.namelist()
+        assert b"JOB TIME" in packed.read("job.log")
+
+
+DIGS = """#!/usr/bin/env python3
+import os
+os.chdir(os.environ["AVOCADO_TEST_OUTPUTDIR"])
+for _ in range(25):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+"""
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1"])

@@ -139,3 +139,14 @@ def test_everybody_hears_everything_in_order(reporter, listeners):
         ]
         assert listener.calls[2][1] == (report,)
     assert reporter.job.elapsed == 10.0
+
+
+def test_what_is_written_into_the_jobs_folder_is_whole_before_others_hear_of_the_end(reporter):
+    other, keeper = Listener(), Listener()
+    reporter = Reporter(reporter.job, CLOCK, [other], [keeper])
+    reporter.close_folder(reporter.now(60.0))
+    assert ([name for name, _ in keeper.calls], other.calls) == (["job_closed", "flush"], [])
+    reporter.notice("packed")
+    reporter.close(reporter.now(61.0))
+    assert [name for name, _ in other.calls] == ["notice", "job_closed", "flush"]
+    assert len(keeper.calls) == 2
