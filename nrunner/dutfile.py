@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import fcntl
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,15 @@ def store_host_key(path: Path, name: str, key: str) -> None:
     """Write the key into the entry of a device; raise ConfigError that says what to add by hand."""
     target = path.resolve()
     try:
-        text = target.read_bytes().decode("utf-8")
-        changed = with_host_key(text, name, key)
-        if changed is None:
-            raise ConfigError(
-                f"write into {path}: the entry of {name} is not of a form that can be changed;"
-                f' add to it: host_key = "{key}"'
-            )
-        _replace(target, changed.encode())
+        with _held(target):
+            text = target.read_bytes().decode("utf-8")
+            changed = with_host_key(text, name, key)
+            if changed is None:
+                raise ConfigError(
+                    f"write into {path}: the entry of {name} is not of a form that can be changed;"
+                    f' add to it: host_key = "{key}"'
+                )
+            _replace(target, changed.encode())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(
@@ -71,6 +74,23 @@ def _edited(text: str, name: str, key: str) -> str:
     indent = header[: len(header) - len(header.lstrip())]
     lines[table - 1] = f'{header.rstrip()}{end}{indent}host_key = "{key}"{end}'
     return "".join(lines)
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep a file from others who would write a key into it; raise OSError."""
+    while True:
+        # NFS gives a lock of one's own only to those who have a file open to write.
+        how = os.O_RDWR if os.access(path, os.W_OK) else os.O_RDONLY
+        fd = os.open(path, how | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)  # held for as long as it takes to write a small file
+            # Whoever had it before has put another file in its place.
+            if os.path.samestat(os.fstat(fd), path.stat()):
+                yield
+                return
+        finally:
+            os.close(fd)
 
 
 def _replace(path: Path, content: bytes) -> None:

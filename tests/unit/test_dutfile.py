@@ -1,4 +1,5 @@
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -55,6 +56,19 @@ def test_a_file_keeps_its_mode_and_the_link_to_it(tmp_path):
     assert real.stat().st_mode & 0o777 == 0o640
     assert link.is_symlink()
     assert sorted(tmp_path.iterdir()) == [link, real]
+
+
+def test_no_key_is_lost_where_several_are_written_at_once(tmp_path):
+    file = tmp_path / "duts.toml"
+    names = [f"d{number}" for number in range(20)]
+    file.write_text("".join(f"[dut.{name}]\naddress = 'a'\n" for name in names))
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: store_host_key(file, name, f"{KEY} {name}"), names))
+    found = tomllib.loads(file.read_text())["dut"]
+    assert {name: found[name].get("host_key") for name in names} == {
+        name: f"{KEY} {name}" for name in names
+    }
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_what_cannot_be_written_is_said_with_what_to_add(tmp_path):
