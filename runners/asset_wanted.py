@@ -88,6 +88,8 @@ class Wanted:
         """What tells it from others in the cache: its hash if it has one, else where it is from."""
         if self.digest:
             return f"{self.algorithm}:{self.digest}"
+        if not self.locations:
+            return f"name:{self.name}"
         return "\n".join((*self.locations, self.stamp))
 
     def find(self, cache: ContentCache, *, at_any_age: bool = False) -> Optional[Found]:
@@ -95,7 +97,12 @@ class Wanted:
         if self.digest:
             direct = cache.find_content(self.digest) if self.algorithm == "sha256" else None
             return direct or cache.find(self.key)
-        return cache.find(self.key, None if at_any_age else self.expire)
+        max_age = None if at_any_age else self.expire
+        if self.locations:
+            return cache.find(self.key, max_age)
+        # Whoever says no more than a name means what was put there by that (assets register).
+        found = cache.find_name(self.name)
+        return found if found is not None and found.is_as_new(max_age) else None
 
     def verify(self, partial: Partial) -> None:
         """Raise FetchError that names both hashes if what came is not what was asked for."""

@@ -47,6 +47,12 @@ class Found:
     fetched: float = 0.0
     """When, by the clock on the wall."""
 
+    def is_as_new(self, max_age: Optional[float]) -> bool:
+        """Whether it was fetched `max_age` seconds ago or less, if that matters."""
+        age = time.time() - self.fetched
+        # One from the future says that the clock was turned: nobody knows how old it is.
+        return max_age is None or -_CLOCKS_DIFFER <= age <= max_age
+
 
 def default_folder() -> str:
     """Return where the cache is, unless a setting says otherwise."""
@@ -69,17 +75,24 @@ class ContentCache:
         row = _row(self._index_of(key))
         if row is None:
             return None
-        age = time.time() - row["fetched"]
-        # One from the future says that the clock was turned: nobody knows how old it is.
-        if max_age is not None and not -_CLOCKS_DIFFER <= age <= max_age:
-            return None
         path = self._file_of(row["digest"], row["size"])
-        return None if path is None else Found(row["digest"], path, row["fetched"])
+        found = None if path is None else Found(row["digest"], path, row["fetched"])
+        return found if found is not None and found.is_as_new(max_age) else None
 
     def find_content(self, digest: str) -> Optional[Found]:
         """Return the entry with this SHA-256."""
         path = self._file_of(digest)
         return None if path is None else Found(digest, path)
+
+    def find_name(self, name: str) -> Optional[Found]:
+        """Return, of the entries that have this name, the one that was fetched last."""
+        found = [
+            Found(row["digest"], path, row["fetched"])
+            for _, row in self.rows()
+            for path in self.files(row["digest"])
+            if os.path.basename(path) == name and _has_size(path, row["size"])
+        ]
+        return max(found, key=lambda each: each.fetched, default=None)
 
     def named(self, found: Found, name: str) -> str:
         """Return the path of an entry under a name of the caller's choice; raise CacheError."""
@@ -233,12 +246,7 @@ class ContentCache:
         return self.at("index", _hash(key))
 
     def _file_of(self, digest: str, size: Optional[int] = None) -> Optional[str]:
-        for path in self.files(digest):
-            with contextlib.suppress(OSError):
-                found = os.lstat(path)
-                if stat.S_ISREG(found.st_mode) and size in (None, found.st_size):
-                    return path
-        return None
+        return next((path for path in self.files(digest) if _has_size(path, size)), None)
 
     def _make(self) -> None:
         """Make the folders; raise CacheError if others could put something into them."""
@@ -262,6 +270,15 @@ class ContentCache:
         except OSError as error:
             drop(new)
             raise failed(path, error) from error
+
+
+def _has_size(path: str, size: Optional[int]) -> bool:
+    """Whether a file is there and has this size, or any if it is None."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and size in (None, found.st_size)
 
 
 def failed(path: str, error: OSError) -> CacheError:

@@ -51,6 +51,27 @@ def test_a_file_is_registered_by_its_name_and_hash(sandbox: Sandbox) -> None:
     assert [each["status"] for each in sandbox.results()["tests"]] == ["PASS"]
 
 
+def test_a_registered_file_is_found_by_its_name_alone(sandbox: Sandbox) -> None:
+    for text in ("old", "new"):
+        sandbox.write(text, f"#!/bin/sh\n: {text}\n")
+        assert sandbox.run("assets", "register", "disk.img", text).code == 0
+    needs = [{"type": "asset", "name": name} for name in ("disk.img", "unknown.img")]
+    for need in needs:
+        name = need["name"].partition(".")[0]
+        recipe = {
+            "kind": "exec-test",
+            "uri": "/bin/sh",
+            "args": ["-c", f"cat $NRUNNER_ASSET_{name.upper()}_IMG"],
+        }
+        sandbox.write(f"{name}.json", json.dumps({**recipe, "requirements": [need]}))
+    assert sandbox.run("run", "--offline", "disk.json", "unknown.json").code == 0
+    known, unknown = sandbox.results()["tests"]
+    assert known["status"] == "PASS", known
+    assert (sandbox.job / known["outputs"]["stdout"]).read_text() == "#!/bin/sh\n: new\n"
+    assert (unknown["status"], unknown["cause"]) == ("SKIP", "requirement")
+    assert "no location is known" in unknown["detail"]
+
+
 def test_files_are_listed_and_removed_as_is_asked(sandbox: Sandbox) -> None:
     assert sandbox.run("assets", "list").out == ""
     for name, text in (("small", "x"), ("large", "x" * 5000)):
