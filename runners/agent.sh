@@ -246,8 +246,9 @@ is_payload() { # PID
 # may have failed of that. Where nothing can be made, that has another reason.
 has_room() { # FILE
     [ ! -p "$1" ] || return 0 # a test has put it there
-    { printf '%4096s' '' >"$1" && : >"$1"; } 2>/dev/null && return
-    { ! : >"$1"; } 2>/dev/null
+    # By itself ":" would end the shell with whoever cannot open the file.
+    { printf '%4096s' '' >"$1" && command : >"$1"; } 2>/dev/null && return
+    { ! command : >"$1"; } 2>/dev/null
 }
 
 is_full() { # FOLDER
@@ -313,16 +314,21 @@ is_stopping() {
 # Put into $kept what there is to keep (o: stdout, e: stderr, d: the folder), and clean the slot.
 tidy() {
     kept=-
+    unlock "$slots/$n"
     [ ! -s "$o.out" ] || kept=${kept}o
     [ ! -s "$o.err" ] || kept=${kept}e
     if has_entries "$slots/$n/output" && mv "$slots/$n/output" "$o.output"; then kept=${kept}d; fi
     if has_entries "$slots/$n/work"; then rm -rf "$slots/$n/work"; fi
 }
 
-has_entries() { # FOLDER, which a test may have shut
+unlock() { # FOLDER, which a test may have shut
     if ! { [ -r "$1" ] && [ -w "$1" ] && [ -x "$1" ]; } && [ -d "$1" ] && [ ! -L "$1" ]; then
         chmod 700 "$1"
     fi
+}
+
+has_entries() { # FOLDER
+    unlock "$1"
     set +f
     for x in "$1"/* "$1"/.[!.]* "$1"/..?*; do
         if [ -e "$x" ] || [ -L "$x" ]; then

@@ -297,6 +297,24 @@ def test_a_folder_that_a_test_shuts_is_open_for_the_next(tmp_path, shell):
     asyncio.run(main())
 
 
+@everywhere
+@pytest.mark.parametrize("harm", ["/bin/rm -r", "/bin/chmod 0"])
+def test_a_test_without_the_folder_of_its_slot_ends_like_any_other(tmp_path, shell, harm):
+    # To root nothing is shut.
+    prepare = f'exec {shutil.which("unshare")} --map-user=1000 "$@"'
+    work, output = "$NRUNNER_TEST_WORKDIR", "$NRUNNER_TEST_OUTPUTDIR"
+
+    async def main() -> None:
+        async with asyncio.timeout(WITHIN), scene(tmp_path, shell, prepare, slots=1) as it:
+            end = await it.end(1, f"{harm} {tmp_path}/slots/1; echo said")
+            assert (end["result"], end.get("trouble")) == ("pass", None)
+            assert it.read(1) == b"said\n"
+            end = await it.end(2, f"echo 1 > {work}/file && echo 1 > {output}/kept")
+            assert (end["result"], end["outputs"]) == ("pass", ["output"])
+
+    asyncio.run(main())
+
+
 def test_a_daemon_that_is_left_is_named_and_ended(play):
     async def body(it: Scene) -> None:
         script = "PATH=/bin:/usr/bin; (setsid sh -c 'trap \"\" TERM HUP; sleep 1000' &) ; sleep 0.1"
