@@ -18,7 +18,7 @@
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
     group grown guard heard_at hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
     newest now o orphans_since over p patience pattern paused_at pid pipes renew_at rest running seconds seen sessions setsid settings sig \
-    silence since slots slow state status stop table task ticks_at timeout token unfit until up used word \
+    silence since slots slow state status stop table task terms ticks_at timeout token unfit until up used word \
     worker x
 
 nl='
@@ -398,7 +398,12 @@ run() { # TASK ATTEMPT SLOT TIMEOUT SLOW SILENCE GRACE NOTE CODE
     eval "task_$3=\$1 attempt_$3=\$2 timeout_$3=\$4 slow_$3=\$5 silence_$3=\$6 grace_$3=\$7 note_$3=\$8"
     eval "notes_$3= pid_$3= stop_$3= over_$3= due_$3= kill_$3= quiet_$3= hard_$3= unfit_$3=files lost_$3= began_$3=0 paused_$3=0"
     running="$running $3"
-    printf '%s\n' "$9" >"run-$3"
+    # What was written in part is code, too.
+    if ! { keep_terms && printf '%s\n' "$9" >"run-$3"; }; then
+        note "$3" trouble "its order cannot be written to $home: most likely it has no room"
+        conclude "$3" -
+        return
+    fi
     hand_over "$3"
     arm
 }
@@ -780,11 +785,17 @@ acknowledge() { # SEQ
     fi
 }
 
+# Workers read them, and who ends payloads once we are gone: those before, or all of these.
+keep_terms() {
+    [ -n "$terms" ] || return 0
+    printf '%s\n' "$terms" >place.new && mv -f place.new place && settings=$((settings + 1)) terms=
+}
+
 configure() { # PATIENCE CODE
-    patience=$1 settings=$((settings + 1))
+    patience=$1 terms=$2
     # Sets $job and $slots, and defines `place`, which exports what payloads are to know.
-    printf '%s\n' "$2" >place
-    . ./place
+    eval "$terms"
+    keep_terms
     record "slots $slots"
     renew_at=0
     renew
@@ -862,7 +873,7 @@ main() {
     : >spool
     exec </dev/null 6>>spool
     controller='' epoch=-1 last=0 acked=0 kept_from=0 settings=0 running='' leave_at='' \
-        ticks_at=0 paused_at='' patience=6000 heard_at=0 renew_at=0 used=
+        ticks_at=0 paused_at='' patience=6000 heard_at=0 renew_at=0 used='' terms=
     clock
     alone_until=$((now + 1500))
     arm
@@ -903,7 +914,7 @@ finish() {
     end_helpers
     end_payloads # one that was just being started
     set +f
-    rm -f place w-* pid-* stop-* fault-* worker-*
+    rm -f place place.new w-* pid-* stop-* fault-* worker-*
 }
 
 end_payloads() {

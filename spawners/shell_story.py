@@ -157,8 +157,8 @@ def _refusal(order: Order | None, why: str, facts: Mapping[str, Any]) -> dict[st
     if why == "stopped":
         cause = "cancelled" if facts.get("stop") == "cancelled" else "infra"
         return {"cause": cause, "reason": facts.get("detail", "")}
-    if why not in _UNFIT:
-        return {"cause": "infra", "reason": "its files could not be made"}
+    if "trouble" in facts or why not in _UNFIT:
+        return {"cause": "infra", "reason": facts.get("trouble", "its files could not be made")}
     program = order.runnable.uri or "" if order is not None else ""
     where = "" if "/" in program else ", here or on PATH"
     return {"cause": "malformed", "reason": _UNFIT[why].format(program=program, where=where)}

@@ -692,6 +692,14 @@ ROWS = (
         "::test_a_disk_without_room_for_output_is_no_failure_of_a_test",
     ),
     Row(
+        "no space where an agent of sh keeps its orders",
+        "runners/agent.sh",
+        """    if ! { keep_terms && printf '%s\\n' "$9" >"run-$3"; }; then\n""",
+        """    printf '%s\\n' "$9" >"run-$3"\n    if false; then\n""",
+        "tests/functional/test_shell_agent_disk.py"
+        "::test_an_order_that_cannot_be_written_is_trouble_of_ours",
+    ),
+    Row(
         "no space in a container's own file system",
         "runners/judge.py",
         "    return blamed(outcome, full())\n",

@@ -56,12 +56,18 @@ class Scene:
 
 @asynccontextmanager
 async def scene(
-    folder: Path, shell: str, prepare: str = "", **settings: Any
+    folder: Path,
+    shell: str,
+    prepare: str = "",
+    adapt: Callable[[ShellHandle], None] = lambda _handle: None,
+    **settings: Any,
 ) -> AsyncIterator[Scene]:
+    """`adapt` is called with the handle before that is used."""
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
     context = SpawnerContext(JOB, runtime, folder / "cache", 2)
     handle = await ShellSpawner(context, SHELLS[shell], prepare).open("shell")
+    adapt(handle)
     it = Scene(folder, handle, **settings)
     try:
         await it.talk.environment.open()
@@ -635,8 +641,9 @@ class Channel:
         self._link.hung_up()
 
     def send(self, said: bytes) -> None:
-        for piece in cut("", said):
-            line = piece.removeprefix(b" ")
+        room = "9" * 10  # for the number that the relay puts in front
+        for piece in cut(room, said):
+            line = piece[len(room) + 1 :]
             if self._waiting is not None:
                 self._waiting.append(line)
             else:

@@ -108,6 +108,12 @@ def test_who_could_not_be_started_is_told_why(tmp_path, why, cause, words):
     assert words in head["reason"]
 
 
+def test_trouble_of_ours_before_a_start_is_no_fault_of_the_test(tmp_path):
+    head = last(spool(tmp_path, "trouble 1 1 no space left", "event 1 1 1 30 unfit missing"))
+    told = (head["event"], head["cause"], head["reason"])
+    assert told == ("not_started", "infra", "no space left")
+
+
 def test_who_was_cancelled_before_it_began_never_started(tmp_path):
     head = last(spool(tmp_path, "stopped 1 1 cancelled by a person", "event 1 1 1 3 unfit stopped"))
     told = (head["event"], head["cause"], head["reason"])
