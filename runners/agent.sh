@@ -16,7 +16,7 @@
 
 # What is in the environment under these names would be passed on with our values.
 unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
-    group grown guard heard_at hidden home id is_fine job kept kept_from known l last leave_at line list marked me n name names \
+    group grown guard heard_at hidden home id is_fine job kept kept_from known l last least leave_at line list marked me n name names \
     newest now o orphans_since over p patience pattern paused_at pid pipes renew_at rest running seconds seen sessions setsid settings sig \
     silence since slots slow state status stop table task terms ticks_at timeout token unfit until up used word \
     worker x
@@ -189,6 +189,7 @@ run_attempt() {
 }
 
 payload() {
+    has_enough || unfit files
     read -r pid rest </proc/self/stat
     # 9 is the lock of whoever has leased the machine, if anybody has.
     exec >"$o.out" 2>"$o.err" 4>&- 9>&-
@@ -251,13 +252,27 @@ has_room() { # FILE
     { ! command : >"$1"; } 2>/dev/null
 }
 
+# Whether so much is free as is to be before anything begins, if that was said.
+has_enough() {
+    [ -n "$least" ] || return 0
+    measure "$slots"
+    case $c in '' | *[!0-9]*) return 0 ;; esac
+    [ "$c" -lt "$least" ] || return 0
+    printf '@ short %s %s %s %s\n' "$n" "$task" "$attempt" "$c" >&3
+    return 1
+}
+
 is_full() { # FOLDER
+    measure "$1"
+    [ "$c" = 0 ]
+}
+
+measure() { # FOLDER: put into $c how many KiB are free there
     c=$(df -Pk "$1" 2>/dev/null | {
         read -r x
         read -r x x x c x
         printf %s "$c"
     })
-    [ "$c" = 0 ]
 }
 
 unfit() { # WHY
@@ -468,6 +483,10 @@ heard() { # WORD SLOT TASK ATTEMPT ...: from a process of ours
         else
             note "$2" trouble "its results cannot be kept: no space left where its output is"
         fi
+        ;;
+    short)
+        x="has $5 KiB free, $least are needed"
+        note "$2" trouble "the disk with $slots $x before a test begins"
         ;;
     killed)
         # Else its worker will tell.
@@ -793,7 +812,7 @@ keep_terms() {
 
 configure() { # PATIENCE CODE
     patience=$1 terms=$2
-    # Sets $job and $slots, and defines `place`, which exports what payloads are to know.
+    # Sets $job, $slots and $least, and defines `place`, which exports what payloads are to know.
     eval "$terms"
     keep_terms
     record "slots $slots"

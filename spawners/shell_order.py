@@ -45,8 +45,9 @@ def settings_line(settings: Settings) -> bytes:
     pairs.append(f'{MARK}="$job:$task:$attempt"')
     pairs += [f"{name}={quote(value)}" for name, value in _passed_on(settings.env)]
     slots = quote(settings.slots_dir) if settings.slots_dir else '"$home/slots"'
-    where = f"job={quote(settings.job_id)} slots={slots}"
-    code = f"{where}; place() {{ export {' '.join(pairs)}; }}"
+    least = settings.least_free >> 10 or ""
+    own = f"job={quote(settings.job_id)} slots={slots} least={least}"
+    code = f"{own}; place() {{ export {' '.join(pairs)}; }}"
     patience = max(1, round(settings.orphan_deadline * 100))
     return line("settings", patience, code)
 

@@ -236,6 +236,31 @@ def test_a_disk_without_room_for_output_is_no_failure_of_a_test(tmp_path, shell)
 
 
 @everywhere
+def test_nothing_begins_where_less_is_free_than_is_asked_for(tmp_path, shell):
+    slots = tmp_path / "slots"
+    slots.mkdir()
+    prepare = f"/bin/mount -t tmpfs -o size=128k tmpfs {slots}"
+    least = 64 << 10
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(WITHIN),
+            scene(tmp_path, shell, prepare, least_free=least) as it,
+        ):
+            fill = f"/bin/dd if=/dev/zero of={slots}/filler bs=64k count=1 2>/dev/null"
+            assert (await it.end(1, fill))["result"] == "pass"
+            assert (await it.end(2, f"echo >> {slots}/filler"))["result"] == "pass"
+            it.talk.run(3, Runnable("exec-test", "/bin/sh", ("-c", "exit 0")))
+            head = await it.talk.hear(3, "not_started")
+            left = (128 << 10) - least - os.sysconf("SC_PAGE_SIZE")
+            has = f"the disk with {slots} has {left >> 10} KiB free, 64 are needed"
+            assert head["cause"] == "infra"
+            assert head["reason"] == f"{has} before a test begins"
+
+    asyncio.run(main())
+
+
+@everywhere
 def test_who_fails_while_there_is_no_room_for_its_own_files_is_told_of_it(tmp_path, shell):
     # Our own folder is likely to be in there, and what we run may be.
     back = "".join(
