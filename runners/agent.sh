@@ -15,7 +15,7 @@
 # with "@" is from a process of ours.
 
 # What is in the environment under these names would be passed on with our values.
-unset acked again alone_until arch attempt b boot born buffer c controller core crew d due each epoch found \
+unset acked again alone_until arch attempt b boot born buffer c controller core crew d each epoch found \
     group grown guard heard_at hidden home id is_fine job kept kept_from known l last least leave_at line list marked me n name names \
     newest now o orphans_since over p patience pattern paused_at pid pipes renew_at rest running seconds seen sessions setsid settings sig \
     silence since slots slow state status stop table task terms ticks_at timeout token unfit until up used word \
@@ -584,25 +584,30 @@ tick() {
     arm
 }
 
+is_due() { # SLOT WHAT
+    eval "x=\$$2_$1"
+    [ -n "$x" ] && [ "$now" -ge "$x" ]
+}
+
 look_after() { # SLOT
     if [ -z "$paused_at" ]; then
-        eval "due=\$due_$1 x=\$kill_$1 slow=\$slow_$1 pid=\$pid_$1"
-        if [ -n "$due" ] && [ "$now" -ge "$due" ]; then
+        # Each is read when its turn comes: what is done about another changes it, and our variables.
+        if is_due "$1" due; then
             eval "due_$1="
             stop "$1" timeout 0
         fi
-        if [ -n "$x" ] && [ "$now" -ge "$x" ]; then
+        if is_due "$1" kill; then
             eval "hard_$1=1"
             go_after "$1"
         fi
-        if [ -n "$slow" ] && [ -n "$pid" ] && [ "$now" -ge "$slow" ]; then
+        eval "pid=\$pid_$1"
+        if [ -n "$pid" ] && is_due "$1" slow; then
             x=
             read -r x 2>/dev/null <"/proc/$pid/wchan"
             eval "slow_$1= since=\$((\$began_$1 + \$paused_$1))"
             tell "$1" slow $((now - since)) "$x"
         fi
-        eval "due=\$quiet_$1"
-        [ -z "$due" ] || [ "$now" -lt "$due" ] || listen "$1"
+        if is_due "$1" quiet; then listen "$1"; fi
     fi
     # A test can stop or kill its parent.
     worker='' state=

@@ -370,6 +370,21 @@ def test_who_ignores_a_signal_is_killed_with_all_its_family(play):
     play(body)
 
 
+@pytest.mark.parametrize("limits", [{}, {"silence": 1.0}])
+def test_who_is_due_as_something_else_is_has_its_grace(play, limits):
+    async def body(it: Scene) -> None:
+        script = "trap 'echo cleaned; exit 0' TERM; while :; do /bin/sleep 0.01; done"
+        runnable = Runnable("exec-test", "/bin/sh", ("-c", script))
+        for number in (1, 2):
+            it.talk.run(number, runnable, timeout=1.0, grace=WITHIN, **limits)
+        for number in (1, 2):
+            end = await it.talk.hear(number, "ended")
+            assert (end["stop"], end["returncode"]) == ("timeout", 0)
+            assert it.read(number) == b"cleaned\n"
+
+    play(body)
+
+
 def test_who_is_silent_for_too_long_is_ended_and_who_is_slow_is_reported(play):
     async def body(it: Scene) -> None:
         path = "PATH=/bin:/usr/bin"
