@@ -206,7 +206,7 @@ payload() {
         ;;
     *) command -v "$p" >/dev/null || unfit missing ;;
     esac
-    printf '%s\n' "$pid" >"$x/pid-$n"
+    printf '%s\n' "$pid" >"$x/pid-$n" || unfit files
     printf '@ up %s %s %s %s\n' "$n" "$task" "$attempt" "$pid" >&3
     exec "$@" 3>&-
 }

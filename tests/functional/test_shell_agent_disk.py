@@ -122,6 +122,19 @@ def test_an_order_that_cannot_be_written_is_trouble_of_ours(play):
 
 
 @everywhere
+def test_nothing_runs_whose_process_cannot_be_noted(play):
+    """It would not be known who is its own once it has ended."""
+
+    async def body(it: Scene, disk: Disk) -> None:
+        disk.fill(left=os.sysconf("SC_PAGE_SIZE"))  # for its order
+        assert await refusal(it, 1) == ("infra", "its files could not be made")
+        disk.clear()
+        assert (await it.end(2, "exit 0"))["result"] == "pass"
+
+    play(body)
+
+
+@everywhere
 def test_settings_that_cannot_be_written_are_once_there_is_room(play):
     async def body(it: Scene, disk: Disk) -> None:
         assert (await it.end(1, "exit 0"))["result"] == "pass"
