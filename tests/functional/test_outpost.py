@@ -130,7 +130,7 @@ def stay(folder: Path, body, **more) -> None:
         here = Stay(folder, **more)
         holding = asyncio.ensure_future(_hold(here))
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 await body(here)
         finally:
             await here.berth.close()
@@ -402,18 +402,21 @@ def test_who_goes_on_with_a_job_waits_for_a_link_that_is_lost(tmp_path):
     async def main() -> None:
         here = Stay(tmp_path)
         holding = asyncio.ensure_future(_hold(here))
-        here.run(1, "sleep 0.3; echo one")
+        gate = tmp_path / "gate"
+        here.run(1, f"{until(gate)}; echo one")
         await here.hear(1, "started")
         here.spawner.line.is_down = True
         here.spawner.line.cut()
         holding.cancel()
         await asyncio.wait([holding])
         later = Stay(tmp_path, epoch=2)
-        later.spawner.line.cut_for(0.5)
+        later.spawner.line.is_down = True
         later.berth.expect(later.order(1, "unused"))
         assert await later.berth.adopt(here.address, {(1, 1): True}) is None
         assert later.spawner.line.connections == 0
+        gate.touch()
         staying = asyncio.ensure_future(later.berth.hold())
+        asyncio.get_running_loop().call_later(0.3, later.spawner.line.restore)
         assert (await later.hear(1))["result"] == "pass"
         assert later.read(1) == b"one\n"
         await later.berth.close()
@@ -518,11 +521,12 @@ def test_who_goes_on_with_a_job_brings_what_is_not_there_yet(tmp_path):
         want = Runnable("exec-test", "/bin/sh", ("-c", "cat data/* | wc -c"))
         here.run(2, want)
         await here.spawner.line.wait_sent(300_000)
+        while len([*here.tree.rglob("*")]) <= 5:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
         holding.cancel()
         await asyncio.wait([holding])
         here.spawner.line.is_silent = True
-        there = len([*here.tree.rglob("*")])
-        assert 5 < there < 100
+        assert len([*here.tree.rglob("*")]) < 100
         inode = (here.tree / "data" / "0").stat().st_ino
         later = Stay(tmp_path, epoch=2)
         later.berth.expect(later.order(2, want))
@@ -560,12 +564,17 @@ def test_a_test_that_waits_for_the_tree_can_be_cancelled(tmp_path):
 
 async def written(path: Path, size: int) -> bytes:
     """Return what is in a file once there is enough."""
-    for _ in range(1000):
+    for _ in range(4000):
         found = content(path)
         if len(found) >= size:
             return found
         await asyncio.sleep(0.01)
     raise AssertionError(f"{path} has {len(found)} bytes")
+
+
+def until(gate: Path) -> str:
+    """Return what a script waits with for a file."""
+    return f"until [ -e {gate} ]; do sleep 0.01; done"
 
 
 def content(path: Path) -> bytes:
@@ -576,8 +585,8 @@ def test_what_a_test_prints_can_be_read_while_it_runs_by_whoever_asks(tmp_path):
     """Only then anything is sent; a link that breaks in between loses nothing of it."""
 
     async def body(here: Stay) -> None:
-        gate = tmp_path / "gate"
-        here.run(1, f"echo one; while [ ! -e {gate} ]; do sleep 0.01; done; echo two; sleep 0.5")
+        gate, end = tmp_path / "gate", tmp_path / "end"
+        here.run(1, f"echo one; {until(gate)}; echo two; {until(end)}")
         assert "slot" not in await here.hear(1, "started")
         environment = here.berth.environment
         assert environment is not None
@@ -588,6 +597,9 @@ def test_what_a_test_prints_can_be_read_while_it_runs_by_whoever_asks(tmp_path):
         here.spawner.line.cut()
         gate.touch()
         assert await written(slot / "stdout", 8) == b"one\ntwo\n"
+        while environment.requests < 3:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        end.touch()
         await here.hear(1)
         assert here.read(1) == b"one\ntwo\n"
         assert content(slot / "stdout") == b""
@@ -600,12 +612,14 @@ def test_what_a_test_prints_can_be_read_while_it_runs_by_whoever_asks(tmp_path):
 
 def test_much_output_is_followed_to_its_last_byte(tmp_path):
     async def body(here: Stay) -> None:
-        here.run(1, "seq 200000; sleep 0.7")
+        gate = tmp_path / "gate"
+        here.run(1, f"seq 200000; {until(gate)}")
         await here.hear(1, "started")
         slot = Path(here.berth.follow_nowait(1, "stdout"))
         here.berth.follow_nowait(1, "stderr")
         text = "".join(f"{number}\n" for number in range(1, 200001)).encode()
         assert await written(slot / "stdout", len(text)) == text
+        gate.touch()
         await here.hear(1)
         assert here.read(1) == text
 

@@ -18,9 +18,12 @@ from nrunner.history import History
 from nrunner.journal import Journal, read_records
 from nrunner.layout import runtime_parents
 from nrunner.runners import procfs
+from nrunner.runners.spool import read_remains
 from tests.functional.sandbox import Run, Sandbox, wait_until
 
 MARKED = '#!/bin/sh\necho "$NRUNNER_ATTEMPT" >> ../marks\n'
+HELD = 'while [ "$(wc -l < ../marks)" -ge "$(cat ../most)" ]; do sleep 0.02; done\n'
+"""How a test goes on until more may have begun than have."""
 
 
 @pytest.fixture
@@ -32,6 +35,13 @@ def box(sandbox: Sandbox) -> Sandbox:
 def marks(box: Sandbox) -> Counter[str]:
     path = box.here.parent / "marks"
     return Counter(path.read_text().split()) if path.exists() else Counter()
+
+
+def allow(box: Sandbox, most: int) -> None:
+    """Hold the tests that run once so many have begun."""
+    new = box.here.parent / "most.new"
+    new.write_text(f"{most}\n")
+    new.rename(new.with_name("most"))
 
 
 def killed(box: Sandbox, run: Run, started: int) -> None:
@@ -52,6 +62,14 @@ def guardian(box: Sandbox) -> int:
     (found,) = [each for each in box.records() if each["type"] == "environment"]
     pid: int = found["address"]["pid"]
     return pid
+
+
+def ended(box: Sandbox) -> set[int]:
+    """Return the tasks of which the agent has put down that they are over."""
+    (spool,) = (box.job / ".spools").iterdir()
+    remains = read_remains(str(spool))
+    assert remains is not None
+    return {each["task"] for each in remains.events if each["event"] == "ended"}
 
 
 def settled(box: Sandbox) -> dict[int, dict[str, object]]:
@@ -111,9 +129,7 @@ def test_what_ended_before_its_agent_was_killed_counts(box: Sandbox) -> None:
     wait_until(lambda: marks(box), "a test has begun")
     run.signal(signal.SIGSTOP)
     wait_until(lambda: len(marks(box)) == 4, "all tests have begun")
-    quick = [pid for pid, words in box.payloads().items() if "quick.sh" in words]
-    wait_until(lambda: not any(map(procfs.read_process, quick)), "all but one are over")
-    time.sleep(0.4)  # so that the agent has put it down
+    wait_until(lambda: ended(box) == {2, 3, 4}, "the agent has put down that all but one are over")
     (agent,) = procfs.children_of(guardian(box))
     os.kill(agent, signal.SIGKILL)
     run.signal(signal.SIGKILL)
@@ -151,7 +167,8 @@ def test_after_a_reboot_what_has_not_run_is_run(box: Sandbox) -> None:
     box.write("long.sh", MARKED + "sleep 60\n")
     box.write("quick.sh", MARKED)
     run = box.start("run", "long.sh", *["quick.sh"] * 5, "--max-parallel-tasks", "1")
-    wait_until(lambda: [each for each in box.moves() if each["phase"] == "STARTED"], "it began")
+    wait_until(lambda: [each for each in box.moves() if each["phase"] == "STARTED"], "recorded")
+    wait_until(lambda: marks(box), "a test has begun")
     bystander = subprocess.Popen(["sleep", "60"])
     for pid in [run.pid, *box.agents(), *box.payloads()]:
         with contextlib.suppress(ProcessLookupError):
@@ -218,7 +235,8 @@ def test_reports_that_a_killed_controller_did_not_get_to_are_written(box: Sandbo
 
 
 def test_reports_of_an_earlier_controller_do_not_pass_for_those_of_the_end(box: Sandbox) -> None:
-    box.write("t.sh", MARKED + "sleep 0.3\n")
+    box.write("t.sh", MARKED + HELD)
+    allow(box, 2)
     run = box.start("run", *["t.sh"] * 4, "--max-parallel-tasks", "1")
     killed(box, run, 2)
     (box.job / "results.json").write_text("{}")
@@ -227,6 +245,7 @@ def test_reports_of_an_earlier_controller_do_not_pass_for_those_of_the_end(box: 
     wait_until(lambda: len(resumes(box)) == 1, "it is gone on with")
     reports = [box.job / f"results.{ending}" for ending in ("json", "tap")]
     wait_until(lambda: not any(each.exists() for each in reports), "it has no report any more")
+    allow(box, 99)
     assert again.wait().code == 0
     assert len(box.results()["tests"]) == 4
 
@@ -300,12 +319,15 @@ def test_a_torn_tail_is_cut_off_and_kept(box: Sandbox) -> None:
 
 
 def test_a_job_is_gone_on_with_again_and_again(box: Sandbox) -> None:
-    box.write("t.sh", MARKED + "sleep 0.2\n")
+    box.write("t.sh", MARKED + HELD)
+    allow(box, 2)
     run = box.start("run", *["t.sh"] * 10, "--max-parallel-tasks", "2")
     for count, started in enumerate((2, 5, 8)):
         wait_until(lambda count=count: len(resumes(box)) == count, "it is gone on with")
+        allow(box, started)
         killed(box, run, started)
         run = box.start("jobs", "resume")
+    allow(box, 99)
     done = run.wait()
     assert done.code == 0, done.err
     assert marks(box).total() == 10
