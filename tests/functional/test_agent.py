@@ -447,7 +447,7 @@ def test_what_lingers_when_its_attempt_is_killed_is_a_leak(agents):
 
 def test_what_a_test_leaves_behind_is_named_and_ended(agents):
     async def body(talk: Talk, _handle: ProcessHandle) -> None:
-        talk.run(1, shell("sleep 1000 & echo started"))
+        talk.run(1, shell("sleep 1000 & until grep -qx sleep /proc/$!/comm; do :; done"))
         end = await talk.hear(1, "ended")
         assert end["result"] == "pass"
         (leak,) = end["leaks"]

@@ -246,7 +246,7 @@ def test_a_job_that_ends_while_it_prepares_ends_the_preparing_too(
         '{"kind": "noop", "requirements": [{"type": "endless", "uri": "x"}]}',
         executable=False,
     )
-    flags = ["--job-timeout", "1.5"] if ended_by == "limit" else []
+    flags = ["--job-timeout", "4"] if ended_by == "limit" else []
     run = sandbox.start("run", "needy.json", *flags)
     wait_until((sandbox.here / "begun").exists, "it prepares")
     if ended_by == "interrupt":

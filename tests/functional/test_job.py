@@ -156,11 +156,11 @@ def test_a_journal_that_gets_full_ends_the_job_and_leaves_nothing_running(
 
 def test_a_job_past_its_limit_ends_what_runs_and_cancels_what_waits(plan, job_results):
     ears = Ears()
-    code = run_job(plan(*["exec sleep 1000"] * 2, "true", job_timeout=0.5, fail_fast=True), (ears,))
+    code = run_job(plan(*["exec sleep 1000"] * 2, "true", job_timeout=2.5, fail_fast=True), (ears,))
     assert code == 8
     results = {report.number: report.result for report in ears.reports}
     assert results == {1: Result.INTERRUPT, 2: Result.INTERRUPT, 3: Result.CANCEL}
-    assert ears.closed[0].interrupted == "past the job's 0.5 s limit"
+    assert ears.closed[0].interrupted == "past the job's 2.5 s limit"
     assert left_running(records(job_results)[0]["id"]) == []
 
 

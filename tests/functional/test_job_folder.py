@@ -292,18 +292,19 @@ def test_a_task_past_its_limit_is_interrupted_and_others_go_on(sandbox: Sandbox)
 
 
 def test_a_task_that_says_nothing_for_too_long_is_interrupted(sandbox: Sandbox) -> None:
-    sandbox.write("chatty.sh", "#!/bin/sh\nfor i in 1 2 3 4 5 6; do echo $i; sleep 0.15; done\n")
+    sandbox.write("chatty.sh", "#!/bin/sh\nfor i in $(seq 15); do echo $i; sleep 0.15; done\n")
     sandbox.write("mute.sh", "#!/bin/sh\necho last word; sleep 300\n")
-    flags = ("--task-silence", "0.5", "--grace", "0.2")
+    flags = ("--task-silence", "1.5", "--grace", "0.2")
     assert sandbox.run("run", "./chatty.sh", "./mute.sh", *flags).code == 8
     chatty, mute = sandbox.results()["tests"]
     assert chatty["status"] == "PASS"
     assert (mute["status"], mute["cause"]) == ("INTERRUPT", "timeout")
-    assert mute["detail"] == "no output for 0.5 s"
+    assert mute["detail"] == "no output for 1.5 s"
 
 
 def test_a_slow_task_is_told_and_goes_on(sandbox: Sandbox) -> None:
-    sandbox.write("slow.sh", "#!/bin/sh\nsleep 0.6\n")
+    until = 'until [ -e "$NRUNNER_TEST_LOGDIR/evidence.txt" ]; do sleep 0.02; done'
+    sandbox.write("slow.sh", f"#!/bin/sh\n{until}\n")
     end = sandbox.run("run", "./slow.sh", "--task-slow", "0.2")
     assert end.code == 0
     assert re.search(r"^NOTICE     : 1-\./slow\.sh is slow", end.out, re.M)

@@ -238,11 +238,13 @@ def test_an_interrupted_job_leaves_nothing(box: Sandbox) -> None:
 
 
 def test_a_container_that_is_killed_is_no_failure_of_its_test(box: Sandbox) -> None:
-    box.write("t.sh", "#!/bin/sh\necho begun; sleep 1\n")
+    gate = box.here / "go"
+    box.write("t.sh", f"#!/bin/sh\necho begun; until [ -e {gate} ]; do sleep 0.02; done\n")
     job = run(box, "t.sh", "--max-parallel-tasks", "1")
     job.wait_started(1)
     for pid in container_pids(box):
         os.kill(pid, signal.SIGKILL)
+    gate.touch()
     done = job.wait()
     (each,) = box.results()["tests"]
     assert len(each["attempts"]) == 2, done.out

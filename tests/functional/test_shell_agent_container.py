@@ -66,7 +66,8 @@ def test_what_hides_in_a_container_is_found_and_all_leaves_with_the_agent(tmp_pa
         try:
             await talk.environment.open()
             # In a session of its own, without a mark, and nobody's child.
-            hidden = "echo hello; env -i setsid sleep 2000 & sleep 0.1"
+            sleeps = "until grep -qx sleep /proc/$!/comm; do :; done"
+            hidden = f"echo hello; env -i setsid sleep 2000 & {sleeps}"
             talk.run(1, Runnable("exec-test", "sh", ("-c", hidden)))
             end = await talk.hear(1, "ended")
             assert end["result"] == "pass"
