@@ -89,6 +89,8 @@ class Talk:
         """What people would be told of the link."""
         self.is_wanted = True
         """Whether anybody wants to know what comes of what runs."""
+        self.acknowledges = True
+        """Whether what is heard is acknowledged; what is not is said to whoever comes next, too."""
         self._handle = _Tapped(handle, token)
         self._news = asyncio.Event()
         self._folder = Path(settings["results_dir"])
@@ -174,8 +176,8 @@ class Talk:
         return target if self._outpost is None else self._outpost.errand_folder(number, target)
 
     def _hear(self, environment: Environment, heads: Sequence[Mapping[str, Any]]) -> bool:
-        if self._outpost is None:
-            return self._take(heads)
+        if self._outpost is None or not self.acknowledges:
+            return self._take(heads) and self.acknowledges
         return self._outpost.hear(environment, [(head, head) for head in heads])
 
     def _take(self, heads: Sequence[Mapping[str, Any]]) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from nrunner.errors import SpawnError
 from nrunner.inventory import Dut, Hooks, Secret
 from nrunner.labhook import Console, run_hook
-from nrunner.runners.procfs import snapshot
+from nrunner.runners.procfs import read_process
 from tests.functional.sandbox import wait_until
 
 
@@ -22,7 +22,8 @@ def a_dut(folder: Path, script: str, **secrets: Secret) -> Dut:
 
 
 def alive(pid: int) -> bool:
-    return pid in snapshot() and snapshot()[pid].is_alive
+    process = read_process(pid)
+    return process is not None and process.is_alive
 
 
 def cycle(dut: Dut, within: float = 10) -> str:
@@ -65,20 +66,27 @@ def test_a_hook_ends_with_all_it_has_started(tmp_path, monkeypatch, way):
     monkeypatch.setattr("nrunner.labhook._GRACE", 0.3)
     script = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 99' & echo $! >pids; echo $$ >>pids; wait"
 
-    async def main() -> None:
-        async with asyncio.timeout(None if way == "too slow" else 0.3):
-            await run_hook(a_dut(tmp_path, script), "power_cycle", 0.3)
+    def pids() -> list[int]:
+        path = tmp_path / "pids"
+        return [int(each) for each in path.read_text().splitlines()] if path.exists() else []
 
-    with pytest.raises(SpawnError if way == "too slow" else TimeoutError):
+    async def main() -> None:
+        within = 1.5 if way == "too slow" else 30
+        hook = asyncio.ensure_future(run_hook(a_dut(tmp_path, script), "power_cycle", within))
+        if way == "cancelled":
+            await asyncio.to_thread(wait_until, lambda: len(pids()) == 2, "it has begun")
+            hook.cancel()
+        await hook
+
+    with pytest.raises(SpawnError if way == "too slow" else asyncio.CancelledError):
         asyncio.run(main())
-    pids = [int(each) for each in (tmp_path / "pids").read_text().split()]
-    assert len(pids) == 2
-    assert not any(map(alive, pids))
+    assert len(pids()) == 2
+    wait_until(lambda: not any(map(alive, pids())), "both are killed")
 
 
 def test_what_a_console_prints_is_kept_without_secrets(tmp_path):
     (tmp_path / "token").write_text("hunter2")
-    script = 'echo "login $T"; echo booting; echo $$ >pid; exec sleep 99'
+    script = 'echo $$ >pid; echo "login $T"; echo booting; exec sleep 99'
     dut = a_dut(tmp_path, script, T=Secret(tmp_path / "token"))
 
     async def main() -> str:

@@ -151,7 +151,8 @@ def test_a_module_that_cannot_be_set_up_or_imported_fails_all_its_tests(sandbox:
 
 
 HARMFUL = """
-import os, signal, subprocess, sys, time, unittest
+import os, signal, subprocess, sys, threading, time, unittest
+BEGUN = threading.Event()
 def setUpModule(): print("set up", flush=True)
 class T(unittest.TestCase):
     def test_a(self): pass
@@ -168,9 +169,10 @@ class T(unittest.TestCase):
     def test_j_says_much(self): print("x" * 3_000_000)
     def test_k(self): print("k")
     def test_l_dies_later(self):
-        import threading
-        threading.Timer(0.1, lambda: os.kill(os.getpid(), 9)).start()
-    def test_m(self): time.sleep(0.3)
+        threading.Thread(target=lambda: (BEGUN.wait(), os.kill(os.getpid(), 9))).start()
+    def test_m(self):
+        BEGUN.set()
+        time.sleep(600)
     def test_n(self): print("n")
     def test_o_leaves(self): subprocess.Popen(["sleep", "600"])
 """
