@@ -96,7 +96,7 @@ def run(main: Callable[[], Awaitable[None]], within: float = WITHIN) -> None:
     asyncio.run(bounded())
 
 
-async def eventually(holds: Callable[[], object], what: str, within: float = 5.0) -> None:
+async def eventually(holds: Callable[[], object], what: str, within: float = 20.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(within):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - nobody tells us
@@ -109,7 +109,7 @@ def left(duts: Sequence[Dut]) -> list[str]:
     What carried our bytes there learns of the end of its connection from its sshd: that may take
     a moment.
     """
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 20.0
     while (found := _left(duts)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found

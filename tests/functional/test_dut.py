@@ -247,7 +247,7 @@ def test_a_device_that_a_job_has_is_released_by_force_alone(capsys, lab, dut, tm
         lines = said(capsys, "release", "--force", "--yes", dut.name)
         assert any(line.startswith("killed ") and line.endswith(" sleep 1000") for line in lines)
         assert lines[-1] == f"RELEASED   : {dut.name}"
-        assert dut.processes() == []
+        wait_until(lambda: dut.processes() == [], "nothing runs there")
         assert state(lab, dut) is State.FREE
 
     held(tmp_path, dut, SLEEPS, release)
@@ -264,7 +264,8 @@ def test_a_device_whose_agent_does_not_answer_is_borked_until_it_is_released(
         )
         assert state(lab, dut) is State.BORKED
         said(capsys, "release", "--force", "--yes", dut.name)
-        assert (state(lab, dut), dut.processes()) == (State.FREE, [])
+        wait_until(lambda: dut.processes() == [], "nothing runs there")
+        assert state(lab, dut) is State.FREE
 
     held(tmp_path, dut, SLEEPS, release)
     dut.run("sh", "-c", f"rm -rf /{WORK}/jobs/*")

@@ -19,7 +19,7 @@ from tests.duts import Dut, bench
 from tests.functional.ssh_device import WORK, Site, eventually, left, new_site, run
 from tests.lame_link import LameLink, lame_link
 
-AT_ONCE = 5.0
+AT_ONCE = 14.0
 STEPS = ("connect", "log in", "look over", "copy", "start", "have started")
 
 
@@ -121,7 +121,7 @@ def test_a_device_that_cannot_be_reached_is_given_up_in_time(dut, site):
             opening.cancel()
             await asyncio.wait([opening])
             assert opening.cancelled()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 10
 
     dut.cut_link()
     try:

@@ -61,6 +61,14 @@ def site(tmp_path: Path) -> Site:
     return new_site(tmp_path)
 
 
+def words_of(process: Path) -> bytes:
+    """Return what is in a file with a command line; nothing if the process has ended."""
+    try:
+        return process.read_bytes()
+    except OSError:
+        return b""
+
+
 def agents(dut: Dut) -> list[str]:
     return sorted(path.name for path in dut.path(f"{WORK}/agents").iterdir())
 
@@ -197,7 +205,7 @@ def test_a_reboot_is_told_from_a_lost_link_and_from_the_end_of_an_agent(site):
             assert left(found) == []
             handle, talk = await site.opened(spawner)
             for process in found[0].path("/proc").glob("[0-9]*/cmdline"):
-                if b"dut\0start" in process.read_bytes():
+                if b"dut\0start" in words_of(process):
                     found[0].run("kill", "-9", process.parent.name, check=False)
             assert "has ended" in await handle.wait_gone()
             await handle.destroy()
@@ -381,12 +389,8 @@ def test_a_device_that_is_away_for_a_moment_as_a_job_ends_is_left_clean(any_dut,
 
 def test_what_a_killed_agent_leaves_is_ended_and_what_it_had_to_say_is_heard(any_dut, site):
     def ours() -> list[str]:
-        found = []
-        for path in any_dut.path("/proc").glob("[0-9]*/cmdline"):
-            words = path.read_bytes() if path.exists() else b""
-            if b"/agents/agent-" in words:
-                found.append(path.parent.name)
-        return found
+        paths = any_dut.path("/proc").glob("[0-9]*/cmdline")
+        return [path.parent.name for path in paths if b"/agents/agent-" in words_of(path)]
 
     async def main() -> None:
         async with site.spawning(any_dut) as spawner:

@@ -88,7 +88,7 @@ def test_what_nobody_comes_back_for_leaves_nothing(sandbox, devices):
     begun = time.monotonic()
     run.process.kill()
     run.wait()
-    wait_until(lambda: not left(devices), "the orphan to leave", 10)
+    wait_until(lambda: not left(devices), "the orphan to leave")
     assert time.monotonic() - begun > 1
 
 
@@ -101,7 +101,7 @@ def test_a_job_that_is_interrupted_ends_in_time(sandbox, devices):
     run.wait_said("NOTICE")
     run.process.send_signal(signal.SIGINT)
     end = run.wait()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     assert end.code & 8, end.out + end.err
 
 
@@ -116,12 +116,12 @@ def test_a_job_whose_links_are_cut_ends_in_time_and_what_it_left_ends_by_itself(
     run.process.send_signal(signal.SIGINT)
     begun = time.monotonic()
     assert run.wait().code == 8
-    assert time.monotonic() - begun < 7
+    assert time.monotonic() - begun < 20
     assert {each["status"] for each in box.results()["tests"]} == {"INTERRUPT"}
     for dut in whole:
         dut.restore_link()
         dut.run("rm", "-f", f"/{RAN}")
-    wait_until(lambda: left(whole) == [], "nothing is left", 15)
+    wait_until(lambda: left(whole) == [], "nothing is left")
 
 
 def test_connections_that_break_again_and_again_cost_no_test_anything(sandbox, whole):
