@@ -36,7 +36,7 @@ class Watched:
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.page: Page = browser.new_page(**options)
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
         self.wrong: list[str] = []
         self.requests: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))

@@ -137,12 +137,13 @@ def test_a_controller_that_is_killed_is_gone_on_with(box: Sandbox, tmp_path: Pat
     box.wait_nothing_runs()
 
 
-def test_one_ctrl_c_is_enough(box: Sandbox) -> None:
-    box.write("slow.sh", "#!/bin/sh\necho begun; exec sleep 1000\n")
+def test_one_ctrl_c_is_enough(box: Sandbox, tmp_path: Path) -> None:
+    gate = tmp_path / "begun"
+    box.write("slow.sh", f"#!/bin/sh\necho begun; touch {gate}; exec sleep 1000\n")
     run = box.start("run", "./slow.sh", *AFAR)
-    run.wait_started(1)
+    wait_until(gate.exists, "it has begun")
     os.kill(run.pid, signal.SIGINT)
-    assert run.wait(10).code == 8
+    assert run.wait().code == 8
     assert (box.job / "test-results" / "1-._slow.sh" / "stdout").read_text() == "begun\n"
     box.wait_nothing_runs()
 

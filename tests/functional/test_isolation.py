@@ -355,7 +355,7 @@ IMPORTS: dict[str, str] = {
     "crashes": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
     "skips": "import unittest\nraise unittest.SkipTest('not here')",
     "starts_a_thread": "import threading, time\n"
-    "threading.Thread(target=time.sleep, args=(0.3,)).start()",
+    "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "starts_a_process": "import subprocess\nchild = subprocess.Popen(['sleep', '0.05'])",
     "opens_a_file": "log = open('log.txt', 'w')",
     "opens_a_socket": "import socket\npair = socket.socketpair()",

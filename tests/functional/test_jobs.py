@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,13 +219,14 @@ def test_ctrl_c_ends_the_showing_and_not_the_job(job: Job) -> None:
     run.wait_said("JOB LOG")
     job.let_go(1)
     run.wait_said(r" \(1/3\)")
-    time.sleep(0.3)  # so that it follows: what Python was about to import may swallow a signal
+    job.let_go(2)
+    run.wait_said(r" \(2/3\)")
     run.signal(signal.SIGINT)
     end = run.wait()
     assert end.code == 8
     back = f"nrunner jobs attach {job.short} comes back to it"
     assert end.err == f"nrunner: detached; job {job.short} goes on: {back}\n"
-    job.let_go(2, 3)
+    job.let_go(3)
     assert job.do("wait").code == 1
 
 

@@ -130,11 +130,11 @@ def test_a_survey_ends_with_who_makes_it(box: Sandbox, command: tuple[str, ...])
 
 def test_a_command_that_does_not_end_is_given_up_alone(box: Sandbox) -> None:
     box.write("commands", "echo so far; sleep 300\nuptime\n")
-    box.env["NRUNNER_SYSINFO_COLLECT_COMMANDS_TIMEOUT"] = "0.3"
+    box.env["NRUNNER_SYSINFO_COLLECT_COMMANDS_TIMEOUT"] = "1.5"
     assert box.run("run", "/bin/true", "--sysinfo").code == 0
     folder = box.job / "sysinfo/post"
     assert (folder / "echo so far; sleep 300").read_text() == "so far\n"
-    assert "did not end within 0.3 s" in (folder / "left-out.txt").read_text()
+    assert "did not end within 1.5 s" in (folder / "left-out.txt").read_text()
     assert (folder / "uptime").stat().st_size
     box.wait_nothing_runs()
 

@@ -98,7 +98,7 @@ def test_a_last_word_after_the_limit_of_time_comes_too_late(sandbox: Sandbox) ->
     text = "trap 'say \"$pass\"; exit' TERM; touch ready; sleep 300 & wait\n"
     sandbox.plug_in("nrunner-runner-slow", SAY + text)
     sandbox.write("slow.json", '{"kind": "slow"}', executable=False)
-    assert sandbox.run("run", "slow.json", "--task-timeout", "0.3").code == 8
+    assert sandbox.run("run", "slow.json", "--task-timeout", "1.5").code == 8
     [test] = sandbox.results()["tests"]
     assert (test["status"], test["cause"]) == ("INTERRUPT", "timeout")
     assert (sandbox.here / "ready").exists()
@@ -110,15 +110,17 @@ NEWS = 'say \'"status": "running", "type": "news"\''
 
 
 @pytest.mark.parametrize(
-    ("act", "status"), [(BEATS, "INTERRUPT"), (NEWS, "PASS")], ids=["heartbeats", "messages"]
+    ("act", "silence", "status"),
+    [(BEATS, "0.8", "INTERRUPT"), (NEWS, "2", "PASS")],
+    ids=["heartbeats", "messages"],
 )
 def test_heartbeats_do_not_break_the_silence_of_a_test(
-    sandbox: Sandbox, act: str, status: str
+    sandbox: Sandbox, act: str, silence: str, status: str
 ) -> None:
-    text = f'{SAY}for n in 1 2 3 4 5 6; do {act}; sleep 0.2; done\nsay "$pass"\n'
+    text = f'{SAY}for n in $(seq 12); do {act}; sleep 0.2; done\nsay "$pass"\n'
     sandbox.plug_in("nrunner-runner-quiet", text)
     sandbox.write("quiet.json", '{"kind": "quiet"}', executable=False)
-    sandbox.run("run", "quiet.json", "--task-silence", "0.8", "--grace", "2")
+    sandbox.run("run", "quiet.json", "--task-silence", silence, "--grace", "2")
     [test] = sandbox.results()["tests"]
     assert test["status"] == status, test
 
