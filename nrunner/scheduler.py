@@ -118,6 +118,7 @@ class Scheduler:
         self._fulfilments: dict[tuple[str, str], asyncio.Task[None]] = {}
         """What fulfils a requirement, by place and key; done or not."""
         self._slots: dict[int, str] = {}
+        """Where the attempt that runs now writes, by the number of its task."""
         self._limits: dict[TaskLimits, dict[str, float | None]] = {}
 
     @property
@@ -427,8 +428,12 @@ class Scheduler:
 
     def _settle(self, action: _Reported) -> None:
         self._reporter.settled(action.report)
-        self._slots.pop(action.report.number, None)
+        self._forget_slot(action.report.number)
         self._places.forget(action.report.number)
+
+    def _forget_slot(self, number: int) -> None:
+        """An attempt is over: what is written there from now on is another's."""
+        self._slots.pop(number, None)
 
     _carriers: ClassVar[Mapping[type, Callable[..., None]]] = {
         Triage: _triage,
@@ -437,7 +442,7 @@ class Scheduler:
         Start: _start,
         StopAttempt: _stop,
         Move: _tell,
-        Retried: lambda _self, _action: None,
+        Retried: lambda self, action: self._forget_slot(action.number),
         OpenPlace: lambda self, action: self._places.open_nowait(action.place),
         Release: lambda self, action: self._places.release_nowait(action.place),
         _Reported: _settle,

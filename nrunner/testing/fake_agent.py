@@ -289,7 +289,7 @@ class FakeAgent:
         if script.trouble is Trouble.GAP:
             self._spool.add(b"")
         elif script.trouble is not Trouble.END_ONLY:
-            self._emit(run, "started", {"pid": 0})
+            self._emit(run, "started", {"pid": 0, "slot": f"/{self._token}"})
         timeout = run.order.get("limits", {}).get("timeout")
         if timeout is not None:
             self._after(run, timeout, lambda: self._stop(run, "timeout", f"past {timeout:g} s"))

@@ -223,6 +223,25 @@ def test_output_of_a_task_that_is_over_is_asked_for_until_it_comes(
     assert server.wait().code == 0
 
 
+def test_output_of_an_attempt_takes_the_place_of_that_of_the_one_before(
+    sandbox: Sandbox, tab: Watched
+) -> None:
+    once = sandbox.here / "once"
+    sandbox.write("t.sh", f"#!/bin/sh\nmkdir {once} || exec echo bbbb\necho aaaa; exec sleep 60\n")
+    go_on = sandbox.here / "go"
+    sandbox.write("wait.sh", TICKING.format(go=go_on))
+    run = sandbox.start("run", "--serve", "--max-parallel-tasks", "2", "t.sh", "wait.sh")
+    tab.page.goto(link_of(run))
+    go(tab, "#/task/1")
+    tab.page.wait_for_selector("pre.output:text-is('aaaa')")
+    for pid in sandbox.agents():
+        os.kill(pid, signal.SIGKILL)
+    tab.page.wait_for_selector("h1:has-text('PASS')")
+    tab.page.wait_for_selector("pre.output:text-is('bbbb')")
+    go_on.touch()
+    assert run.wait().code == 0
+
+
 def asked(port: int, method: str, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     given = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -336,6 +337,23 @@ def test_an_attempt_that_cannot_be_started_ends_for_the_cause_that_its_agent_nam
 
 
 # Limits, retries, cancelling.
+
+
+def test_what_an_attempt_prints_is_seen_while_it_runs_and_no_other_in_between(run):
+    """Its slot is another task's as soon as it is over."""
+    scripts = {"shaky": [Script(trouble=Trouble.DIE, run_for=12), Script(run_for=12)]}
+    seen: list[Path | None] = []
+
+    async def look(scheduler: Scheduler) -> None:
+        for _ in range(5):
+            await asyncio.sleep(10)
+            seen.append(scheduler.live_output(1, "stdout"))
+
+    spawner = partial(FakeSpawner, scripts, open_takes=15)
+    done = run([task(1, "shaky")], spawner, beside=look)
+    assert done.verdicts == {1: PASS}
+    first, second = Path("/token-0/stdout"), Path("/token-1/stdout")
+    assert seen == [None, first, None, None, second]
 
 
 def test_a_hard_limit_interrupts_with_the_limit_in_its_detail(run):

@@ -33,6 +33,9 @@ function followLogs(row) {
   };
 }
 
+// How many attempts were over before the one whose output there is: the last one, once all are.
+const attemptsBefore = (row) => Math.max(0, row.attempts.length - (row.result ? 1 : 0));
+
 class LogFollower {
   constructor(row, name) {
     this.row = row;
@@ -42,7 +45,7 @@ class LogFollower {
     this.note = h("span.soft");
     this.element = h(
       "div",
-      { hidden: true },
+      null,
       h(
         "h3",
         null,
@@ -59,7 +62,8 @@ class LogFollower {
 
   start() {
     this.offset = 0;
-    this.attempts = this.row.attempts.length;
+    this.before = attemptsBefore(this.row);
+    this.element.hidden = true;
     this.reader = new TextDecoder();
     this.style = plainStyle();
     this.held = "";
@@ -76,7 +80,7 @@ class LogFollower {
 
   async ask() {
     // Another attempt writes to files of its own.
-    if (!this.row.result && this.row.attempts.length !== this.attempts) this.start();
+    if (attemptsBefore(this.row) !== this.before) this.start();
     const range = this.offset ? `bytes=${this.offset}-` : `bytes=-${FIRST_PART}`;
     let response;
     try {
