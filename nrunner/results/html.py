@@ -19,7 +19,7 @@ from nrunner.results.base import AttemptReport, JobReport, TaskReport
 from nrunner.results.jsontext import JsonText
 from nrunner.results.page import load_page
 from nrunner.results.tail import output_end
-from nrunner.results.text import escaped, first_line, fitting, shortened, task_name
+from nrunner.results.text import escaped, first_line, referenced, shortened, task_name
 
 __all__ = ["HtmlReport"]
 
@@ -47,7 +47,7 @@ class HtmlReport:
         """Write the page; `tasks` are read once, and only a few failures are kept."""
         page = load_page()
         writer = _Writer(job, stream)
-        stream.write(page.head(_title(job), connects=False))
+        stream.write(referenced(page.head(_title(job), connects=False), stream))
         writer.add("job", _job_fields(job))
         source = iter(tasks)
         while batch := list(islice(source, _TASKS_AT_ONCE)):
@@ -183,7 +183,7 @@ class _Writer:
             "<p>Scripts are off: this is all that can be shown. results.json has the rest.</p>\n"
             "</noscript>\n"
         )
-        return fitting(text, self._stream)
+        return referenced(text, self._stream)
 
 
 def _job_fields(job: JobReport) -> dict[str, Any]:

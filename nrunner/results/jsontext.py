@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import msgspec
 
-from nrunner.results.text import utf8
+from nrunner.results.text import is_utf8, utf8
 
 __all__ = ["JsonText"]
 
@@ -23,8 +23,7 @@ class JsonText:
 
     def __init__(self, stream: IO[str]) -> None:
         self._encoder = msgspec.json.Encoder(enc_hook=_plain)
-        encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
-        self._must_be_ascii = encoding.replace("_", "-") not in ("utf-8", "utf8")
+        self._must_be_ascii = not is_utf8(stream)
 
     def text(self, value: Any) -> str:
         """Return `value` as JSON on one line."""

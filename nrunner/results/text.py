@@ -13,6 +13,8 @@ __all__ = [
     "escaped",
     "first_line",
     "fitting",
+    "is_utf8",
+    "referenced",
     "shortened",
     "task_name",
     "utf8",
@@ -45,6 +47,18 @@ def fitting(text: str, stream: IO[str]) -> str:
     """Return `text` with what the encoding of `stream` cannot hold as escapes."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def is_utf8(stream: IO[str]) -> bool:
+    """Whether text is written to `stream` as UTF-8."""
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
+    return encoding.replace("_", "-") in ("utf-8", "utf8")
+
+
+def referenced(text: str, stream: IO[str]) -> str:
+    """Return markup that declares to be UTF-8 so that it is, with references where need be."""
+    encoding = "utf-8" if is_utf8(stream) else "ascii"
+    return text.encode(encoding, "xmlcharrefreplace").decode(encoding)
 
 
 def first_line(text: str, limit: int = 200) -> str:

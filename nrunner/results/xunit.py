@@ -16,7 +16,7 @@ from typing import IO
 from nrunner.result import Result
 from nrunner.results.base import AttemptReport, JobReport, TaskReport
 from nrunner.results.tail import output_end
-from nrunner.results.text import case_name, first_line, visible
+from nrunner.results.text import case_name, first_line, referenced, visible
 
 __all__ = ["XunitReport"]
 
@@ -42,10 +42,8 @@ class XunitReport:
 
     def write(self, job: JobReport, tasks: Iterable[TaskReport], stream: IO[str]) -> None:
         """Write the report; `tasks` are read once and none is kept."""
-        encoding = getattr(stream, "encoding", None) or "utf-8"
         for piece in _document(job, tasks):
-            # What the encoding cannot hold is written as a reference.
-            stream.write(piece.encode(encoding, "xmlcharrefreplace").decode(encoding))
+            stream.write(referenced(piece, stream))
 
 
 def _document(job: JobReport, tasks: Iterable[TaskReport]) -> Iterator[str]:

@@ -2,6 +2,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from nrunner.phase import Phase
 from nrunner.result import Result
@@ -42,6 +43,19 @@ def test_text_of_a_test_can_neither_end_its_element_nor_begin_another():
     assert "alert(1)</script>" not in text
     assert "<img" not in text
     assert data_of(text)[1][0]["detail"] == hostile
+
+
+def test_the_page_is_the_same_on_a_stream_of_another_encoding():
+    report = replace(sample_report(1, "caf\xe9 \u2603"), **FAILED)
+    job = replace(sample_job([report]), folder=Path("/results/caf\xe9"))
+    buffer = io.BytesIO()
+    stream = io.TextIOWrapper(buffer, encoding="iso8859-1")
+    HtmlReport().write(job, [report], stream)
+    stream.flush()
+    text = buffer.getvalue().decode("utf-8")
+    assert data_of(text) == data_of(written([report], job))
+    assert "<title>1 of 1 failed - caf&#233;</title>" in text
+    assert "<li>caf&#233; &#9731;: FAIL" in text
 
 
 def test_the_policy_names_the_style_and_the_script_that_are_in_the_page_and_nothing_else():

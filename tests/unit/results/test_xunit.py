@@ -15,6 +15,16 @@ def case_of(report, folder=None):
     return ElementTree.fromstring(stream.getvalue()).find(".//testcase")
 
 
+def test_it_is_what_it_declares_to_be_on_a_stream_of_another_encoding():
+    buffer = io.BytesIO()
+    stream = io.TextIOWrapper(buffer, encoding="iso8859-1")
+    reports = [sample_report(1, "caf\xe9 \u2603")]
+    XunitReport().write(sample_job(reports), reports, stream)
+    stream.flush()
+    case = ElementTree.fromstring(buffer.getvalue()).find(".//testcase")
+    assert case.get("name") == "caf\xe9 \u2603"
+
+
 @pytest.mark.parametrize(
     ("name", "suite", "expected"),
     [
