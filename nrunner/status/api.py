@@ -17,7 +17,7 @@ from nrunner.errors import UsageError
 from nrunner.offload import offload
 from nrunner.status.document import job_document, task_document, to_text
 from nrunner.status.guard import SAFE
-from nrunner.status.log_file import LogFile, Part, part_of
+from nrunner.status.log_file import LogFile, Part, is_range, part_of
 from nrunner.status.openapi import describe
 from nrunner.status.query import TaskQuery, check_names, truth, whole_number
 from nrunner.status.stream import EventStreams
@@ -182,15 +182,14 @@ async def _send_log(request: web.Request, log: LogFile) -> web.StreamResponse:
     """Send a log, or a part of it; nothing to who has it as it is already."""
     if request.headers.get("If-None-Match") == log.tag:
         return web.Response(status=304, headers={**_LOG_HEADERS, "ETag": log.tag})
-    wanted = request.headers.get("Range")
-    if request.headers.get("If-Range", log.tag) != log.tag:
-        wanted = None
-    part = part_of(wanted, log.size)
+    wanted = request.headers.get("Range", "")
+    is_part = is_range(wanted) and request.headers.get("If-Range", log.tag) == log.tag
+    part = part_of(wanted if is_part else None, log.size)
     if part is None:
         raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{log.size}"})
     response = web.StreamResponse(headers={**_LOG_HEADERS, "ETag": log.tag})
     response.content_length = part.stop - part.start
-    if wanted is not None:
+    if is_part:
         response.set_status(206)
         response.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{log.size}"
     await response.prepare(request)

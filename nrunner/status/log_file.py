@@ -12,9 +12,9 @@ from pathlib import Path
 
 from nrunner.record import dataclass
 
-__all__ = ["LogFile", "Part", "part_of"]
+__all__ = ["LogFile", "Part", "is_range", "part_of"]
 
-_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z", re.ASCII)
+_RANGE = re.compile(r"bytes=(?!-\Z)([0-9]{0,18})-([0-9]{0,18})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,18 @@ class Part:
     stop: int
 
 
+def is_range(header: str) -> bool:
+    """Whether a ``Range`` header is understood; else it is as if there were none."""
+    return _RANGE.match(header) is not None
+
+
 def part_of(header: str | None, size: int) -> Part | None:
     """Return the part that a ``Range`` header asks for; None if there is no such part.
 
     Without a header, or with one that is not understood, the whole is meant.
     """
     found = _RANGE.match(header or "")
-    if found is None or found[0] == "bytes=-":
+    if found is None:
         return Part(0, size)
     first, last = found.groups()
     if not first:

@@ -917,6 +917,10 @@ def test_cancelling_reaches_the_job(tmp_path: Path) -> None:
         ("bytes=8-300", 206, b"89", "bytes 8-9/10"),
         ("bytes=10-", 416, None, "bytes */10"),
         ("bytes=5-4", 416, None, "bytes */10"),
+        ("lines=1-2", 200, b"0123456789", None),
+        ("bytes=abc", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+        ("bytes=0-0,2-3", 200, b"0123456789", None),
     ],
 )
 def test_a_log_can_be_read_in_parts(
@@ -937,6 +941,21 @@ def test_a_log_can_be_read_in_parts(
             if data is not None:
                 assert await response.read() == data
                 assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+    asyncio.run(main())
+
+
+def test_an_empty_log_has_no_parts_and_is_had_as_a_whole(tmp_path: Path) -> None:
+    async def main() -> None:
+        folder = tmp_path / "test-results" / "1"
+        folder.mkdir(parents=True)
+        (folder / "stdout").touch()
+        async with running(tmp_path) as it, client_of(it) as client:
+            for header, status, part in (("bytes=0-", 416, "bytes */0"), ("lines=1-", 200, None)):
+                path, headers = "/api/v1/tasks/1/log/stdout", {"Range": header}
+                async with client.get(path, headers=headers) as response:
+                    assert response.status == status
+                    assert response.headers.get("Content-Range") == part
 
     asyncio.run(main())
 
