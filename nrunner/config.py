@@ -491,7 +491,7 @@ class Config:
     serve_port: int = _setting(
         0,
         "status.serve_port",
-        Count(),
+        Count(most=65535),
         "Port of 127.0.0.1 where that page is served.",
         default_text="one that is free",
     )

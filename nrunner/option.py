@@ -59,12 +59,13 @@ class Sort:
 
 
 class Count(Sort):
-    """A whole number that is not less than `least`."""
+    """A whole number that is not less than `least`, nor more than `most` if that is given."""
 
     metavar = "N"
 
-    def __init__(self, least: int = 0) -> None:
+    def __init__(self, least: int = 0, most: int | None = None) -> None:
         self.least = least
+        self.most = most
 
     def from_text(self, text: str) -> int:
         """Read decimal digits."""
@@ -78,11 +79,14 @@ class Count(Sort):
             raise ValueError(f"expected a whole number, got {_shown(value)}")
         if value < self.least:
             raise ValueError(f"must be {self.least} or more, got {value}")
+        if self.most is not None and value > self.most:
+            raise ValueError(f"must be {self.most} or less, got {value}")
         return value
 
     def schema(self) -> dict[str, Any]:
         """Describe an integer."""
-        return {"type": "integer", "minimum": self.least}
+        upper = {} if self.most is None else {"maximum": self.most}
+        return {"type": "integer", "minimum": self.least, **upper}
 
 
 class Amount(Sort):

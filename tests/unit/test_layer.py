@@ -85,6 +85,7 @@ def test_an_unknown_table_is_told_the_nearest_one(here):
     ("line", "message"),
     [
         ("run.max_parallel_tasks = 0", "must be 1 or more, got 0"),
+        ("status.serve_port = 65536", "must be 65535 or less, got 65536"),
         ("run.max_parallel_tasks = '2'", "expected a whole number, got '2'"),
         ("run.fail_fast = 'yes'", "expected true or false, got 'yes'"),
         ("run.job_timeout = '5 minutes'", "expected a duration such as 90"),

@@ -72,6 +72,13 @@ def test_a_count_is_a_whole_number_in_range(text):
         Count(1).from_text(text)
 
 
+def test_a_count_may_have_an_upper_bound():
+    assert Count(most=9).from_toml(9) == 9
+    assert Count(most=9).schema() == {"type": "integer", "minimum": 0, "maximum": 9}
+    with pytest.raises(ValueError, match="must be 9 or less, got 10"):
+        Count(most=9).from_toml(10)
+
+
 @pytest.mark.parametrize("value", [True, 1.0, "1", None])
 def test_a_count_in_a_file_is_an_integer(value):
     with pytest.raises(ValueError, match="expected a whole number"):
