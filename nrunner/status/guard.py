@@ -33,6 +33,8 @@ SAFE = {
 """Headers of what is data: no browser makes more of it."""
 
 _NAMES = ("127.0.0.1", "[::1]", "localhost")
+_GOES_WITHOUT_SAYING = 80
+"""The port that browsers leave out."""
 
 
 @web.middleware
@@ -96,6 +98,8 @@ def make_guard(
 
 def _check_headers(request: web.Request, port: int) -> None:
     hosts = {f"{name}:{port}" for name in _NAMES}
+    if port == _GOES_WITHOUT_SAYING:
+        hosts.update(_NAMES)
     if request.headers.get("Host", "").lower() not in hosts:
         raise web.HTTPForbidden(text="header Host names neither 127.0.0.1, [::1] nor localhost")
     origin = request.headers.get("Origin")
