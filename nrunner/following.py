@@ -15,7 +15,7 @@ from typing import Any
 from nrunner.control import ControlError, Event, listen
 from nrunner.journal import read_records
 from nrunner.layout import JobFolder
-from nrunner.lock import JobState, JobStatus, Stage, state_of, wait_free
+from nrunner.lock import JobState, JobStatus, state_of, wait_free
 from nrunner.progress import closing_of
 from nrunner.retelling import Retelling
 
@@ -106,7 +106,7 @@ class Following:
             with contextlib.suppress(ControlError):
                 await self._hear()
             status = state_of(self._folder)
-            if status.state is not JobState.RUNNING or _is_ending(status):
+            if status.state is not JobState.RUNNING or status.is_over:
                 return
             tries = tries + 1 if self._position == before else 0
             await asyncio.sleep(min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
@@ -122,10 +122,6 @@ class Following:
                         self._position = event.id
                         self._retelling.take(record_of(event))
                 self._retelling.flush()
-
-
-def _is_ending(status: JobStatus) -> bool:
-    return status.holder is not None and status.holder.stage is Stage.ENDING
 
 
 class _Unread(Exception):

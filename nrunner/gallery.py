@@ -18,7 +18,7 @@ from yarl import URL
 
 from nrunner.errors import NrunnerError
 from nrunner.layout import JobFolder, id_of, short_id
-from nrunner.lock import JobState, state_of
+from nrunner.lock import JobState, JobStatus, state_of
 from nrunner.offload import offload
 from nrunner.pastview import PastView
 from nrunner.status.api import ENDPOINTS, PREFIX, Api, answer
@@ -64,7 +64,7 @@ class _Gallery:
     def __init__(self, find: Callable[[], Sequence[JobFolder]]) -> None:
         self._find = find
         self._folders: dict[str, JobFolder] = {}
-        self._past: dict[str, tuple[tuple[int, int], PastView]] = {}
+        self._past: dict[str, tuple[tuple[int, int, str], PastView]] = {}
 
     async def jobs(self, request: web.Request) -> web.Response:
         """Answer with all jobs, the latest first."""
@@ -85,43 +85,50 @@ class _Gallery:
 
     async def _listed(self, short: str) -> dict[str, Any]:
         folder = self._folders[short]
-        state = state_of(folder).state
+        status = state_of(folder)
         socket = folder.control_socket
-        if state is JobState.RUNNING and socket is not None:
+        if status.state is JobState.RUNNING and socket is not None:
             document = await _asked(socket)
         else:
-            document = job_document((await self._view(short)).job(), 0)
+            document = job_document((await self._view(short, status)).job(), 0)
         kept = {key: document[key] for key in ("results", "total", "command", "time_start")}
-        return {"short": short, "name": folder.root.name, "state": state.value, **kept}
+        return {"short": short, "name": folder.root.name, "state": status.state.value, **kept}
 
     async def pass_on(self, name: str, path: str, request: web.Request) -> web.StreamResponse:
-        """Have a job answer: itself if it runs, its journal else."""
+        """Have a job answer: itself if it runs and hears, its journal else."""
         short = request.match_info["job"]
         if short not in self._folders:
             await self._look()
         folder = self._folders.get(short)
         if folder is None:
             raise web.HTTPNotFound(text=f"no job {short[:60]!r} is shown here")
+        status = state_of(folder)
         socket = folder.control_socket
-        if state_of(folder).state is JobState.RUNNING and socket is not None:
+        if status.state is JobState.RUNNING and socket is not None:
             found = {name: quote(value, safe="") for name, value in request.match_info.items()}
             return await _proxied(request, socket, PREFIX + path.format_map(found))
-        view = await self._view(short)
+        try:
+            view = await self._view(short, status)
+        except FileNotFoundError as error:
+            if status.is_over:
+                raise web.HTTPNotFound(text="the journal of the job is gone") from error
+            raise web.HTTPServiceUnavailable(text="the job is just starting; ask again") from error
         streams = EventStreams(view)
         streams.close()  # nothing follows what is there
         handler: Handler = getattr(Api(view, streams), name)
         return await handler(request)
 
-    async def _view(self, short: str) -> PastView:
+    async def _view(self, short: str, status: JobStatus) -> PastView:
         """Return a job from its journal, which is read again if it has changed."""
-        path = self._folders[short].journal
-        found = path.stat()
-        state = (found.st_size, found.st_mtime_ns)
+        folder = self._folders[short]
+        found = folder.journal.stat()
+        why = "" if status.is_over else status.reason or "it is just starting"
+        state = (found.st_size, found.st_mtime_ns, why)
         known = self._past.get(short)
         if known is None or known[0] != state:
             if known is not None:
                 known[1].close()
-            known = self._past[short] = (state, await offload(PastView, self._folders[short]))
+            known = self._past[short] = (state, await offload(PastView, folder, why))
         return known[1]
 
 

@@ -113,6 +113,12 @@ class JobStatus:
     is_stopped: bool = False
     """Whether the controller would go on if it were let."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will happen to the job any more, unless it is gone on with."""
+        is_ending = self.holder is not None and self.holder.stage is Stage.ENDING
+        return is_ending or self.state in (JobState.COMPLETE, JobState.INTERRUPTED)
+
 
 class JobLock:
     """The lock on one job's folder, held by this process."""

@@ -1,4 +1,4 @@
-"""A job that is not running, as the control API sees one: from its journal, and nothing happens.
+"""A job that does not answer, as the control API sees one: from its journal, and nothing happens.
 
 Not responsible for HTTP (``nrunner.status``), nor for jobs that run (``nrunner.watch``).
 """
@@ -21,10 +21,14 @@ __all__ = ["PastView"]
 
 
 class PastView:
-    """Implements ``nrunner.status.view.JobView`` for a job without a controller."""
+    """Implements ``nrunner.status.view.JobView`` for a job of which no controller is heard."""
 
-    def __init__(self, folder: JobFolder) -> None:
-        """Read the journal; raise JournalError if that is not possible."""
+    def __init__(self, folder: JobFolder, out_of_reach: str = "") -> None:
+        """Read the journal; raise JournalError if that is not possible.
+
+        `out_of_reach` says why the job does not answer for itself, if it is not over.
+        """
+        self._out_of_reach = out_of_reach
         self._past = PastJob(folder)
         self._report = self._past.report()
 
@@ -34,7 +38,7 @@ class PastView:
 
     def is_over(self) -> bool:
         """Whether nothing will happen to the job any more."""
-        return True
+        return not self._out_of_reach
 
     def task(self, number: int) -> TaskView | None:
         """Return a task, or None if there is none with that number."""
@@ -53,12 +57,15 @@ class PastView:
         return self._past.folder.root / name if name else None
 
     def cancel_task(self, number: int) -> bool:
-        """Say no: nothing runs."""
+        """Say no: nothing runs, or nobody hears it."""
+        if self._out_of_reach:
+            raise JobOver(f"cancel task {number}: {self._out_of_reach}")
         return False
 
     def cancel_job(self, *, kill: bool = False) -> None:
-        """Say no: nothing runs."""
-        raise JobOver(f"cancel job {short_id(self._report.id)}: it does not run")
+        """Say no: nothing runs, or nobody hears it."""
+        why = self._out_of_reach or "it does not run"
+        raise JobOver(f"cancel job {short_id(self._report.id)}: {why}")
 
     def newest(self) -> int:
         """Return the id of the newest event; 0 if there is none."""

@@ -20,7 +20,7 @@ __all__ = ["ApiEvent", "JobOver", "JobView", "TaskView"]
 
 
 class JobOver(NrunnerError):
-    """A job cannot be told anything: it is over."""
+    """A job cannot be told anything: it is over, or does not hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class JobView(Protocol):
     def cancel_job(self, *, kill: bool = False) -> None:
         """Ask for the whole job to be cancelled, as Ctrl-C once does, or twice if `kill`.
 
-        Raise JobOver if nothing of it runs any more.
+        Raise JobOver if nothing of it runs any more, or hears.
         """
         ...
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
+from nrunner.layout import JobFolder
+from nrunner.lock import JobLock, state_of
 from tests.browser import Watched, chromium
 from tests.functional.sandbox import Run, Sandbox, wait_until
 
@@ -405,6 +407,56 @@ def test_several_jobs_are_guarded_as_one_is_and_those_that_are_over_cannot_be_ca
     assert get("POST", f"{base}/tasks/1/cancel")[0] == 409
     assert get("GET", "/jobs/nonsense/api/v1/job")[0] == 404
     server.signal(signal.SIGTERM)
+    assert server.wait().code == 0
+
+
+def test_a_job_that_is_stopped_is_not_taken_for_over(sandbox: Sandbox, tab: Watched) -> None:
+    go_on = sandbox.here / "go"
+    sandbox.write("t.sh", TICKING.format(go=go_on))
+    run = sandbox.start("run", "t.sh")
+    wait_until(sandbox.payloads, "the test runs")
+    folder = JobFolder(sandbox.job)
+    run.signal(signal.SIGSTOP)
+    wait_until(lambda: state_of(folder).is_stopped, "it is stopped")
+    server = sandbox.start("jobs", "serve")
+    tab.page.goto(link_of(server, "PAGE       : "))
+    tab.page.click("tr:has-text('borked') a")
+    tab.page.wait_for_selector(".status:has-text('connection lost')")
+    for text in ("Cancel job", "Sure?"):
+        tab.page.click(f"button.cancel-job:has-text('{text}')")
+    tab.page.wait_for_selector("button:has-text('its controller is stopped')")
+    run.signal(signal.SIGCONT)
+    go_on.touch()
+    tab.page.wait_for_selector("h1:text-is('All 1 test fine')")
+    tab.page.wait_for_selector(".status:text-is('The job is over')")
+    assert run.wait().code == 0
+    server.signal(signal.SIGINT)
+    assert server.wait().code == 0
+
+
+def test_a_job_that_is_just_starting_is_not_taken_for_over(sandbox: Sandbox) -> None:
+    assert sandbox.run("run", "/bin/true").code == 0
+    folder = JobFolder(sandbox.job)
+    server = sandbox.start("jobs", "serve", "latest")
+    address, _, once = link_of(server, "PAGE       : ").partition("/#token=")
+    port = int(address.split(":")[2].partition("/")[0])
+    body = asked(port, "POST", "/api/v1/session", Authorization=f"Bearer {once}")[2]
+    good = f"Bearer {json.loads(body)['token']}"
+
+    def job() -> tuple[int, Any]:
+        path = f"/{address.split('/', 3)[3]}/api/v1/job"
+        status, _, body = asked(port, "GET", path, Authorization=good)
+        return status, json.loads(body)
+
+    assert job()[1]["over"] is True
+    folder.control_link.unlink(missing_ok=True)
+    lock = JobLock.take(folder)
+    assert job()[1]["over"] is False
+    folder.journal.unlink()
+    status, document = job()
+    assert (status, document["error"]["message"]) == (503, "the job is just starting; ask again")
+    lock.release()
+    server.signal(signal.SIGINT)
     assert server.wait().code == 0
 
 
