@@ -30,6 +30,16 @@ printf 'in \\033[31mred\\033[0m \\000 nul\\n'
 until test -e {go}; do echo tick; sleep 0.05; done
 echo the end
 """
+LOOKS_AT_THE_END = """() => {
+    const look = getSelection.bind(window);
+    const status = document.querySelector(".status");
+    window.lookedAtTheEnd = 0;
+    window.getSelection = () => {
+        window.lookedAtTheEnd += status.innerText === "The job is over";
+        return look();
+    };
+}"""
+"""Counts how often the page asks for the selection once it knows that the job is over."""
 HOSTILE = "<script>alert(1)<script>\u202e.sh"
 
 
@@ -125,6 +135,24 @@ def test_the_page_goes_on_where_it_was_when_its_connection_was_cut(
     (sandbox.here / "two").touch()
     tab.page.wait_for_selector("h1:text-is('All 2 tests fine')")
     assert run.wait().code == 0
+
+
+def test_what_came_while_text_was_selected_is_shown_once_it_is_no_more(
+    sandbox: Sandbox, tab: Watched
+) -> None:
+    go_on = sandbox.here / "go"
+    sandbox.write("t.sh", TICKING.format(go=go_on))
+    run = sandbox.start("run", "--serve", "t.sh")
+    tab.page.goto(link_of(run))
+    tab.page.wait_for_selector("h1:text-is('0 of 1 test done, none failed')")
+    tab.page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
+    tab.page.evaluate(LOOKS_AT_THE_END)
+    go_on.touch()
+    assert run.wait().code == 0
+    tab.page.wait_for_function("() => lookedAtTheEnd > 0")
+    assert tab.page.evaluate("String(getSelection())") == "0 of 1 test done, none failed"
+    tab.page.evaluate("getSelection().removeAllRanges()")
+    tab.page.wait_for_selector("h1:text-is('All 1 test fine')")
 
 
 def test_a_task_and_then_the_job_are_cancelled_from_the_page(

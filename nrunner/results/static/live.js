@@ -58,6 +58,7 @@ async function beginLive() {
   begin();
   saySituation("live");
   setInterval(tick, 1000);
+  document.addEventListener("selectionchange", selectionChanged);
   return listen();
 }
 
@@ -273,9 +274,20 @@ function tick() {
     redraw();
 }
 
+// What is selected stays so, to be copied: who selects has to wait for what is new.
+const isSelecting = () =>
+  Boolean(String(getSelection())) && main.contains(getSelection().anchorNode);
+let isBehind = false;
+
+function selectionChanged() {
+  if (isBehind && !isSelecting()) redrawSoon();
+}
+
 // What has the focus keeps it, though its element is another one afterwards.
 function redraw() {
-  if (!view || (String(getSelection()) && main.contains(getSelection().anchorNode))) return;
+  if (!view) return;
+  isBehind = isSelecting();
+  if (isBehind) return;
   const active = document.activeElement;
   const address = main.contains(active) ? active.getAttribute("href") : null;
   view.refresh();
