@@ -278,7 +278,7 @@ class Berth:
         environment = await self._open()
         self._has.update(await environment.probe(kinds))
 
-    async def fulfil(self, requirement: Requirement, timeout: float) -> bool:
+    async def fulfil(self, requirement: Requirement, timeout: float | None) -> bool:
         """Have a requirement fulfilled here; return whether that changed anything.
 
         Raise RequirementError, LinkError or SpawnError.

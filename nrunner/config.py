@@ -99,10 +99,10 @@ class Config:
         "--task-timeout",
         per_suite=True,
     )
-    requirement_timeout: float = _setting(
+    requirement_timeout: float | None = _setting(
         600.0,
         "run.requirement_timeout",
-        Duration(),
+        Limit(),
         "When what fulfils a requirement is stopped.",
         "--requirement-timeout",
     )
@@ -427,11 +427,11 @@ class Config:
         "Collect facts of the system where tests run, before and after each.",
         "--sysinfo-per-test",
     )
-    sysinfo_timeout: float = _setting(
+    sysinfo_timeout: float | None = _setting(
         20.0,
         "sysinfo.collect.commands_timeout",
-        Duration(),
-        "How long a command that collects facts may take; 0 for as long as it likes.",
+        Limit(),
+        "How long a command that collects facts may take.",
     )
     sysinfo_packages: bool = _setting(
         False,

@@ -124,7 +124,7 @@ class Fleet:
             finally:
                 self._busy.discard(berth)
 
-    async def fulfil(self, requirement: Requirement, timeout: float) -> bool:
+    async def fulfil(self, requirement: Requirement, timeout: float | None) -> bool:
         """Have a bundle fulfilled, and what holds then kept; return whether that was new.
 
         Raise RequirementError, LinkError or SpawnError.
@@ -136,7 +136,7 @@ class Fleet:
             self._unready.add(requirement.key)
             raise
 
-    async def _fulfil(self, requirement: Requirement, timeout: float) -> bool:
+    async def _fulfil(self, requirement: Requirement, timeout: float | None) -> bool:
         parts = [Requirement.from_json(each) for each in requirement.kwargs["parts"]]
         spawner = self._spawner
         if not isinstance(spawner, Layered):
@@ -153,7 +153,7 @@ class Fleet:
         spawner: Layered,
         layer: Layer,
         parts: Sequence[Requirement],
-        timeout: float,
+        timeout: float | None,
     ) -> str:
         berth = self._vacant(layer.workshop or layer.base, "")
         self._busy.add(berth)
@@ -339,7 +339,7 @@ class Fleet:
         return self._offer.sharing is not Sharing.NOBODY and berth not in self._leaving
 
 
-async def _fulfilled(berth: Berth, requirement: Requirement, timeout: float) -> bool:
+async def _fulfilled(berth: Berth, requirement: Requirement, timeout: float | None) -> bool:
     try:
         return await berth.fulfil(requirement, timeout)
     except (RecipeError, RequirementError) as error:

@@ -34,7 +34,11 @@ class Fulfilment:
         self._count = 0
 
     async def fulfil(
-        self, environment: Environment, ground: Ground, requirement: Requirement, timeout: float
+        self,
+        environment: Environment,
+        ground: Ground,
+        requirement: Requirement,
+        timeout: float | None,
     ) -> bool:
         """Have a requirement fulfilled; return whether that changed anything.
 
@@ -97,7 +101,7 @@ class Fulfilment:
             raise type(error)(f"{error}{_hint_at(log)}") from error
 
 
-async def _within(timeout: float, work: Any) -> tuple[bool, Requirement]:
+async def _within(timeout: float | None, work: Any) -> tuple[bool, Requirement]:
     try:
         async with asyncio.timeout(timeout):
             brought: tuple[bool, Requirement] = await work

@@ -90,7 +90,7 @@ class Scheduler:
         *,
         settings: Mapping[str, Any],
         log_dir: Callable[[Task, int], str],
-        requirement_timeout: float = 600.0,
+        requirement_timeout: float | None = 600.0,
         adoption: Adoption | None = None,
         interrupted: str = "",
     ) -> None:

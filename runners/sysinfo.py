@@ -68,6 +68,8 @@ def _spec(runnable: Runnable) -> dict[str, Any]:
             more = [each for each in lists[f"fail_{name}"] if each not in lists[name]]
             lists[name] = [*lists[name], *more]
     timeout = runnable.config.get(_TIMEOUT, _USUAL_TIMEOUT)
+    if timeout is None:
+        timeout = 0
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
         raise RunnerError(f'key "{_TIMEOUT}": expected seconds, got {timeout!r}')
     return {

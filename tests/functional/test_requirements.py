@@ -6,6 +6,8 @@ import json
 import re
 import sys
 
+import pytest
+
 from tests.functional.sandbox import TAKES_WORDS, Sandbox, wait_until
 
 TESTS = '''
@@ -67,6 +69,16 @@ def test_a_file_is_brought_to_where_a_test_wants_it(sandbox: Sandbox) -> None:
     skipped = sandbox.tests()["check.sh"]
     assert (skipped["status"], skipped["cause"]) == ("SKIP", "requirement")
     assert "source.txt cannot be brought: its sha256 is" in skipped["detail"]
+
+
+@pytest.mark.parametrize("limit", ["0", "none"])
+def test_what_fulfils_a_requirement_may_go_on_where_there_is_no_limit(
+    sandbox: Sandbox, limit: str
+) -> None:
+    slow = '{"type": "exec-test", "uri": "/bin/sleep", "args": ["0.1"]}'
+    words = ("--requirement-timeout", limit, "--job-dependency", slow)
+    assert sandbox.run("run", *words, "/bin/true").code == 0
+    assert sandbox.tests()["/bin/true"]["status"] == "PASS"
 
 
 def test_a_broken_directive_is_named_with_its_line_and_is_an_error_of_its_file_alone(

@@ -85,7 +85,8 @@ async def held(here: Stay) -> None:
     await asyncio.wait([holding])
 
 
-def test_a_file_is_brought_before_it_is_required_where_files_are_not_shared(tmp_path):
+@pytest.mark.parametrize("limit", [10.0, None])
+def test_a_file_is_brought_before_it_is_required_where_files_are_not_shared(tmp_path, limit):
     (tmp_path / "lib.py").write_text("x")
     wanted = Requirement("file", "to/lib.py", (), {"from": "lib.py"})
 
@@ -93,7 +94,7 @@ def test_a_file_is_brought_before_it_is_required_where_files_are_not_shared(tmp_
         offer = Offer("fake", 2, shares_files=False)
         here = Stay(tmp_path, FakeSpawner(offer=offer))
         holding = asyncio.ensure_future(here.berth.hold())
-        assert await here.berth.fulfil(wanted, 10.0)
+        assert await here.berth.fulfil(wanted, limit)
         agent = here.spawner.handles[0].agent
         assert agent.asked_for == [str(tmp_path / "to" / "lib.py")]
         assert agent.fulfilled == ["to/lib.py"]

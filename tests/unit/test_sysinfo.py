@@ -28,6 +28,14 @@ def test_a_job_and_its_tests_are_asked_for_apart(tmp_path: Path) -> None:
     assert (tests["job"], tests["test"]) == (False, True)
 
 
+@pytest.mark.parametrize("limit", ["0", "none"])
+def test_commands_may_take_as_long_as_they_like_where_there_is_no_limit(
+    tmp_path: Path, limit: str
+) -> None:
+    wanted = survey_of(config(collect__enabled="true", collect__commands_timeout=limit), tmp_path)
+    assert wanted["sysinfo.collect.commands_timeout"] is None
+
+
 def test_lists_are_read_from_files_without_remarks(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("# what I want\nuptime\n\n  df -h  \n")
     asked = config(collect__enabled="on", collectibles__fail_commands="mine")

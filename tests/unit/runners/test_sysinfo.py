@@ -50,6 +50,11 @@ def test_how_it_is_collected_is_configured_as_in_avocado() -> None:
     assert (found["timeout"], found["packages"], found["locale"]) == (0.0, True, "de_DE.UTF-8")
 
 
+@pytest.mark.parametrize("limit", [None, 0, -1])
+def test_commands_may_take_as_long_as_they_like_where_there_is_no_limit(limit: int | None) -> None:
+    assert spec(config={"sysinfo.collect.commands_timeout": limit})["timeout"] == 0.0
+
+
 @pytest.mark.parametrize(
     ("uri", "rest", "reason"),
     [
