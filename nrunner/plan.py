@@ -36,7 +36,7 @@ class JobPlan:
     results_dir: Path
     """Job folders are made in here."""
     command: tuple[str, ...] = ()
-    """The command line, for reports."""
+    """The command line, for reports: without what is secret of URLs."""
     spawner: str = "process"
     max_parallel: int | None = 1
     """How many tasks run at once; None for what is usual where they run."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nrunner.commandline import public_command
 from nrunner.config import Config
 from nrunner.errors import ResolveError, UsageError
 from nrunner.plan import JobPlan, ReportTarget
@@ -76,7 +77,7 @@ def make_plan(
         tasks=tuple(_number(wanted, suites, config, base_dir)),
         base_dir=base_dir,
         results_dir=base_dir / config.results_dir,
-        command=command,
+        command=public_command(command),
         spawner=config.spawner,
         max_parallel=config.max_parallel_tasks,
         job_timeout=config.job_timeout,

@@ -71,6 +71,22 @@ def test_a_file_is_brought_to_where_a_test_wants_it(sandbox: Sandbox) -> None:
     assert "source.txt cannot be brought: its sha256 is" in skipped["detail"]
 
 
+def test_what_is_secret_of_a_url_is_in_nothing_but_the_journal(sandbox: Sandbox) -> None:
+    uri = "http://someuser:somepass@127.0.0.1:1/f.bin?key=somequery"
+    wanted = json.dumps({"type": "asset", "uri": uri})
+    words = ("--offline", "--job-dependency", wanted, "/bin/true")
+    end = sandbox.run("run", "--xunit", "-", *words)
+    assert sandbox.tests()["/bin/true"]["cause"] == "requirement"
+    texts = {"output": end.out + end.err}
+    for path in sandbox.job.rglob("*"):
+        if path.is_file():
+            texts[path.name] = path.read_text(errors="replace")
+    secrets = ("someuser", "somepass", "somequery")
+    telling = [name for name, text in texts.items() if any(each in text for each in secrets)]
+    assert telling == ["journal.jsonl"]
+    assert "http://127.0.0.1:1/f.bin?..." in texts["results.json"]
+
+
 @pytest.mark.parametrize("limit", ["0", "none"])
 def test_what_fulfils_a_requirement_may_go_on_where_there_is_no_limit(
     sandbox: Sandbox, limit: str

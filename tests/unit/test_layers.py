@@ -123,6 +123,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "nrunner.outpost",
             "nrunner.pace",
             "nrunner.places",
+            "nrunner.commandline",
             "nrunner.planner",
             "nrunner.plugins",
             "nrunner.progress",
