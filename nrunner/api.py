@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nrunner.config import Config
-from nrunner.errors import ExitCode, UsageError
+from nrunner.errors import ExitCode, RecipeError, UsageError
 from nrunner.job import Job as Controller
 from nrunner.job import run_to_end
 from nrunner.launch import Launch
@@ -40,6 +41,11 @@ __all__ = ["Job", "JobResult", "Suite"]
 
 Reference = str | os.PathLike[str]
 """What to run, as on the command line, or the path of it."""
+Need = Requirement | Mapping[str, Any]
+"""What must hold, as an object or as recipes say it: ``{"type": "file", "uri": "data.bin"}``."""
+
+
+_Recipe = TypeVar("_Recipe", Runnable, Requirement)
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,11 @@ class Suite:
     references: Sequence[Reference] | Reference = ()
     """What to run, as on the command line; a single one need be in no list."""
     name: str = ""
-    runnables: Sequence[Runnable] = ()
-    """Tests that need not be looked for."""
+    runnables: Sequence[Runnable | Mapping[str, Any]] = ()
+    """Tests that need not be looked for; as objects, or as recipes say it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings that hold in this suite, by key: ``{"run.task_timeout": "15m"}``."""
-    requirements: Sequence[Requirement] = ()
+    requirements: Sequence[Need] | Need = ()
     """What must hold before a test of the suite can start."""
     variants: Sequence[Mapping[str, Any]] = ()
     """Parameters that each test is run with in turn: ``[{"size": 1}, {"size": 2}]``."""
@@ -99,7 +105,7 @@ class Job:
         settings: Mapping[str, Any] | None = None,
         *,
         base_dir: str | os.PathLike[str] | None = None,
-        requirements: Sequence[Requirement] = (),
+        requirements: Sequence[Need] | Need = (),
         listeners: Sequence[Listener] = (),
         console: bool = False,
         files: bool = True,
@@ -114,7 +120,7 @@ class Job:
         self._base_dir = Path.cwd() if base_dir is None else Path(base_dir).absolute()
         self._given = given_layer(settings or {}, "settings of nrunner.Job")
         self._files = files
-        self._requirements = tuple(requirements)
+        self._requirements = requirements
         self._listeners = tuple(listeners)
         self._console = console
         self._lock = threading.Lock()
@@ -125,7 +131,10 @@ class Job:
         """The settings that hold, of the job as a whole."""
 
     def plan(self) -> JobPlan:
-        """Return what the job would run; raise ResolveError if that is nothing, or not there."""
+        """Return what the job would run; raise ResolveError if that is nothing, or not there.
+
+        Raise UsageError for what is no reference, Runnable, Requirement or variant.
+        """
         resolvers, errors = load_resolvers()
         if errors:
             raise errors[0]
@@ -209,9 +218,9 @@ class Job:
             _references(suite.references),
             self._config(given_layer(suite.settings, where, suite=True)),
             suite.name,
-            joined(self._requirements, suite.requirements),
-            tuple(suite.runnables),
-            tuple(map(named, suite.variants)),
+            joined(_needs(self._requirements), _needs(suite.requirements)),
+            tuple(_made(Runnable, each, "runnable") for each in _listed(suite.runnables)),
+            tuple(map(_variant, _listed(suite.variants))),
         )
 
 
@@ -244,10 +253,44 @@ def _references(given: Sequence[Reference] | Reference) -> tuple[str, ...]:
     return tuple(os.fsdecode(each) for each in several)
 
 
+def _needs(given: Any) -> list[Requirement]:
+    """Return requirements; raise UsageError for what is none."""
+    return [_made(Requirement, each, "requirement") for each in _listed(given)]
+
+
+def _made(sort: type[_Recipe], given: Any, what: str) -> _Recipe:
+    """Return what is given, or what it says as recipes do; raise UsageError for what is neither."""
+    if not isinstance(given, (sort, Mapping)):
+        raise UsageError(f"use {given!r} as a {what}: expected a {sort.__name__} or a dictionary")
+    try:
+        made = given if isinstance(given, sort) else sort.from_json(given)
+    except RecipeError as error:
+        # Not with what is given: there may be a location in it that is secret.
+        raise UsageError(f"use a {what}: {error}") from error
+    _refuse_foreign(made.to_json(), what)
+    return made
+
+
+def _variant(given: Any) -> Mapping[str, Any]:
+    """Return the variant of some parameters; raise UsageError for what is none."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"use {given!r} as a variant: expected a dictionary of parameters")
+    _refuse_foreign(given, "variant")
+    return named(given)
+
+
+def _refuse_foreign(data: Mapping[str, Any], what: str) -> None:
+    """Raise UsageError for what cannot be told to where tests run."""
+    try:
+        json.dumps(dict(data), sort_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"use a {what}: it is not JSON: {error}") from error
+
+
 def _listed(given: Any) -> list[Any]:
     """Return what is given in a list; a single thing need be in none."""
     # The letters of a text are not meant: its "/" would be searched for tests, with all below.
-    is_one = isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable)
+    is_one = isinstance(given, (str, os.PathLike, Mapping)) or not isinstance(given, Iterable)
     return [given] if is_one else list(given)
 
 

@@ -154,6 +154,45 @@ def test_what_is_no_reference_is_refused_and_not_left_out(here: Path) -> None:
         nrunner.Job(None, base_dir=here).plan()  # type: ignore[arg-type]
 
 
+def test_requirements_and_runnables_can_be_what_recipes_say(here: Path) -> None:
+    need = {"type": "file", "uri": "good.sh"}
+    recipe = {"kind": "exec-test", "uri": "good.sh", "tags": {"fast": None}}
+    suite = nrunner.Suite(runnables=[recipe], requirements=need)
+    job = nrunner.Job(suite, base_dir=here, requirements=[{"type": "noop"}])
+    [task] = job.plan().tasks
+    assert task.runnable.tags == {"fast": None}
+    needs = (nrunner.Requirement("noop"), nrunner.Requirement("file", "good.sh"))
+    assert task.runnable.requirements == needs
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ({"requirements": [3]}, "use 3 as a requirement: expected a Requirement or a dictionary"),
+        ({"requirements": 3}, "use 3 as a requirement: expected"),
+        ({"requirements": {"uri": "x"}}, 'use a requirement: .*key "type" is missing'),
+        ({"requirements": [{"type": "file", "from": Path("x")}]}, "requirement: it is not JSON"),
+        ({"runnables": ["x"]}, "use 'x' as a runnable: expected a Runnable or a dictionary"),
+        ({"runnables": [{"kind": "noop", "args": 1}]}, 'use a runnable: key "args": expected'),
+        ({"runnables": [{"kind": "noop", "kwargs": {"x": {1}}}]}, "runnable: it is not JSON"),
+        ({"variants": [1]}, "use 1 as a variant: expected a dictionary of parameters"),
+        ({"variants": [{"x": {1}}]}, "use a variant: it is not JSON"),
+    ],
+)
+def test_what_suites_cannot_be_made_of_is_refused(
+    here: Path, suite: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(nrunner.NrunnerError, match=message):
+        nrunner.Job(nrunner.Suite(["good.sh"], **suite), base_dir=here).plan()
+
+
+def test_what_is_no_requirement_of_a_job_is_refused(here: Path) -> None:
+    for wrong in ["file"], "file", 3, [None]:
+        job = nrunner.Job("good.sh", base_dir=here, requirements=wrong)  # type: ignore[arg-type]
+        with pytest.raises(nrunner.NrunnerError, match="as a requirement: expected a Requirement"):
+            job.plan()
+
+
 def test_files_count_unless_they_are_not_to(here: Path) -> None:
     (here / "nrunner.toml").write_text("run.max_parallel_tasks = 7\n")
     assert job_in(here, "good.sh").config.max_parallel_tasks == 7
