@@ -174,6 +174,11 @@ def _too_short(error: ValidationError, path: tuple[str | int, ...]) -> list[Prob
     return [Problem(path, "must not be empty" if error.instance in ("", []) else error.message)]
 
 
+def _unwanted(error: ValidationError, path: tuple[str | int, ...]) -> list[Problem]:
+    schema: Any = error.schema
+    return [Problem(path, _lower(schema["description"]).rstrip("."))]
+
+
 _EXPLANATIONS: Mapping[str, Callable[[ValidationError, tuple[str | int, ...]], list[Problem]]] = {
     "additionalProperties": _unknown_keys,
     "required": _missing_key,
@@ -183,6 +188,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ValidationError, tuple[str | int, ...]], l
     "oneOf": _alternatives,
     "minLength": _too_short,
     "minItems": _too_short,
+    "not": _unwanted,
 }
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from nrunner.config import OPTIONS
 from nrunner.resolver.base import Answer, Context, Resolution
 from nrunner.resolver.runnable_recipe import RunnableRecipeResolver
+
+_LIMITS = ("task_timeout", "task_slow", "task_silence")
 
 
 def _resolve(folder: Path, content: str | bytes, name: str = "a.json") -> Resolution:
@@ -53,12 +56,41 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_key(tmp_path: Path)
             '{"kind": "noop", "config": {"runner.idempotent": "yes"}}',
             'a.json:1: key "config.runner.idempotent": expected true or false, got a string',
         ),
+        (
+            '[{"kind": "noop",\n"config": {"run.env": {"A": "b"}}}]',
+            'a.json:2: key "[0].config.run.env": suites have this setting; in a recipe it is'
+            " runner.env",
+        ),
+        (
+            '{"kind": "noop", "config": {"run.task_timeout": 1}}',
+            'a.json:1: key "config.run.task_timeout": suites have this setting, recipes do not',
+        ),
     ],
 )
 def test_a_broken_recipe_is_corrupt(tmp_path: Path, content: str | bytes, reason: str) -> None:
     resolution = _resolve(tmp_path, content)
     assert resolution.answer is Answer.CORRUPT
     assert resolution.reason.startswith(reason)
+
+
+@pytest.mark.parametrize("name", ["env", "grace", "idempotent", *_LIMITS])
+def test_settings_of_suites_are_refused_in_recipes(tmp_path: Path, name: str) -> None:
+    assert OPTIONS[f"run.{name}"].per_suite
+    resolution = _resolve(tmp_path, json.dumps({"kind": "noop", "config": {f"run.{name}": 1}}))
+    assert resolution.answer is Answer.CORRUPT
+    assert f'key "config.run.{name}": suites have this setting' in resolution.reason
+
+
+def test_what_recipes_of_avocado_are_configured_with_is_taken(tmp_path: Path) -> None:
+    config = {
+        "run.keep_tmp": False,
+        "run.test_parameters": [["a", "b"]],
+        "job.run.store_logging_stream": [],
+        "runner.exectest.clear_env": None,
+        "runner.identifier_format": "{uri}",
+    }
+    [runnable] = _resolve(tmp_path, json.dumps({"kind": "noop", "config": config})).runnables
+    assert runnable.config == {"a": 1, "b": 1, **config}
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "3", '{"name": "x", "dependencies": {}}', "{"])
