@@ -26,6 +26,9 @@ __all__ = ["Planned", "Resolve", "SuiteRequest", "context_of", "make_plan", "ref
 Resolve = Callable[[Sequence[str], Context], Sequence[Resolution]]
 """Asks the resolvers; ``nrunner.resolver.engine`` with its plugins bound."""
 
+_VARIABLES = "runner.env"
+"""Key of a Runnable's configuration: the variables that it has beside those of the job."""
+
 
 @dataclass(frozen=True)
 class SuiteRequest:
@@ -300,7 +303,7 @@ def _own_config(suite: Config, job: Config) -> dict[str, Any]:
     shared = job.for_plugins()
     own = {key: each for key, each in suite.for_plugins().items() if shared.get(key) != each}
     if suite.env != job.env:
-        own["runner.env"] = dict(suite.env)
+        own[_VARIABLES] = dict(suite.env)
     return own
 
 
@@ -314,4 +317,8 @@ def _pinned(runnable: Runnable, base_dir: Path) -> Runnable:
 
 
 def _with_config(runnable: Runnable, own: Mapping[str, Any]) -> Runnable:
-    return replace(runnable, config={**own, **runnable.config})
+    config = {**own, **runnable.config}
+    variables = runnable.config.get(_VARIABLES)
+    if isinstance(variables, Mapping):
+        config[_VARIABLES] = {**own.get(_VARIABLES, {}), **variables}
+    return replace(runnable, config=config)

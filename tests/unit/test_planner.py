@@ -251,6 +251,18 @@ def test_a_suites_own_runner_settings_and_environment_travel_with_its_runnables(
     assert own.runnable.config == {"runner.exectest.exitcodes.skip": [1], "runner.env": env}
 
 
+def test_variables_of_a_recipe_are_added_to_those_of_its_suite_and_beat_them():
+    def with_recipe(references, context):
+        own = {"runner.env": {"B": "recipe", "C": "recipe"}}
+        return [Resolution("a", Answer.SUCCESS, (Runnable("noop", config=own),))]
+
+    suite = {"run.env": Value({"A": "suite", "B": "suite"}, "x")}
+    requests = [SuiteRequest(("a",), build([suite]), "s")]
+    [task] = make_plan(requests, build([]), with_recipe, base_dir=HERE).plan.tasks
+    env = {"A": "suite", "B": "recipe", "C": "recipe"}
+    assert task.runnable.config == {"runner.env": env}
+
+
 def test_resolvers_are_told_what_the_suite_says():
     seen = []
 
