@@ -192,9 +192,14 @@ def refuse(file: TomlFile, schema_name: str, wrong: list[Problem]) -> ConfigErro
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    """Return the settings in ``NRUNNER_...`` variables; empty ones count as not set."""
+    """Return the settings in ``NRUNNER_...`` variables; empty ones count as not set.
+
+    ``NRUNNER_OUTPUT=compact`` is another word for ``NRUNNER_OUTPUT_QUIET=true``.
+    """
     known = {option.variable: option for option in OPTIONS.values()}
     layer: dict[str, Value] = {}
+    if environ.get(_OUTPUT) == "compact":
+        layer["output.quiet"] = Value(True, _OUTPUT)
     for name, text in environ.items():
         if not name.startswith(_VARIABLES) or not text:
             continue
@@ -205,6 +210,7 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
     return layer
 
 
+_OUTPUT = "NRUNNER_OUTPUT"
 _VARIABLES = tuple(
     {option.variable[: option.variable.index("_", 8) + 1] for option in OPTIONS.values()}
 )

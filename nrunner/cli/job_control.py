@@ -34,7 +34,7 @@ class NotRunning(NrunnerError):
 @click.command()
 @job_argument()
 @click.option("--from-now", is_flag=True, help="Leave out what happened before.")
-@setting_flags("run.results_dir", "output.show")
+@setting_flags("run.results_dir", "output.show", "output.quiet")
 def attach(job: str, from_now: bool, **flags: Any) -> int:
     """Show JOB as its own console does, from its start; return its exit code when it ends.
 
@@ -51,8 +51,8 @@ def attach(job: str, from_now: bool, **flags: Any) -> int:
         stream = sys.stdout
         if stream is None:  # it was closed before Python began
             stream = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-        show = configuration(flags_of(flags)).show
-        console = make_console(stream, show=show, quiet=False)
+        config = configuration(flags_of(flags))
+        console = make_console(stream, show=config.show, quiet=config.quiet)
         retelling = Retelling(folder.root, console, is_silent=from_now)
         following = Following(folder, retelling, _pipe(stack))
         try:

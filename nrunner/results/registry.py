@@ -69,10 +69,10 @@ def _shown_as(name: str) -> str:
 def make_console(stream: IO[str], *, show: Collection[str], quiet: bool) -> Listener:
     """Return the console that suits `stream`: with colours and a footer on a terminal.
 
-    If `quiet`, or where ``NRUNNER_OUTPUT`` says ``compact``, one that speaks of failures alone.
+    If `quiet`, one that speaks of failures alone.
     """
     wanted = check_show(show) - {"none"}
-    if wanted and (quiet or os.environ.get("NRUNNER_OUTPUT") == "compact"):
+    if wanted and quiet:
         from nrunner.results.compact import Compact
 
         return Compact(stream)

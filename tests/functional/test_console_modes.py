@@ -33,6 +33,20 @@ def test_compact_output_is_silent_if_all_is_well_and_dense_if_not(
     assert foot.endswith(str(sandbox.job))
 
 
+def test_flags_and_other_words_beat_the_variable_for_compact_output(sandbox: Sandbox) -> None:
+    env = {"NRUNNER_OUTPUT": "compact"}
+    assert "PASS" in sandbox.run("run", "--no-quiet", "/bin/true", env=env).out
+    env["NRUNNER_OUTPUT_QUIET"] = "false"
+    assert "PASS" in sandbox.run("run", "/bin/true", env=env).out
+
+
+def test_a_job_is_shown_as_densely_as_the_variable_says(sandbox: Sandbox) -> None:
+    assert sandbox.run("run", "/bin/true").code == 0
+    env = {"NRUNNER_OUTPUT": "compact"}
+    assert sandbox.run("jobs", "attach", "latest", env=env).out == ""
+    assert "PASS" in sandbox.run("jobs", "attach", "--no-quiet", "latest", env=env).out
+
+
 def test_sigusr1_has_a_job_say_what_it_is_about(sandbox: Sandbox) -> None:
     sandbox.write("t.sh", "#!/bin/sh\nsleep 60\n")
     run = sandbox.start("run", "--max-parallel-tasks", "1", "t.sh", "/bin/true")

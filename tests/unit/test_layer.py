@@ -129,6 +129,20 @@ def test_an_unknown_variable_of_ours_is_told_the_nearest():
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "quiet"),
+    [
+        ({"NRUNNER_OUTPUT": "compact"}, True),
+        ({"NRUNNER_OUTPUT": "other"}, False),
+        ({"NRUNNER_OUTPUT": "compact", "NRUNNER_OUTPUT_QUIET": "false"}, False),
+    ],
+)
+def test_the_variable_for_compact_output_beats_files_and_nothing_else(here, environ, quiet):
+    (here / "nrunner.toml").write_text("output.quiet = false\n")
+    assert load(environ, here).quiet is quiet
+    assert load(environ, here, flag_layer({"output.quiet": False})).quiet is False
+
+
 def test_variables_that_payloads_see_and_empty_ones_are_no_settings():
     environ = {
         "NRUNNER_VERSION": "1",
