@@ -40,6 +40,14 @@ LOOKS_AT_THE_END = """() => {
     };
 }"""
 """Counts how often the page asks for the selection once it knows that the job is over."""
+NOTES_PAUSES = """() => {
+    const wait = setTimeout.bind(window);
+    window.pauses = [];
+    window.setTimeout = (callback, pause) => {
+        window.pauses.push(pause);
+        return wait(callback, pause);
+    };
+}"""
 HOSTILE = "<script>alert(1)<script>\u202e.sh"
 
 
@@ -458,6 +466,31 @@ def test_a_job_that_is_stopped_is_not_taken_for_over(sandbox: Sandbox, tab: Watc
     tab.page.wait_for_selector("h1:text-is('All 1 test fine')")
     tab.page.wait_for_selector(".status:text-is('The job is over')")
     assert run.wait().code == 0
+    server.signal(signal.SIGINT)
+    assert server.wait().code == 0
+
+
+def test_a_job_that_is_killed_is_asked_for_less_and_less_and_followed_once_it_goes_on(
+    sandbox: Sandbox, tab: Watched
+) -> None:
+    go_on = sandbox.here / "go"
+    sandbox.write("t.sh", TICKING.format(go=go_on))
+    run = sandbox.start("run", "t.sh")
+    wait_until(sandbox.payloads, "the test runs")
+    server = sandbox.start("jobs", "serve")
+    tab.page.goto(link_of(server, "PAGE       : "))
+    tab.page.click("tr:has-text('running') a")
+    tab.page.wait_for_selector(".status:has-text('live')")
+    go(tab, "#/task/1")
+    tab.page.wait_for_selector("h1:has-text('RUNNING')")
+    tab.page.evaluate(NOTES_PAUSES)
+    run.signal(signal.SIGKILL)
+    run.wait()
+    tab.page.wait_for_selector(".status:has-text('its controller is gone')")
+    tab.page.wait_for_function("() => pauses.includes(1200)")
+    go_on.touch()
+    assert sandbox.run("jobs", "resume", "latest").code == 0
+    tab.page.wait_for_selector("h1:has-text('PASS')")
     server.signal(signal.SIGINT)
     assert server.wait().code == 0
 

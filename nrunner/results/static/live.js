@@ -4,6 +4,8 @@ const SERVES = document.querySelector('meta[name="nrunner-serves"]')?.content ||
 const HERE = location.pathname.endsWith("/") ? location.pathname : "/";
 const TOKEN = "nrunner-token";
 const REDRAW = 250;
+const FIRST_PAUSE = 300;
+const LONGEST_PAUSE = 10_000;
 let token = null;
 let lastEvent = 0;
 let clock = 0;
@@ -89,7 +91,8 @@ async function loadJob() {
     for (const each of page.tasks) rows.push(rowOfApi(each));
     next = page.next;
   }
-  store.rows = rows;
+  // Whoever shows a task has its row: it stays the same one.
+  store.rows = rows.map((row) => Object.assign(rowNumbered(row.n) ?? row, row));
   store.live = "live";
   if (job.over) jobIsOver();
 }
@@ -209,22 +212,27 @@ function hear(kind, data) {
 }
 
 async function listen() {
-  let pause = 300;
+  let pause = FIRST_PAUSE;
   while (store.live !== "over") {
+    let situation = "connection lost, trying again";
+    const before = lastEvent;
     try {
       const response = await ask("events", { headers: { "Last-Event-ID": String(lastEvent) } });
       saySituation("live");
-      pause = 300;
       if (!(await readEvents(response.body))) await loadJob();
+      redrawSoon();
+      // A job without a controller ends each stream at once, until it is gone on with.
+      if (lastEvent !== before) pause = FIRST_PAUSE;
+      else if ((await askJson("job")).over) situation = "its controller is gone";
     } catch (error) {
       if (error.status === 401) return saySituation("this link is not good any more");
     }
     if (store.live === "over") break;
-    saySituation("connection lost, trying again");
+    saySituation(situation);
     await new Promise((resolve) => {
       setTimeout(resolve, pause);
     });
-    pause = Math.min(pause * 2, 10_000);
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
   }
   redrawSoon();
   return null;
