@@ -2,9 +2,12 @@
 
 import random
 import re
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -202,6 +205,20 @@ def test_a_task_shows_its_reason_last_lines_with_colours_and_how_to_run_it_again
         assert link == "test-results/2/stdout"
         go(tab, "#/task/4")
         tab.page.wait_for_selector("th:has-text('Attempt 3')")
+
+
+@pytest.mark.parametrize(("below", "start"), [("", "file:///"), ("/{}", "test-results/")])
+def test_a_task_is_shown_in_and_below_a_folder_whose_name_is_no_utf8(
+    browser, ordinary, tmp_path, below, start
+):
+    odd = Path(f"{tmp_path}/caf\udce9{below.format(ordinary.parent.name)}/results.html")
+    odd.parent.mkdir(parents=True)
+    shutil.copy(ordinary, odd)
+    with opened(browser, quote(bytes(odd)), "#/task/2") as tab:
+        tab.page.wait_for_selector("h1:has-text('test_2.py')")
+        link = tab.page.get_attribute("a:has-text('whole file')", "href")
+        assert link.startswith(start)
+        assert link.endswith("test-results/2/stdout")
 
 
 def test_several_jobs_as_one_say_how_a_task_is_run_again_but_not_how_each_was(browser, folder):

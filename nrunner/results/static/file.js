@@ -20,8 +20,17 @@ const rowNumbered = (n) => {
 // A file of the job: beside the page where that lies in the job's folder, else where the job was.
 function fileAddress(path) {
   const encoded = path.split("/").map(encodeURIComponent).join("/");
-  const here = decodeURIComponent(location.pathname).split("/").at(-2);
+  const here = decoded(location.pathname.split("/").at(-2));
   const name = store.job.folder.split("/").at(-1);
   if (here === name) return encoded;
   return `file://${store.job.folder.split("/").map(encodeURIComponent).join("/")}/${encoded}`;
+}
+
+// What is no UTF-8 stays as it is: no name that the job knows of is written so.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
