@@ -12,9 +12,9 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from nrunner.errors import SpawnError, UnfitError
 from nrunner.inventory import Dut
@@ -139,18 +139,36 @@ async def _start(
     if not command:
         raise UnfitError(f"run {name} of {dut.name}: {dut.where or 'its entry'} has no {name}")
     try:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=hook_environment(dut, secrets, os.environ),
-            cwd=dut.hooks.folder,
-            start_new_session=True,
+        return await _started(
+            asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=hook_environment(dut, secrets, os.environ),
+                cwd=dut.hooks.folder,
+                start_new_session=True,
+            )
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UnfitError(f"run {name} of {dut.name}: {command[0]}: {reason.lower()}") from error
+
+
+async def _started(
+    start: Coroutine[Any, Any, asyncio.subprocess.Process],
+) -> asyncio.subprocess.Process:
+    """Return what is started; whoever is cancelled meanwhile ends it with all it has started.
+
+    By itself it would be killed, and nothing else.
+    """
+    starting = asyncio.ensure_future(start)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError, ValueError):
+            await _end(await starting)
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -11,7 +11,7 @@ import pytest
 from nrunner.errors import SpawnError
 from nrunner.inventory import Dut, Hooks, Secret
 from nrunner.labhook import Console, run_hook
-from nrunner.runners.procfs import read_process
+from nrunner.runners.procfs import own_children, read_process
 from tests.functional.sandbox import wait_until
 
 
@@ -61,7 +61,7 @@ def test_a_hook_that_is_not_there_or_cannot_be_run_is_named(tmp_path):
         cycle(Dut("board", "192.0.2.7", hooks=hooks))
 
 
-@pytest.mark.parametrize("way", ["too slow", "cancelled"])
+@pytest.mark.parametrize("way", ["too slow", "cancelled as it starts", "cancelled"])
 def test_a_hook_ends_with_all_it_has_started(tmp_path, monkeypatch, way):
     monkeypatch.setattr("nrunner.labhook._GRACE", 0.3)
     script = "trap '' TERM; sh -c 'trap \"\" TERM; sleep 99' & echo $! >pids; echo $$ >>pids; wait"
@@ -70,11 +70,21 @@ def test_a_hook_ends_with_all_it_has_started(tmp_path, monkeypatch, way):
         path = tmp_path / "pids"
         return [int(each) for each in path.read_text().splitlines()] if path.exists() else []
 
+    def begun() -> None:
+        wait_until(lambda: len(pids()) == 2, "it has begun")
+
+    before = own_children()
+
     async def main() -> None:
         within = 1.5 if way == "too slow" else 30
         hook = asyncio.ensure_future(run_hook(a_dut(tmp_path, script), "power_cycle", within))
-        if way == "cancelled":
-            await asyncio.to_thread(wait_until, lambda: len(pids()) == 2, "it has begun")
+        if way == "cancelled as it starts":
+            while own_children() == before:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+            begun()  # and here nothing goes on in the meantime
+            hook.cancel()
+        elif way == "cancelled":
+            await asyncio.to_thread(begun)
             hook.cancel()
         await hook
 
