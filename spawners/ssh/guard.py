@@ -48,6 +48,8 @@ class Guard:
         self._owner = owner
         self._held: dict[str, asyncio.Task[None]] = {}
         """What says again and again that we have a device, by place."""
+        self._order = asyncio.Lock()
+        """What happens is remembered in the order in which it happened."""
 
     async def bar(self, place: str) -> Bar | None:
         """Return why a device is not to be used now, None if it may be."""
@@ -79,9 +81,10 @@ class Guard:
 
     async def take(self, place: str, handle: Handle) -> None:
         """Remember that we have a device, until the handle on it says that it is gone."""
-        await self.note(place, Taken(self._owner, time.time() + _KNOWN_FOR))
+        # Before that is written: whoever is cancelled meanwhile leaves it to `close`.
         holding = asyncio.create_task(self._hold(place, handle), name=f"remember {place}")
         self._held[place] = holding
+        await self.note(place, Taken(self._owner, time.time() + _KNOWN_FOR))
 
     async def close(self) -> None:
         """Remember that we have no device any more."""
@@ -100,8 +103,12 @@ class Guard:
         await self.note(place, Served())
 
     async def note(self, place: str, happening: Happening) -> None:
-        """Remember what happened."""
-        await offload(self._memory.note, self._duts[place], happening)
+        """Remember what happened, even if whoever says so is cancelled."""
+        await asyncio.shield(asyncio.ensure_future(self._write(place, happening)))
+
+    async def _write(self, place: str, happening: Happening) -> None:
+        async with self._order:
+            await offload(self._memory.note, self._duts[place], happening)
 
     async def _hold(self, place: str, handle: Handle) -> None:
         while True:

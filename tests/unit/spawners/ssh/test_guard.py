@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from nrunner.duthealth import Failed, Retired, State
 from nrunner.dutmemory import DutMemory
 from nrunner.errors import LinkError, UnfitError
 from nrunner.inventory import Dut
+from nrunner.offload import THREAD_NAME
 from nrunner.spawners.ssh.guard import BorkedError, Guard, LeasedError
 from nrunner.spawners.ssh.login import StrangerError
 
@@ -67,6 +69,35 @@ def test_at_the_end_of_a_job_nothing_is_ours(memory):
         guard = guard_of(memory)
         await opened(guard)
         await guard.close()
+        assert memory.health(DUT).state is State.FREE
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_device_that_was_had_as_the_job_ended_is_not_ours_for_longer(memory, monkeypatch):
+    """Nobody waits any more for the word that we have it, which is being written."""
+    note, writing, may_go_on = memory.note, threading.Event(), threading.Event()
+
+    def slowly(dut, happening):
+        writing.set()
+        assert may_go_on.wait(10)
+        return note(dut, happening)
+
+    async def main():
+        guard = guard_of(memory)
+        monkeypatch.setattr(memory, "note", slowly)
+        opening = asyncio.create_task(opened(guard))
+        await asyncio.to_thread(writing.wait, 10)
+        opening.cancel()
+        await asyncio.wait([opening])
+        closing = asyncio.create_task(guard.close())
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await closing
+        for thread in threading.enumerate():
+            if thread.name == THREAD_NAME:
+                await asyncio.to_thread(thread.join)
         assert memory.health(DUT).state is State.FREE
         assert len(asyncio.all_tasks()) == 1
 
