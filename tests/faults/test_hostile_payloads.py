@@ -28,7 +28,7 @@ from tests.functional.model import Expected
 from tests.functional.sandbox import Run, Sandbox, check_moves
 
 PAYLOADS = Path(__file__).parents[1] / "fixtures" / "hostile"
-LIMIT = 1.0
+LIMIT = 2.0
 GRACE = 0.3
 AGAIN = (1, 2)
 """Attempts of a test that was running when its environment went."""
@@ -414,7 +414,7 @@ def test_a_runner_that_takes_all_connections_and_speaks_for_others_is_not_heard(
     box.plug_in("nrunner-runner-honest", HONEST)
     recipes = [{"kind": "honest", "uri": "honest"}] * 5 + [{"kind": "hoarder", "uri": "hoarder"}]
     box.write("t.json", json.dumps(recipes), executable=False)
-    run = box.start("run", "t.json", "--max-parallel-tasks", "8")
+    run = box.start("run", "t.json", "--max-parallel-tasks", "8", "--task-timeout", "30")
     run.wait_started(6)
     end = run.wait()
     assert end.code == 1
