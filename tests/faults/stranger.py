@@ -94,9 +94,14 @@ def _deeds_on(pid: int) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "signal", lambda: os.kill(pid, 0)
     yield "trace", lambda: _trace(pid)
     for name in ("environ", "mem", "maps"):
-        yield f"read {name} of", lambda name=name: Path(f"/proc/{pid}/{name}").read_bytes()
+        yield f"read {name} of", lambda name=name: _read(Path(f"/proc/{pid}/{name}"))
     yield "list files of", lambda: list(Path(f"/proc/{pid}/fd").iterdir())
     yield "enter folder of", lambda: os.chdir(f"/proc/{pid}/cwd")
+
+
+def _read(path: Path) -> None:
+    if not path.read_bytes():
+        raise ProcessLookupError  # it has just ended: of nobody's memory anybody may see nothing
 
 
 def _connect(path: Path) -> None:
