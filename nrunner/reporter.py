@@ -45,14 +45,14 @@ class Reporter:
         job: JobReport,
         clock: JobClock,
         listeners: Sequence[Listener],
-        keepers: Sequence[Listener] = (),
+        in_folder: Sequence[Listener] = (),
     ) -> None:
-        """`keepers` are listeners, too: those that write into the job's folder."""
+        """`in_folder` are listeners, too: those that write into the job's folder."""
         self.job = job
         self.tally = Tally(job.total)
         self._clock = clock
-        self.listeners = (*listeners, *keepers)
-        self._keepers = keepers
+        self.listeners = (*listeners, *in_folder)
+        self._in_folder = in_folder
 
     def learn(self, facts: Mapping[str, Any]) -> None:
         """Have facts in the job's reports that were not known when it began."""
@@ -86,9 +86,9 @@ class Reporter:
 
     def close_folder(self, job: JobReport) -> None:
         """Tell those that write into the job's folder that the job is over: the folder is whole."""
-        self._close(self._keepers, job)
-        self.listeners = self.listeners[: len(self.listeners) - len(self._keepers)]
-        self._keepers = ()
+        self._close(self._in_folder, job)
+        self.listeners = self.listeners[: len(self.listeners) - len(self._in_folder)]
+        self._in_folder = ()
 
     def close(self, job: JobReport) -> None:
         """Tell that the job is over."""
